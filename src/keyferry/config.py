@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keyferry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULTS: dict[str, dict[str, str | int | bool]] = {
+    "classic": {
+        "bin": "",
+        "slot": "",
+        "pin": "prompt",
+        "cmu_public_key_option": "-pubkey=rsa",
+        "open_as": "user",
+    },
+    "cloudhsm": {
+        "bin": "",
+        "user": "",
+        "password": "prompt",
+        "password_visible": False,
+        "tool": "key_mgmt_util",
+    },
+    "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
+    "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},
+    "run": {"directory": "", "allow_raised_counter": False},
+}
+"""Every section and key with its default; the default's type is the key's type. Times are seconds."""
+
+_PATHS = {("classic", "bin"), ("cloudhsm", "bin"), ("run", "directory")}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value and where it came from: `flag`, an environment variable, a file, or `default`."""
+
+    value: str | int | bool
+    origin: str
+    base: Path
+
+
+class Config:
+    """Settings by section and key, the strongest source of each: flag, environment, file, default."""
+
+    def __init__(self, settings: Mapping[tuple[str, str], Setting]) -> None:
+        self._settings = dict(settings)
+
+    def text(self, section: str, key: str) -> str:
+        return str(self._settings[section, key].value)
+
+    def number(self, section: str, key: str) -> int:
+        return int(self._settings[section, key].value)
+
+    def flag(self, section: str, key: str) -> bool:
+        return bool(self._settings[section, key].value)
+
+    def folder(self, section: str, key: str) -> Path | None:
+        """A path, relative to the file that names it; None where it is empty."""
+        setting = self._settings[section, key]
+        return setting.base / Path(str(setting.value)).expanduser() if setting.value else None
+
+    def base(self, section: str, key: str) -> Path:
+        """The folder from which a value's own paths count."""
+        return self._settings[section, key].base
+
+    def origin(self, section: str, key: str) -> str:
+        return self._settings[section, key].origin
+
+
+def load(file: Path | None, flags: Mapping[tuple[str, str], str | int | bool | None]) -> Config:
+    """Read all sources. UsageError for an unknown key (the nearest is named) or a value of another type.
+
+    file: what `--config` names; without it ./keyferry.toml and the user's own file are read, if there.
+    flags: what the command line sets; None is not set.
+    """
+    here = Path.cwd()
+    settings = {
+        (section, key): Setting(value, "default", here)
+        for section, keys in DEFAULTS.items()
+        for key, value in keys.items()
+    }
+    for path in [file] if file else reversed(_usual_files()):
+        settings |= _from_file(path, required=file is not None)
+    settings |= _from_environment(here)
+    settings |= {place: Setting(value, "flag", here) for place, value in flags.items() if value is not None}
+    return Config(settings)
+
+
+def _usual_files() -> list[Path]:
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return [Path("keyferry.toml"), home / "keyferry" / "config.toml"]
+
+
+def _from_file(path: Path, *, required: bool) -> dict[tuple[str, str], Setting]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise UsageError(f"{path}: no such configuration file") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    base = path.absolute().parent
+    return {
+        (section, key): Setting(_checked(section, key, value, str(path)), str(path), base)
+        for section, table in tables.items()
+        for key, value in _table(section, table, str(path)).items()
+    }
+
+
+def _from_environment(here: Path) -> dict[tuple[str, str], Setting]:
+    found = {}
+    for section, keys in DEFAULTS.items():
+        for key, default in keys.items():
+            name = f"KEYFERRY_{section}_{key}".upper()
+            if name in os.environ:
+                found[section, key] = Setting(_typed(os.environ[name], default, name), name, here)
+    return found
+
+
+def _table(section: str, table: object, where: str) -> dict[str, Any]:
+    if section not in DEFAULTS:
+        raise _unknown("section", section, list(DEFAULTS), where)
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: [{section}] is not a table")
+    return table
+
+
+def _checked(section: str, key: str, value: object, where: str) -> str | int | bool:
+    if key not in DEFAULTS[section]:
+        raise _unknown(f"key in [{section}]", key, list(DEFAULTS[section]), where)
+    kind = type(DEFAULTS[section][key])
+    if not isinstance(value, str | int | bool) or type(value) is not kind:
+        raise UsageError(f"{where}: [{section}] {key} must be of type {kind.__name__}")
+    return value
+
+
+def _typed(text: str, default: str | int | bool, name: str) -> str | int | bool:
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+        return int(text) if isinstance(default, int) else text
+    except (KeyError, ValueError):
+        raise UsageError(f"{name}: {text!r} is not a {type(default).__name__}") from None
+
+
+def _unknown(what: str, name: str, known: list[str], where: str) -> UsageError:
+    near = difflib.get_close_matches(name, known, 1)
+    return UsageError(
+        f"{where}: unknown {what}: {name}",
+        hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}",
+    )

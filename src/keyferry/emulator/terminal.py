@@ -1,0 +1,79 @@
+"""What the four utilities share of stdio: cooked input lines, output flushed only before a read, echo switched off."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import termios
+from collections.abc import Iterator
+
+_STDIN, _STDOUT = 0, 1
+
+
+class EndOfInput(Exception):
+    """Nothing more can be read from standard input."""
+
+
+class Terminal:
+    """Bytes in, bytes out, with a C program's buffering: output appears when the program reads, or ends."""
+
+    def __init__(self) -> None:
+        self._out = bytearray()
+        self._in = bytearray()
+
+    def write(self, text: str | bytes) -> None:
+        self._out += text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+
+    def flush(self) -> None:
+        while self._out:
+            del self._out[: os.write(_STDOUT, self._out)]
+
+    def read_line(self) -> bytes:
+        """One line without its newline; flushes first. EndOfInput at the end of input."""
+        self.flush()
+        while b"\n" not in self._in:
+            if not (chunk := self._read()):
+                raise EndOfInput
+            self._in += chunk
+        line, _, rest = bytes(self._in).partition(b"\n")
+        self._in = bytearray(rest)
+        return line
+
+    @contextlib.contextmanager
+    def echo_off(self) -> Iterator[None]:
+        """Switch the tty's echo off meanwhile; what was printed before appears first, as with the real tools."""
+        self.flush()
+        if not os.isatty(_STDIN):
+            yield
+            return
+        before = termios.tcgetattr(_STDIN)
+        quiet = list(before)
+        quiet[3] = int(quiet[3]) & ~termios.ECHO
+        termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(_STDIN, termios.TCSANOW, before)
+
+    def read_masked(self, star: bytes) -> bytes:
+        """One line typed with echo off, `star` printed for each character (nothing if empty), then a newline."""
+        with self.echo_off():
+            line = self.read_line()
+        self.write(star * len(line) + b"\n")
+        self.flush()
+        return line
+
+    @staticmethod
+    def _read() -> bytes:
+        try:
+            return os.read(_STDIN, 65536)
+        except OSError:  # EIO: the other end of the pty is gone
+            return b""
+
+
+def leave(terminal: Terminal, status: int) -> None:
+    """End the process the way a C program does: what is buffered appears first."""
+    with contextlib.suppress(OSError):
+        terminal.flush()
+    sys.exit(status)

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the process ends with; part of the interface, so numbers never change their meaning."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    LOGIN_REFUSED = 4
+    LOCKOUT_NEAR = 5
+    MISMATCH = 6
+    NEEDS_OPERATOR = 7
+    CHECK_FAILED = 8
+    UNREACHABLE = 9
+    UNKNOWN_SCREEN = 10
+    JOURNAL_HELD = 11
+    RECORD_FAILED = 12
+    HANGUP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+PRECEDENCE = (
+    Exit.RECORD_FAILED,
+    Exit.JOURNAL_HELD,
+    Exit.UNKNOWN_SCREEN,
+    Exit.UNREACHABLE,
+    Exit.LOGIN_REFUSED,
+    Exit.MISMATCH,
+    Exit.NEEDS_OPERATOR,
+    Exit.PARTIAL,
+    Exit.FAILED,
+)
+"""With mixed outcomes the first of these that applies is the exit code."""
+
+
+class KeyferryError(Exception):
+    """Something that ends a command or fails a key, with all that helps the person who must act.
+
+    what: what failed. rule: the rule's name, where one was broken. tool, host, step: where.
+    seen: what the tool showed, secrets taken out. keys: what it means for the keys. hint: what to do.
+    record: where the conversation lies.
+    """
+
+    exit_code = Exit.FAILED
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        rule: str | None = None,
+        tool: str | None = None,
+        host: str | None = None,
+        step: str | None = None,
+        seen: str | None = None,
+        keys: str | None = None,
+        hint: str | None = None,
+        record: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.rule = rule
+        self.tool = tool
+        self.host = host
+        self.step = step
+        self.seen = seen
+        self.keys = keys
+        self.hint = hint
+        self.record = record
+
+    def fill(self, **context: str | None) -> None:
+        """Add context known further up; what is known already stays."""
+        for name, value in context.items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
+
+
+class UsageError(KeyferryError):
+    """The command's words or the configuration are off; nothing was started."""
+
+    exit_code = Exit.USAGE
+
+
+class ToolRefusedError(KeyferryError):
+    """A tool understood and refused: the state is known, nothing came of this command.
+
+    code: the tool's own (0x1b, CKR_KEY_UNEXTRACTABLE).
+    """
+
+    def __init__(
+        self, what: str, *, code: str, tool: str, seen: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(what, tool=tool, seen=seen, hint=hint)
+        self.code = code
+
+
+class LoginRefusedError(KeyferryError):
+    """LOGIN-ONCE: a secret was refused; no code path types it again."""
+
+    exit_code = Exit.LOGIN_REFUSED
+
+
+class LockoutNearError(KeyferryError):
+    """LOCKOUT-NEAR: a failure counter or flag is raised, so no secret is typed."""
+
+    exit_code = Exit.LOCKOUT_NEAR
+
+
+class MismatchError(KeyferryError):
+    """Two things that must be equal are not."""
+
+    exit_code = Exit.MISMATCH
+
+
+class NeedsOperatorError(KeyferryError):
+    """Something happened that only a person may judge, as a key that exists on some nodes."""
+
+    exit_code = Exit.NEEDS_OPERATOR
+
+
+class CheckFailedError(KeyferryError):
+    """A check failed before anything was changed."""
+
+    exit_code = Exit.CHECK_FAILED
+
+
+class UnreachableError(KeyferryError):
+    """A tool or host is missing, ended too early, or did not answer in time."""
+
+    exit_code = Exit.UNREACHABLE
+
+
+class UnknownScreenError(KeyferryError):
+    """A tool said something that is not understood; it is shown, never guessed at."""
+
+    exit_code = Exit.UNKNOWN_SCREEN
+
+
+class JournalHeldError(KeyferryError):
+    """Another run holds the journal."""
+
+    exit_code = Exit.JOURNAL_HELD
+
+
+class RecordFailedError(KeyferryError):
+    """The record could not be written, so nothing more is typed."""
+
+    exit_code = Exit.RECORD_FAILED
+
+
+class InterruptedRunError(KeyferryError):
+    """A signal ended the run between two commands."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("interrupted", hint="the record and the journal are complete up to here")
+        self.signal_number = signal_number
+
+
+def first_of(codes: set[Exit]) -> Exit:
+    """The exit code that stands for several outcomes at once."""
+    return next((code for code in PRECEDENCE if code in codes), Exit.DONE)

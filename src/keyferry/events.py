@@ -1,0 +1,56 @@
+"""What the steps tell. Transcript markers, the progress bar and the plain lines listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A documented step begins; `number` is the document's ("5.2"), or "0" for what goes before."""
+
+    number: str
+    title: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPlanned:
+    total: int
+    crossing: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFinished:
+    """One key has its final state."""
+
+    name: str
+    state: str
+    rule: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something an operator should know that stops nothing."""
+
+    text: str
+
+
+Event = StepStarted | KeysPlanned | KeyFinished | Noticed
+Listener = Callable[[Event], None]
+
+
+class Bus:
+    """Passes each event to every listener in the order they joined."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def join(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)

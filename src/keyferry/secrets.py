@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+from keyferry.errors import UsageError
+
+SHORTEST = 4
+
+
+class Secret:
+    """A value that shows its name only. `reveal` is called where it is typed, and nowhere else."""
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str, value: bytes) -> None:
+        if len(value) < SHORTEST:
+            raise UsageError(
+                f"the {name} has fewer than {SHORTEST} characters",
+                hint="so short a secret cannot be kept out of a record reliably; no tool was started",
+            )
+        if not value.isascii() or any(byte < 0x20 or byte == 0x7F for byte in value):
+            raise UsageError(
+                f"the {name} holds characters that cannot be typed at a prompt (control or non-ASCII)"
+            )
+        self.name = name
+        self._value = value
+
+    def reveal(self) -> bytes:
+        return self._value
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __repr__(self) -> str:
+        return f"<secret {self.name}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"{self!r} is not to be copied out of this process")
+
+
+def resolve(name: str, source: str, base: Path | None = None) -> Secret:
+    """Fetch a secret from where the user said it is; UsageError if it cannot be had.
+
+    source: `prompt`, `fd:N`, `file:PATH` (relative to `base`; mode 0600 or stricter), `cmd:ARGV` (split
+    like a shell's words, run without a shell), `env:NAME`. One final newline is dropped.
+    """
+    kind, _, rest = source.partition(":")
+    try:
+        value = _SOURCES[kind](name, rest, base)
+    except KeyError:
+        raise UsageError(
+            f"{name}: unknown source of a secret", hint="use prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
+        ) from None
+    except (OSError, ValueError, EOFError, subprocess.SubprocessError) as error:
+        # The error of a failed command may hold its output: name its kind only.
+        told = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise UsageError(f"{name}: cannot read it from {kind}: {told}") from None
+    return Secret(name, value.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def named_variable(source: str) -> str | None:
+    """The environment variable that a source names, to be kept from children."""
+    return source.removeprefix("env:") if source.startswith("env:") else None
+
+
+def _prompt(name: str, _rest: str, _base: Path | None) -> bytes:
+    return getpass.getpass(f"{name}: ").encode()
+
+
+def _descriptor(_name: str, rest: str, _base: Path | None) -> bytes:
+    with os.fdopen(int(rest), "rb", closefd=False) as file:
+        return file.readline()
+
+
+def _file(name: str, rest: str, base: Path | None) -> bytes:
+    path = (base or Path()) / Path(rest).expanduser()
+    with path.open("rb") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise UsageError(f"{name}: {path} can be read by others", hint=f"chmod 600 {path}")
+        return file.read()
+
+
+def _command(_name: str, rest: str, _base: Path | None) -> bytes:
+    done = subprocess.run(shlex.split(rest), check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    return done.stdout
+
+
+def _variable(name: str, rest: str, _base: Path | None) -> bytes:
+    if rest not in os.environ:
+        raise UsageError(f"{name}: the environment has no variable {rest}")
+    return os.environ[rest].encode()
+
+
+_SOURCES = {"prompt": _prompt, "fd": _descriptor, "file": _file, "cmd": _command, "env": _variable}

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import resource
+import select
+import termios
+import time
+from typing import TYPE_CHECKING
+
+import pexpect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+READ_SIZE = 65536
+"""Bytes of one read; replays try 1 and 7."""
+
+LARGEST_ANSWER = 8 * 2**20
+"""A tool that prints more than this in one answer is not understood (reliability, fact 9)."""
+
+_STEP = 0.002
+
+
+class AnswerTooLargeError(Exception):
+    """More came than any answer of these tools holds."""
+
+
+class Child(pexpect.spawn):
+    """A program on a pty, its read path owned by us: every byte passes `tap` before it is matched.
+
+    pexpect's `logfile` is not used: when its write fails the bytes are lost (reliability, fact 3).
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        tap: Callable[[bytes], bytes],
+        read_size: int,
+    ) -> None:
+        self._tap = tap
+        self._read_size = read_size
+        self.answer_size = 0
+        super().__init__(
+            argv[0],
+            list(argv[1:]),
+            timeout=None,
+            maxread=read_size,
+            cwd=str(cwd),
+            env=dict(env),  # type: ignore[arg-type] # the stubs want os._Environ; pexpect passes it to execvpe
+            encoding=None,
+            preexec_fn=_private,
+            dimensions=(50, 1000),
+            use_poll=True,
+        )
+        self.delaybeforesend = None
+        self.delayafterread = None
+        self.ptyproc.delayafterclose = 0
+
+    def read_within(self, seconds: float) -> bytes:
+        """What comes next, as `tap` leaves it; pexpect.TIMEOUT or EOF where nothing does."""
+        data: bytes = self.read_nonblocking(self._read_size, seconds)
+        self.answer_size += len(data)
+        if self.answer_size > LARGEST_ANSWER:
+            raise AnswerTooLargeError
+        return self._tap(data)
+
+    def has_more(self, within: float = 0) -> bool:
+        """Whether bytes wait to be read now, or come within so many seconds; a program's end is no bytes."""
+        poll = select.poll()
+        poll.register(self.child_fd, select.POLLIN)
+        return any(event & select.POLLIN for _fd, event in poll.poll(within * 1000))
+
+    def wait_echo_off(self, within: float) -> bool:
+        """Wait until the program has switched the terminal's echo off; False if it has not by then.
+
+        pexpect's `waitnoecho` looks ten times a second. Output does not end this wait, for it is read later.
+        """
+        end = time.monotonic() + within
+        while _echoes(self.child_fd):
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            select.select([], [], [], min(_STEP, left))
+        return True
+
+
+def _echoes(descriptor: int) -> bool:
+    try:
+        return bool(termios.tcgetattr(descriptor)[3] & termios.ECHO)
+    except termios.error:  # the program is gone; the next read says so
+        return False
+
+
+def _private() -> None:
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

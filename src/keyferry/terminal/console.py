@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import pexpect
+
+from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
+from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeError, Child
+from keyferry.terminal.echo import EchoMask
+from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
+from keyferry.terminal.values import RULE, ValueFilter
+from keyferry.text import last_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from keyferry.secrets import Secret
+    from keyferry.terminal.host import Program
+    from keyferry.transcript.recorder import Recorder
+
+T = TypeVar("T")
+
+ECHO_LIMIT = 30.0
+GRACE = 0.05
+"""Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
+
+_WINDOW = 600  # bytes at the end of an answer in which a prompt is looked for; the longest has four lines
+
+
+class Console:
+    """One live conversation with one program: everything that passes is recorded before it is matched.
+
+    A conversation that went wrong (time out, unknown text, record not writable) is never used again: what
+    comes late would be taken for the answer to the next question.
+    """
+
+    def __init__(
+        self, program: Program, recorder: Recorder, manners: Manners, read_size: int = READ_SIZE
+    ) -> None:
+        self.tool, self.host, self.recorder = program.tool, program.host, recorder
+        self.asked = 0
+        self._manners = manners
+        self._over: str | None = None
+        self._mask: EchoMask | None = None
+        self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
+        self._come = bytearray(
+            b"\n"
+        )  # what came and was not given out yet; a program's first line starts a line
+        try:
+            self._child = Child(program.argv, program.cwd, program.env, self._tap, read_size)
+        except (pexpect.ExceptionPexpect, OSError) as error:
+            raise self._error(
+                UnreachableError, f"{self.tool} could not be started", str(error).encode()
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def say(self, line: str, *, among_output: bool = False) -> None:
+        """Type a line and wait for its echo.
+
+        UsageError, before anything is typed, where the tool could not take the line as it is.
+        among_output: the tool may still be printing, so the echo may stand inside its output.
+        """
+        data = line.encode("utf-8", "surrogateescape")
+        self._check(line, data)
+        self._ready()
+        self.recorder.typed(data)
+        self._send(data)
+        echo = re.compile(re.escape(data) + rb"\r*(?=\n)")
+        found = self._await(lambda: echo.search(self._come), ECHO_LIMIT, f"the echo of {line!r}")
+        before = bytes(self._come[: found.start()])
+        if before.strip(b" \t\r\n\0") and not among_output:
+            raise self._end(self._unknown("something was printed before it was asked", before))
+        # The newline stays: what follows is at the start of a line.
+        del self._come[: found.end()]
+
+    def say_secret(self, secret: Secret, *, hides: bool) -> None:
+        """Type a secret; neither it nor its length reaches the record or the next answer.
+
+        hides: this tool switches the terminal's echo off, so nothing is typed before it has. Otherwise it
+        may or may not, and the echo of the secret is expected and cut.
+        """
+        if len(secret) > self._manners.longest_secret:
+            raise self._refuse(
+                f"the {secret.name}", f"is longer than {self._manners.longest_secret} characters"
+            )
+        self._ready()
+        if not self._child.wait_echo_off(ECHO_LIMIT if hides else GRACE) and hides:
+            raise self._end(self._unknown(f"the echo stayed on at the prompt for the {secret.name}", b""))
+        self.recorder.secret(secret.name)
+        self._mask = EchoMask(secret.reveal(), self._echoed)
+        self._send(secret.reveal())
+
+    def hear(self, *prompts: Prompt, limit: float) -> Heard:
+        """Wait for what comes next, all of it: up to one of the prompts, or (ENDED) to the program's end.
+
+        UnreachableError after `limit` seconds, or if the program ended and no prompt is named ENDED;
+        UnknownScreenError for a fatal prompt.
+        """
+        if self._over:
+            raise self._finished()
+        awaited = " or ".join(prompt.name for prompt in prompts)
+        try:
+            prompt, match = self._await(lambda: self._prompted(prompts), limit, awaited)
+        except EOFError:
+            return self._ended(prompts)
+        if prompt.settle is not None:
+            self._settle(prompt.settle, time.monotonic() + limit)
+            return self._heard(prompt, len(self._come), "")
+        return self._heard(prompt, match.start(), _decode(match.group()).strip())
+
+    def close(self) -> int | None:
+        """End the program, by force if it is still there; gives its exit status (None: a signal ended it)."""
+        if self._over != "closed":
+            self._over = "closed"
+            self._drain()
+            self._child.close(force=True)
+            self.recorder.exit(self._child.exitstatus)
+            self.recorder.close()
+        status: int | None = self._child.exitstatus
+        return status
+
+    def _await(self, look: Callable[[], T | None], limit: float, awaited: str) -> T:
+        """Read until `look` finds something. EOFError at the program's end."""
+        end = time.monotonic() + limit
+        while (found := look()) is None:
+            try:
+                self._come += self._child.read_within(max(0.0, end - time.monotonic()))
+            except pexpect.TIMEOUT:
+                what = f"{self.tool} did not give {awaited} within {limit:g} s"
+                raise self._end(self._error(UnreachableError, what, self._come)) from None
+            except pexpect.EOF:
+                raise EOFError from None
+            except AnswerTooLargeError:
+                what = f"an answer of more than {LARGEST_ANSWER} bytes"
+                raise self._end(self._unknown(what, self._come[-4000:])) from None
+            except KeyferryError as error:
+                raise self._end(error) from None
+        return found
+
+    def _prompted(self, prompts: tuple[Prompt, ...]) -> tuple[Prompt, re.Match[bytes]] | None:
+        start = max(0, len(self._come) - _WINDOW)
+        for prompt in prompts:
+            if prompt.name == ENDED or not (match := prompt.compiled().search(self._come, start)):
+                continue
+            # Words of a prompt that more text follows were no prompt: a label can hold them.
+            if prompt.settle is not None or not self._child.has_more():
+                return prompt, match
+        return None
+
+    def _settle(self, silence: float, end: float) -> None:
+        while self._child.has_more(silence) and time.monotonic() < end:
+            self._come += self._child.read_within(0)
+
+    def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
+        self.recorder.sync()
+        heard = Heard(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
+        seen = bytes(self._come)
+        self._come.clear()
+        if prompt.fatal:
+            raise self._end(self._unknown(f"{question!r} came: the answer before it was not taken", seen))
+        return heard
+
+    def _ended(self, prompts: tuple[Prompt, ...]) -> Heard:
+        self._drain()
+        for prompt in prompts:
+            if prompt.name == ENDED:
+                return self._heard(prompt, len(self._come), "")
+        raise self._end(self._early())
+
+    def _drain(self) -> None:
+        """Give out what the filters kept back at the end of the stream."""
+        rest = self._values.feed(self._mask.flush()) if self._mask else b""
+        rest += self._values.flush()
+        self.recorder.output(rest)
+        self._come += rest
+
+    def _tap(self, data: bytes) -> bytes:
+        if self._mask:
+            data = self._mask.feed(data)
+        data = self._values.feed(data)
+        self.recorder.output(data)
+        return data
+
+    def _echoed(self, shown: bool) -> None:
+        self.recorder.cut("SECRET-SHOWN" if shown else "SECRET-STARS", None)
+
+    def _send(self, data: bytes) -> None:
+        self.asked += 1
+        self._child.answer_size = 0
+        try:
+            self._child.send(data + b"\n")
+        except OSError as error:
+            raise self._end(self._early()) from error
+
+    def _ready(self) -> None:
+        if self._over:
+            raise self._finished()
+        if self._mask:
+            self._drain()
+            self._mask = None
+
+    def _check(self, line: str, data: bytes) -> None:
+        if any(char < " " or char == "\x7f" for char in line):
+            raise self._refuse(repr(line), "holds control characters")
+        if len(data) > self._manners.longest_line:
+            raise self._refuse(f"a line of {len(data)} bytes", f"is cut after {self._manners.longest_line}")
+        if self._manners.comment and line.lstrip().startswith(self._manners.comment):
+            raise self._refuse(repr(line), f"begins with {self._manners.comment}, which is read as a comment")
+
+    def _refuse(self, what: str, why: str) -> UsageError:
+        return UsageError(
+            f"{what} cannot be typed to {self.tool}: it {why}",
+            tool=self.tool,
+            host=self.host,
+            keys="nothing was typed",
+        )
+
+    def _end(self, error: KeyferryError) -> KeyferryError:
+        self._over = error.what
+        return error
+
+    def _finished(self) -> KeyferryError:
+        return self._error(UnreachableError, f"the session with {self.tool} is over: {self._over}", b"")
+
+    def _early(self) -> KeyferryError:
+        return self._error(UnreachableError, f"{self.tool} ended before it was told to", self._come)
+
+    def _unknown(self, what: str, seen: bytes) -> KeyferryError:
+        return self._error(UnknownScreenError, f"{self.tool}: {what}", seen)
+
+    def _error(self, kind: type[KeyferryError], what: str, seen: bytes | bytearray) -> KeyferryError:
+        redact = self.recorder.redact
+        return kind(
+            redact(what),
+            tool=self.tool,
+            host=self.host,
+            seen=redact(last_lines(_decode(seen))),
+            record=str(self.recorder.path),
+        )
+
+
+def _decode(data: bytes | bytearray) -> str:
+    return bytes(data).decode("utf-8", "surrogateescape")

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a tool can ask next.
+
+    A prompt counts only at the start of a line and at the very end of what has come, so that a label which
+    holds its words ends no answer. pattern: of the words, a bytes regex. fatal: the tool asks again for
+    something it did not take (reliability, fact 8): an error, never answered again. settle: for a screen
+    that ends without a prompt: the pattern may stand anywhere, and the screen counts as whole when nothing
+    has come for this many seconds.
+    """
+
+    name: str
+    pattern: bytes
+    fatal: bool = False
+    settle: float | None = None
+
+    def compiled(self) -> re.Pattern[bytes]:
+        if self.settle is not None:
+            return re.compile(self.pattern)
+        return re.compile(rb"[\r\n\0][ \t]*(?:" + self.pattern + rb")\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a tool can take and how it takes it. longest: bytes of a line that it does not cut."""
+
+    longest_line: int = 4094  # the kernel's canonical mode cuts at 4,095 with the newline
+    longest_secret: int = 4094
+    comment: str = ""  # an answer that begins so is thrown away by the tool
+    highest_slot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One answer, whole: the text up to the prompt, the prompt's name and its own words."""
+
+    text: str
+    prompt: str
+    question: str = ""
+
+
+ENDED = "(ended)"
+"""The prompt name of an answer that the tool ended by ending itself."""

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import getpass
+import itertools
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from keyferry import __version__
+from keyferry.terminal.child import READ_SIZE
+from keyferry.terminal.console import Console
+from keyferry.transcript.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from keyferry.secrets import Secret
+    from keyferry.terminal.host import Host
+    from keyferry.terminal.prompts import Manners
+
+
+class Sessions:
+    """Opens tools, each in a conversation of its own with a record `NNN-TOOL.cast` of its own."""
+
+    def __init__(
+        self, directory: Path, run_id: str, secrets: Iterable[Secret], read_size: int = READ_SIZE
+    ) -> None:
+        self.directory = directory
+        self._run_id = run_id
+        self._secrets = tuple(secrets)
+        self._read_size = read_size
+        self._numbers = itertools.count(1)
+        self._step = ("0", "Look before anything is changed")
+        self._consoles: list[Console] = []
+
+    def step(self, number: str, title: str) -> None:
+        """Name the documented step in every record; a marker stands where something is typed in it."""
+        self._step = (number, title)
+        for console in self._consoles:
+            console.recorder.step(number, title)
+
+    def open(self, host: Host, tool: str, *arguments: str, manners: Manners) -> Console:
+        """Start one tool. UnreachableError where it cannot be."""
+        program = host.program(tool, *arguments)
+        header = {
+            "timestamp": int(datetime.now(UTC).timestamp()),
+            "started": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "title": f"{tool} on {host.name}",
+            "tool": tool,
+            "host": host.name,
+            "path": program.path,
+            "sha256": program.sha256,
+            "argv": [tool, *arguments],
+            "run_id": self._run_id,
+            "user": getpass.getuser(),
+            "keyferry": __version__,
+        }
+        path = self.directory / f"{next(self._numbers):03}-{tool}.cast"
+        recorder = Recorder(path, header, self._secrets)
+        recorder.step(*self._step)
+        console = Console(program, recorder, manners, self._read_size)
+        self._consoles.append(console)
+        return console
+
+    def count(self, what: Callable[[Console], int] = lambda console: console.asked) -> int:
+        """A sum over all conversations, by default of prompts answered."""
+        return sum(map(what, self._consoles))
+
+    def close(self) -> None:
+        for console in self._consoles:
+            console.close()

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RULE = "VALUE-NEVER-SHOWN"
+
+_COMPONENTS = ("value", "private_exponent", "prime_1", "prime_2", "exponent_1", "exponent_2", "coefficient")
+NAMES = frozenset(
+    (prefix + name).encode()
+    for component in _COMPONENTS
+    for name in (component, component.replace("_", ""))
+    for prefix in ("", "cka_")
+)
+"""Attributes that hold key material, as ckdemo (`CKA_VALUE=`) and cmu (`value=`) name them."""
+
+_ENDS = b"\r\n\t"
+
+
+class ValueFilter:
+    """VALUE-NEVER-SHOWN: cuts key values out of a stream before anything records, parses or shows them.
+
+    A value begins with its attribute's name at the start of a line or of a tab-separated column, then `=`
+    or `:`, and ends with the line or column. `cut` is told the length of each value taken out, in bytes.
+    Only what may yet become such a name is kept back, so a prompt always comes through.
+    """
+
+    def __init__(self, cut: Callable[[int], None]) -> None:
+        self._cut = cut
+        self._column: bytearray | None = bytearray()  # the undecided start of a column; None when decided
+        self._value: int | None = None  # bytes of the value being cut; None outside a value
+
+    def feed(self, chunk: bytes) -> bytes:
+        out = bytearray()
+        for piece in _pieces(chunk):
+            if piece in (b"\r", b"\n", b"\t"):
+                self._end_column(out)
+                out += piece
+            elif self._value is not None:
+                self._value += len(piece)
+            elif self._column is None:
+                out += piece
+            else:
+                self._decide(self._column, piece, out)
+        return bytes(out)
+
+    def flush(self) -> bytes:
+        """What was kept back at the end of the stream; a value cut short is reported, not given out."""
+        out = bytearray()
+        self._end_column(out)
+        return bytes(out)
+
+    def _decide(self, column: bytearray, piece: bytes, out: bytearray) -> None:
+        column += piece
+        name, sign, rest = _split(bytes(column))
+        if sign and name.strip(b" ").lower() in NAMES:
+            out += name + sign
+            self._value, self._column = len(rest), None
+        elif sign or not _may_become(name):
+            out += column
+            self._column = None
+        elif not column.strip(b" "):
+            # Blanks pass, and a name is still looked for behind them: a prompt that ends in blanks is seen.
+            out += column
+            column.clear()
+
+    def _end_column(self, out: bytearray) -> None:
+        if self._value is not None:
+            self._cut(self._value)
+        out += self._column or b""
+        self._column, self._value = bytearray(), None
+
+
+def _pieces(chunk: bytes) -> list[bytes]:
+    """The chunk in runs without an end of column, and the ends one by one."""
+    pieces, start = [], 0
+    for place, byte in enumerate(chunk):
+        if byte in _ENDS:
+            if start < place:
+                pieces.append(chunk[start:place])
+            pieces.append(chunk[place : place + 1])
+            start = place + 1
+    if start < len(chunk):
+        pieces.append(chunk[start:])
+    return pieces
+
+
+def _split(column: bytes) -> tuple[bytes, bytes, bytes]:
+    places = [place for place in (column.find(b"="), column.find(b":")) if place >= 0]
+    if not places:
+        return column, b"", b""
+    first = min(places)
+    return column[:first], column[first : first + 1], column[first + 1 :]
+
+
+def _may_become(text: bytes) -> bool:
+    stripped = text.lstrip(b" ").lower()
+    return any(name.startswith(stripped) or name == stripped.rstrip(b" ") for name in NAMES)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: str) -> str:
+    """The text with everything that could move a cursor or deceive a reader written as an escape."""
+    return "".join(char if _harmless(char) else _escape(char) for char in text)
+
+
+def last_lines(text: str, count: int = 12) -> str:
+    """The end of a screen, made harmless, for an error message."""
+    lines = [printable(line) for line in text.replace("\r", "").replace("\0", "").split("\n")]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return "\n".join(line[:400] for line in lines[-count:])
+
+
+def _harmless(char: str) -> bool:
+    return char == "\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def _escape(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"  # a byte that is not UTF-8
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a recording; `line` is its line in the file, from 1."""
+
+    line: int
+    at: float
+    code: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    header: dict[str, object]
+    events: tuple[Event, ...]
+
+    def conversation(self) -> Iterator[tuple[str, bytes]]:
+        """What a replay needs: ("o", exact bytes), ("i", bytes typed), ("s", the secret's name)."""
+        for event, following in zip(self.events, (*self.events[1:], None), strict=True):
+            if event.code == "o":
+                exact = following is not None and following.code == "b"
+                yield "o", base64.b64decode(following.data) if exact and following else event.data.encode()
+            elif event.code in "is":
+                yield event.code, event.data.encode("utf-8", "surrogateescape")
+
+
+def read(path: Path) -> Recording:
+    """Read a recording; UsageError naming the first line that is not asciicast v2."""
+    try:
+        # Only a newline ends a line: `splitlines` would also break at U+2028 inside a string.
+        first, *rest = path.read_bytes().decode().removesuffix("\n").split("\n")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    header = _parse(path, 1, first)
+    if not isinstance(header, dict) or header.get("version") != 2:
+        raise UsageError(f"{path}: line 1: not the header of an asciicast v2")
+    return Recording(header, tuple(_event(path, number, line) for number, line in enumerate(rest, start=2)))
+
+
+def _parse(path: Path, number: int, line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"{path}: line {number}: {error}") from error
+
+
+def _event(path: Path, number: int, line: str) -> Event:
+    match _parse(path, number, line):
+        case [int() | float() as at, str() as code, str() as data]:
+            return Event(number, float(at), code, data)
+    raise UsageError(f"{path}: line {number}: not an event of an asciicast v2")

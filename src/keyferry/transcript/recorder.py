@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from keyferry.errors import RecordFailedError
+from keyferry.transcript.redactor import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from keyferry.secrets import Secret
+
+FORMAT = "keyferry-transcript/1"
+WIDTH, HEIGHT = 1000, 50
+
+
+class Recorder:
+    """Writes one tool session as asciicast v2, while it happens.
+
+    Codes: `o` output, `i` typed input, `m` a step of the procedure, `s` a secret's name was typed here,
+    `v` a value was cut from the output here (rule and length), `b` base64 of the exact bytes of the `o`
+    before it where those are not UTF-8, `x` exit status. Each event is in the file before the caller goes
+    on; `sync` puts it on the disk. RecordFailedError when it cannot be written: nothing more may be typed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: Mapping[str, object],
+        secrets: Iterable[Secret] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path = path
+        self._redactor = Redactor(secrets)
+        self._clock = clock
+        self._start = clock()
+        self._step: str | None = None
+        self._undecoded = b""
+        self._failed: RecordFailedError | None = None
+        try:
+            self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise self._failure(error) from error
+        self._line({"version": 2, "width": WIDTH, "height": HEIGHT, "format": FORMAT, **header})
+
+    def step(self, number: str, title: str) -> None:
+        """Name the step; the marker is written with the next thing typed, so idle steps leave none."""
+        self._step = f"{number} {title}"
+
+    def output(self, data: bytes) -> None:
+        """What the tool printed, key values already cut."""
+        self._write_output(self._redactor.feed(data))
+
+    def typed(self, line: bytes) -> None:
+        """A line that is about to be typed; durable before it is."""
+        self._before_input()
+        self._event("i", self._redactor.text(_decode(line)) + "\r")
+        self.sync()
+
+    def secret(self, name: str) -> None:
+        """A secret is about to be typed: its name."""
+        self._before_input()
+        self._event("s", name)
+        self.sync()
+
+    def cut(self, rule: str, length: int | None) -> None:
+        """Something was taken out of the output here; `length` in bytes, None where even that tells."""
+        self.flush()
+        self._event("v", f"{rule} {'-' if length is None else length}")
+
+    def exit(self, status: int | None) -> None:
+        self.flush()
+        self._event("x", "signal" if status is None else str(status))
+        self.sync()
+
+    def redact(self, text: str) -> str:
+        return self._redactor.text(text)
+
+    def flush(self) -> None:
+        self._write_output(self._redactor.flush())
+        if self._undecoded:
+            self._output_event(self._undecoded)
+            self._undecoded = b""
+
+    def sync(self) -> None:
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Complete the file and clear its write bits."""
+        if self._fd < 0:
+            return
+        self.flush()
+        self.sync()
+        os.fchmod(self._fd, 0o400)
+        os.close(self._fd)
+        self._fd = -1
+
+    def _before_input(self) -> None:
+        self.flush()
+        if self._step is not None:
+            self._event("m", self._step)
+            self._step = None
+
+    def _write_output(self, data: bytes) -> None:
+        data = self._undecoded + data
+        self._undecoded = data[len(data) - _open_sequence(data) :]
+        if complete := data[: len(data) - len(self._undecoded)]:
+            self._output_event(complete)
+
+    def _output_event(self, data: bytes) -> None:
+        self._event("o", data.decode("utf-8", "replace"))
+        if not _is_utf8(data):
+            self._event("b", base64.b64encode(data).decode())
+
+    def _event(self, code: str, data: str) -> None:
+        self._line([round(self._clock() - self._start, 6), code, data])
+
+    def _line(self, value: object) -> None:
+        if self._failed:  # a torn line is the end of a record, even if there is space again
+            raise self._failed
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> RecordFailedError:
+        self._failed = RecordFailedError(
+            f"the record {self.path} cannot be written: {error.strerror}",
+            keys="nothing more was typed to any tool",
+            hint="free space or mend the folder, then look at both sides before running again",
+        )
+        return self._failed
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _open_sequence(data: bytes) -> int:
+    """How many bytes at the end begin a UTF-8 character whose rest has not come yet."""
+    for size in range(1, min(3, len(data)) + 1):
+        byte = data[-size]
+        if byte & 0b1100_0000 == 0b1100_0000:
+            wanted = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return size if size < wanted else 0
+        if byte < 0x80:
+            return 0
+    return 0

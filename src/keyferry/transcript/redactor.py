@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from keyferry.secrets import Secret
+
+
+class Redactor:
+    """The second line of defence: takes secrets out of a stream, also when they arrive in pieces.
+
+    The first line is that a secret is never said to the record: its write is marked. This filter catches
+    an echo, and a tool that shows what it was given. It keeps back the end of a chunk as long as that may
+    be the beginning of a secret, and changes the record only, never what the parsers read.
+    """
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        self._names = {form: secret.name for secret in secrets for form in forms(secret.reveal())}
+        longest_first = sorted(self._names, key=len, reverse=True)
+        self._pattern = re.compile(b"|".join(map(re.escape, longest_first))) if longest_first else None
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may be recorded now."""
+        if self._pattern is None:
+            return chunk
+        text = self._pattern.sub(self._name, self._held + chunk)
+        keep = self._undecided(text)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def flush(self) -> bytes:
+        """What was kept back: no secret came of it."""
+        held, self._held = self._held, b""
+        return held
+
+    def text(self, text: str) -> str:
+        """A whole text without the secrets, for an error or a report."""
+        raw = text.encode("utf-8", "surrogateescape")
+        clean = self._pattern.sub(self._name, raw) if self._pattern else raw
+        return clean.decode("utf-8", "surrogateescape")
+
+    def _name(self, match: re.Match[bytes]) -> bytes:
+        return b"[" + self._names[match.group()].encode() + b"]"
+
+    def _undecided(self, text: bytes) -> int:
+        longest = max(map(len, self._names)) - 1
+        for size in range(min(longest, len(text)), 0, -1):
+            tail = text[len(text) - size :]
+            if any(form.startswith(tail) for form in self._names):
+                return size
+        return 0
+
+
+def forms(value: bytes) -> set[bytes]:
+    """The ways a secret may show itself: as it is, in hex, in base64."""
+    plain_hex = value.hex().encode()
+    return {value, plain_hex, plain_hex.upper(), base64.b64encode(value)}
