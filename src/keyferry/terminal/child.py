@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+# The stubs know `spawn` as generic; the class itself is not.
+if TYPE_CHECKING:
+    _Spawn = pexpect.spawn[bytes]
+else:
+    _Spawn = pexpect.spawn
+
 READ_SIZE = 65536
 """Bytes of one read; replays try 1 and 7."""
 
@@ -26,7 +32,7 @@ class AnswerTooLargeError(Exception):
     """More came than any answer of these tools holds."""
 
 
-class Child(pexpect.spawn):
+class Child(_Spawn):
     """A program on a pty, its read path owned by us: every byte passes `tap` before it is matched.
 
     pexpect's `logfile` is not used: when its write fails the bytes are lost (reliability, fact 3).
@@ -49,7 +55,7 @@ class Child(pexpect.spawn):
             timeout=None,
             maxread=read_size,
             cwd=str(cwd),
-            env=dict(env),  # type: ignore[arg-type] # the stubs want os._Environ; pexpect passes it to execvpe
+            env=dict(env),
             encoding=None,
             preexec_fn=_private,
             dimensions=(50, 1000),
@@ -57,7 +63,7 @@ class Child(pexpect.spawn):
         )
         self.delaybeforesend = None
         self.delayafterread = None
-        self.ptyproc.delayafterclose = 0
+        self.ptyproc.delayafterclose = 0  # type: ignore[attr-defined] # missing in the stubs
 
     def read_within(self, seconds: float) -> bytes:
         """What comes next, as `tap` leaves it; pexpect.TIMEOUT or EOF where nothing does."""

@@ -142,7 +142,7 @@ class Console:
                 raise EOFError from None
             except AnswerTooLargeError:
                 what = f"an answer of more than {LARGEST_ANSWER} bytes"
-                raise self._end(self._unknown(what, self._come[-4000:])) from None
+                raise self._end(self._unknown(what, bytes(self._come[-4000:]))) from None
             except KeyferryError as error:
                 raise self._end(error) from None
         return found
