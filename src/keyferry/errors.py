@@ -91,9 +91,7 @@ class ToolRefusedError(KeyferryError):
     code: the tool's own (0x1b, CKR_KEY_UNEXTRACTABLE).
     """
 
-    def __init__(
-        self, what: str, *, code: str, tool: str, seen: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, what: str, *, code: str, tool: str, seen: str | None = None, hint: str | None = None) -> None:
         super().__init__(what, tool=tool, seen=seen, hint=hint)
         self.code = code
 
@@ -157,7 +155,7 @@ class InterruptedRunError(KeyferryError):
 
     def __init__(self, signal_number: int) -> None:
         super().__init__("interrupted", hint="the record and the journal are complete up to here")
-        self.signal_number = signal_number
+        self.exit_code = {1: Exit.HANGUP, 15: Exit.TERMINATED}.get(signal_number, Exit.INTERRUPTED)
 
 
 def first_of(codes: set[Exit]) -> Exit:

@@ -29,9 +29,7 @@ class KeyClass(StrEnum):
 
     @classmethod
     def of(cls, number: int) -> KeyClass:
-        return dict(enumerate((cls.DATA, cls.CERTIFICATE, cls.PUBLIC, cls.PRIVATE, cls.SECRET))).get(
-            number, cls.OTHER
-        )
+        return dict(enumerate((cls.DATA, cls.CERTIFICATE, cls.PUBLIC, cls.PRIVATE, cls.SECRET))).get(number, cls.OTHER)
 
 
 KEY_TYPES = {

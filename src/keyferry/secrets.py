@@ -24,9 +24,7 @@ class Secret:
                 hint="so short a secret cannot be kept out of a record reliably; no tool was started",
             )
         if not value.isascii() or any(byte < 0x20 or byte == 0x7F for byte in value):
-            raise UsageError(
-                f"the {name} holds characters that cannot be typed at a prompt (control or non-ASCII)"
-            )
+            raise UsageError(f"the {name} holds characters that cannot be typed at a prompt (control or non-ASCII)")
         self.name = name
         self._value = value
 

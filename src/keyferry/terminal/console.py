@@ -37,24 +37,18 @@ class Console:
     comes late would be taken for the answer to the next question.
     """
 
-    def __init__(
-        self, program: Program, recorder: Recorder, manners: Manners, read_size: int = READ_SIZE
-    ) -> None:
+    def __init__(self, program: Program, recorder: Recorder, manners: Manners, read_size: int = READ_SIZE) -> None:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
         self._manners = manners
         self._over: str | None = None
         self._mask: EchoMask | None = None
         self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
-        self._come = bytearray(
-            b"\n"
-        )  # what came and was not given out yet; a program's first line starts a line
+        self._come = bytearray(b"\n")  # what came and was not given out yet; a program's first line starts a line
         try:
             self._child = Child(program.argv, program.cwd, program.env, self._tap, read_size)
         except (pexpect.ExceptionPexpect, OSError) as error:
-            raise self._error(
-                UnreachableError, f"{self.tool} could not be started", str(error).encode()
-            ) from error
+            raise self._error(UnreachableError, f"{self.tool} could not be started", str(error).encode()) from error
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +84,7 @@ class Console:
         may or may not, and the echo of the secret is expected and cut.
         """
         if len(secret) > self._manners.longest_secret:
-            raise self._refuse(
-                f"the {secret.name}", f"is longer than {self._manners.longest_secret} characters"
-            )
+            raise self._refuse(f"the {secret.name}", f"is longer than {self._manners.longest_secret} characters")
         self._ready()
         if not self._child.wait_echo_off(ECHO_LIMIT if hides else GRACE) and hides:
             raise self._end(self._unknown(f"the echo stayed on at the prompt for the {secret.name}", b""))

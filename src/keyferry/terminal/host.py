@@ -54,8 +54,8 @@ class Host(Protocol):
     def size(self, name: str) -> int | None:
         """Bytes of a file; None if there is none."""
 
-    def read(self, name: str) -> bytes:
-        """A small file."""
+    def read(self, name: str, count: int = -1) -> bytes:
+        """A small file, or its first `count` bytes."""
 
     def write(self, name: str, data: bytes) -> None: ...
 
@@ -104,8 +104,9 @@ class LocalHost:
         except FileNotFoundError:
             return None
 
-    def read(self, name: str) -> bytes:
-        return self._at(name).read_bytes()
+    def read(self, name: str, count: int = -1) -> bytes:
+        with self._at(name).open("rb", buffering=0) as file:
+            return file.read(count)
 
     def write(self, name: str, data: bytes) -> None:
         write_private(self._at(name), data)

@@ -12,17 +12,26 @@ class Prompt:
     holds its words ends no answer. pattern: of the words, a bytes regex. fatal: the tool asks again for
     something it did not take (reliability, fact 8): an error, never answered again. settle: for a screen
     that ends without a prompt: the pattern may stand anywhere, and the screen counts as whole when nothing
-    has come for this many seconds.
+    has come for this many seconds. anywhere: the pattern need not begin a line.
     """
 
     name: str
     pattern: bytes
     fatal: bool = False
     settle: float | None = None
+    anywhere: bool = False
+
+    @classmethod
+    def ending_with(cls, name: str, text: str, length: int) -> Prompt:
+        """A prompt for a screen seen before that ends without one: its own last characters."""
+        data = text.encode("utf-8", "surrogateescape")[-length:]
+        return cls(name, re.escape(data), anywhere=True)
 
     def compiled(self) -> re.Pattern[bytes]:
         if self.settle is not None:
             return re.compile(self.pattern)
+        if self.anywhere:
+            return re.compile(self.pattern + rb"\Z")
         return re.compile(rb"[\r\n\0][ \t]*(?:" + self.pattern + rb")\Z")
 
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 class Sessions:
     """Opens tools, each in a conversation of its own with a record `NNN-TOOL.cast` of its own."""
 
-    def __init__(
-        self, directory: Path, run_id: str, secrets: Iterable[Secret], read_size: int = READ_SIZE
-    ) -> None:
+    def __init__(self, directory: Path, run_id: str, secrets: Iterable[Secret], read_size: int = READ_SIZE) -> None:
         self.directory = directory
         self._run_id = run_id
         self._secrets = tuple(secrets)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from keyferry import __version__
+from keyferry.cli import emulator, inventory, migrate, rehearse, render, transcript, vtl
+from keyferry.errors import KeyferryError
+
+app = typer.Typer(
+    name="keyferry",
+    help="Carry symmetric keys from CloudHSM Classic to AWS CloudHSM, with the vendor's own tools, on record.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(rehearse.rehearse)
+app.command()(migrate.migrate)
+app.add_typer(inventory.app, name="inventory")
+app.add_typer(vtl.app, name="vtl")
+app.add_typer(emulator.app, name="emulator")
+app.add_typer(transcript.app, name="transcript")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"keyferry {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """What stands before a command."""
+
+
+def main() -> None:
+    """The console script: our errors told as the user needs them, with their exit codes."""
+    try:
+        app()
+    except KeyferryError as error:
+        sys.exit(render.report(error))
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

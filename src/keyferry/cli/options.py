@@ -1,0 +1,84 @@
+"""The options that every command which talks to tools takes, and the settings they make."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keyferry import config
+from keyferry.config import Config
+
+_TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
+    "classic_bin": (
+        ("classic", "bin"),
+        Annotated[str | None, typer.Option("--classic-bin", metavar="DIR", help="Where vtl, cmu and ckdemo are.")],
+    ),
+    "cloudhsm_bin": (
+        ("cloudhsm", "bin"),
+        Annotated[str | None, typer.Option("--cloudhsm-bin", metavar="DIR", help="Where key_mgmt_util is.")],
+    ),
+    "slot": (
+        ("classic", "slot"),
+        Annotated[
+            str | None,
+            typer.Option("--slot", metavar="[number:|label:|serial:]VALUE", help="The partition or HA group."),
+        ],
+    ),
+    "pin": (
+        ("classic", "pin"),
+        Annotated[
+            str | None,
+            typer.Option("--pin", metavar="SOURCE", help="prompt, fd:N, file:PATH, cmd:ARGV or env:NAME."),
+        ],
+    ),
+    "user": (
+        ("cloudhsm", "user"),
+        Annotated[str | None, typer.Option("--user", metavar="NAME", help="The crypto user on the cluster.")],
+    ),
+    "password": (
+        ("cloudhsm", "password"),
+        Annotated[
+            str | None,
+            typer.Option("--password", metavar="SOURCE", help="Of the crypto user; sources as for --pin."),
+        ],
+    ),
+    "allow_raised_counter": (
+        ("run", "allow_raised_counter"),
+        Annotated[
+            bool | None,
+            typer.Option("--allow-raised-counter", help="Type a secret once although its failure counter is raised."),
+        ],
+    ),
+}
+_FILE = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Instead of ./keyferry.toml.")]
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared options; it gets them as `settings`, a Config, instead of one by one."""
+    parameters = inspect.signature(command, eval_str=True).parameters.values()
+    own = [parameter for parameter in parameters if parameter.name != "settings"]
+
+    @functools.wraps(command)
+    def run(**arguments: Any) -> None:  # noqa: ANN401 - whatever typer parsed
+        flags = {place: arguments.pop(name) for name, (place, _kind) in _TOOLS.items()}
+        command(settings=settings(arguments.pop("config_file"), flags), **arguments)
+
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in {
+            **{name: kind for name, (_place, kind) in _TOOLS.items()},
+            "config_file": _FILE,
+        }.items()
+    ]
+    run.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined] # how typer reads options
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in own + shared}
+    return run
+
+
+def settings(file: Path | None, flags: dict[tuple[str, str], Any]) -> Config:
+    return config.load(file, flags)

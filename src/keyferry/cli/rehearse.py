@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import secrets
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyferry import config
+from keyferry.cli.migrate import Json, run
+from keyferry.errors import UsageError
+from keyferry.procedure.command import Selection
+
+
+class Luna(StrEnum):
+    FIVE = "5"
+    SEVEN = "7"
+
+
+class Kmu(StrEnum):
+    G1 = "g1"
+    G2 = "g2"
+
+
+Keys = Annotated[int, typer.Option("--keys", min=1, help="Symmetric keys in the emulated partition.")]
+LunaOption = Annotated[Luna, typer.Option("--luna", help="Client generation of the Classic side.")]
+KmuOption = Annotated[Kmu, typer.Option("--kmu", help="Output generation of key_mgmt_util.")]
+Nodes = Annotated[int, typer.Option("--nodes", min=1, max=28, help="HSMs in the emulated cluster.")]
+JitterOption = Annotated[
+    str, typer.Option("--jitter", metavar="SEED", help="Vary what is not known for sure of the tools.")
+]
+
+
+def rehearse(
+    keys: Keys = 10,
+    luna: LunaOption = Luna.SEVEN,
+    kmu: KmuOption = Kmu.G2,
+    nodes: Nodes = 2,
+    jitter: JitterOption = "",
+    directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="A new folder for it all.")] = None,
+    json: Json = False,
+) -> None:
+    """Carry keys from an emulated partition to an emulated cluster: the whole procedure, no HSM needed."""
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    folder = (directory or Path("keyferry-rehearsals") / stamp).absolute()
+    install(folder, keys=keys, luna=luna.value, kmu=kmu.value, nodes=nodes, jitter=jitter)
+    code = run(config.load(folder / "keyferry.toml", {}), Selection(), folder / "run", as_json=json)
+    if not json:
+        _next(folder)
+    raise typer.Exit(int(code))
+
+
+def install(folder: Path, *, keys: int, luna: str, kmu: str, nodes: int, jitter: str) -> None:
+    """Make an emulated pair of HSMs; UsageError where one is already."""
+    from keyferry.emulator import install as emulator  # noqa: PLC0415 - start-up: cryptography and SQLite
+
+    try:
+        emulator.create(folder, keys=keys, luna=luna, kmu=kmu, nodes=nodes, jitter=jitter)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: no emulator can be made there: {error.strerror or error}",
+            hint="name a folder that is not there yet",
+        ) from error
+
+
+def _next(folder: Path) -> None:
+    configuration = folder / "keyferry.toml"
+    sys.stdout.write(
+        "try next:\n"
+        f"  keyferry inventory cloudhsm --config {configuration}\n"
+        f"  keyferry migrate --all --relabel --reid --config {configuration}   (what this run skipped)\n"
+        f"  keyferry transcript show {folder}/run/sessions/*-ckdemo.cast\n"
+    )

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from keyferry.errors import KeyferryError
+from keyferry.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keyferry.procedure.results import RunResult
+
+_NARROWEST = 100  # a pipe has no width; tables in it are for reading, so give them room
+
+
+def console(*, stderr: bool = False) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - start-up
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else max(_NARROWEST, int(os.environ.get("COLUMNS", "0")))
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def document(value: object) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout; cells are untrusted, so they are made harmless."""
+    from rich.box import SIMPLE  # noqa: PLC0415 - start-up
+    from rich.table import Table  # noqa: PLC0415 - start-up
+    from rich.text import Text  # noqa: PLC0415 - start-up
+
+    grid = Table(title=title or None, box=SIMPLE, title_justify="left")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
+    console().print(grid)
+
+
+def report(error: KeyferryError) -> int:
+    """Tell an error on stderr: what failed, where, what was seen, what it means, what to do. Gives the exit code."""
+    lines = [f"error: {printable(error.what)}"]
+    where = {"tool": error.tool, "host": error.host, "step": error.step, "rule": error.rule}
+    if told := ", ".join(f"{name} {value}" for name, value in where.items() if value):
+        lines.append(f"where: {told}")
+    if error.seen:
+        lines.append("seen:")
+        lines += [f"  | {printable(line)}" for line in error.seen.splitlines()]
+    lines += [
+        f"{name}: {printable(text)}"
+        for name, text in (("keys", error.keys), ("hint", error.hint), ("record", error.record))
+        if text
+    ]
+    sys.stderr.write("\n".join(lines) + "\n")
+    return int(error.exit_code)
+
+
+def run_result(result: RunResult) -> None:
+    """The keys of a run as a table, and totals that balance."""
+    rows = [
+        (
+            key["classic_handle"],
+            key["label"],
+            key["type"],
+            key["bits"],
+            key["kcv"],
+            key["cloudhsm_handle"],
+            _verdict(key),
+        )
+        for key in (one.json() for one in result.keys)
+    ]
+    columns = ("Classic handle", "Label", "Type", "Bits", "KCV", "CloudHSM handle", "Verdict")
+    table("Keys", columns, rows)
+    totals = result.totals
+    parts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in totals.items() if state != "planned")
+    sys.stdout.write(f"{totals['planned']} planned = {parts}\n")
+    for detail in dict.fromkeys(_advice(one.json()) for one in result.keys if one.rule):
+        sys.stdout.write(f"  {printable(detail)}\n")
+
+
+def _verdict(key: dict[str, object]) -> str:
+    if key["state"] == "verified":
+        return f"verified by {key['proof']}"
+    return f"{key['state']}: {key['rule']}" if key["rule"] else str(key["state"])
+
+
+def _advice(key: dict[str, object]) -> str:
+    return f"{key['rule']} ({key['classic_handle']}): {key['detail']}"

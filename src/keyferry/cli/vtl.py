@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import typer
+
+from keyferry.cli import render
+from keyferry.cli.migrate import Json
+from keyferry.cli.options import with_settings
+from keyferry.config import Config
+
+app = typer.Typer(no_args_is_help=True, help="Single actions of vtl; no login.")
+
+
+@app.command("list-slots")
+@with_settings
+def list_slots(settings: Config, json: Json = False) -> None:
+    """The slots that the Classic client sees."""
+    from keyferry.procedure.command import slots  # noqa: PLC0415 - start-up: pexpect
+
+    with tempfile.TemporaryDirectory(prefix="keyferry-") as folder:
+        rows = [dataclasses.asdict(row) for row in slots(settings, Path(folder))]
+    if json:
+        render.document({"schema": "keyferry.slots/1", "slots": rows})
+        return
+    render.table("", list(rows[0]) if rows else [], [list(row.values()) for row in rows])

@@ -1,0 +1,144 @@
+"""Which tools stand behind the two parties; the only place of the procedure that knows their names."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from keyferry import secrets
+from keyferry.errors import UsageError
+from keyferry.events import Bus, Event, StepStarted
+from keyferry.terminal.host import LocalHost
+from keyferry.terminal.sessions import Sessions
+from keyferry.tools.classic.source import ClassicSource
+from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
+from keyferry.tools.limits import Limits
+from keyferry.tools.logins import Logins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from keyferry.config import Config
+    from keyferry.secrets import Secret
+    from keyferry.terminal.host import Host
+    from keyferry.tools.parties import Destination, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets of a run; None for a side that is not logged in to."""
+
+    pin: Secret | None
+    password: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every party is made of."""
+
+    config: Config
+    sessions: Sessions
+    limits: Limits
+    logins: Logins
+
+
+def _key_mgmt_util(around: Surroundings, host: Host, password: Secret) -> Destination:
+    config = around.config
+    return KeyMgmtUtilDestination(
+        around.sessions,
+        host,
+        around.limits,
+        around.logins,
+        user=config.text("cloudhsm", "user"),
+        password=password,
+        visible=config.flag("cloudhsm", "password_visible"),
+        allow_raised=config.flag("run", "allow_raised_counter"),
+    )
+
+
+DESTINATIONS: dict[str, Callable[[Surroundings, Host, Secret], Destination]] = {"key_mgmt_util": _key_mgmt_util}
+"""`[cloudhsm] tool` and the party it makes."""
+
+
+class Parties:
+    """The two parties, their hosts and the events between them. A context manager: at its end every tool is
+    ended and both hosts' private folders are gone. A party whose secret was not resolved is not there.
+    """
+
+    source: Source
+    destination: Destination
+
+    def __init__(self, config: Config, directory: Path, run_id: str, bus: Bus, secrets: Secrets) -> None:
+        self.bus = bus
+        self._config = config
+        self.sessions = Sessions(directory, run_id, [secret for secret in (secrets.pin, secrets.password) if secret])
+        self._stack = contextlib.ExitStack()
+        self.classic_host = self._host("classic")
+        self.cloudhsm_host = self._host("cloudhsm")
+        around = Surroundings(config, self.sessions, limits(config), Logins())
+        if secrets.pin:
+            self.source = self._source(around, secrets.pin)
+        if secrets.password:
+            self.destination = self._destination(around, secrets.password)
+        bus.join(self._mark)
+
+    @staticmethod
+    def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:
+        """Fetch the secrets of the sides that will be logged in to, once, before anything starts."""
+        return Secrets(
+            _resolve(config, "classic", "pin", "partition-pin") if "classic" in need else None,
+            _resolve(config, "cloudhsm", "password", "cu-password") if "cloudhsm" in need else None,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._stack:
+            self.sessions.close()
+
+    def _host(self, section: str) -> LocalHost:
+        host = LocalHost(section, self._config.folder(section, "bin"), hidden_variables(self._config))
+        return self._stack.enter_context(host)
+
+    def _source(self, around: Surroundings, pin: Secret) -> Source:
+        config = self._config
+        return ClassicSource(
+            around.sessions,
+            self.classic_host,
+            around.limits,
+            around.logins,
+            pin,
+            slot=config.text("classic", "slot"),
+            import_option=config.text("classic", "cmu_public_key_option"),
+            allow_raised=config.flag("run", "allow_raised_counter"),
+        )
+
+    def _destination(self, around: Surroundings, password: Secret) -> Destination:
+        tool = self._config.text("cloudhsm", "tool")
+        if tool not in DESTINATIONS:
+            raise UsageError(f"[cloudhsm] tool: {tool!r} is not known", hint=f"known: {', '.join(DESTINATIONS)}")
+        return DESTINATIONS[tool](around, self.cloudhsm_host, password)
+
+    def _mark(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self.sessions.step(event.number, event.title if event.key is None else f"{event.title}: {event.key}")
+
+
+def limits(config: Config) -> Limits:
+    return Limits(*(float(config.number("limits", name)) for name in ("start", "answer", "login", "generate")))
+
+
+def _resolve(config: Config, section: str, key: str, name: str) -> Secret:
+    return secrets.resolve(name, config.text(section, key), config.base(section, key))
+
+
+def hidden_variables(config: Config) -> frozenset[str]:
+    """Environment variables that hold secrets and so are kept from every child."""
+    sources = (config.text("classic", "pin"), config.text("cloudhsm", "password"))
+    return frozenset(name for source in sources if (name := secrets.named_variable(source)))

@@ -1,0 +1,147 @@
+"""What the command line calls: one function for each thing a user can ask for."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keyferry.errors import UsageError
+from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
+from keyferry.procedure.interrupts import Interrupts
+from keyferry.procedure.rules import Wish
+from keyferry.procedure.rundir import RunDirectory
+from keyferry.procedure.wrapping import WrappingWish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from keyferry.config import Config
+    from keyferry.events import Bus
+    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.results import RunResult
+    from keyferry.tools.parties import DestinationKey, SourceKey
+    from keyferry.tools.vtl.screens import SlotRow
+
+PUBLIC_SETTINGS = (
+    ("classic", "slot"),
+    ("classic", "cmu_public_key_option"),
+    ("cloudhsm", "user"),
+    ("cloudhsm", "tool"),
+    ("cloudhsm", "password_visible"),
+    ("wrapping", "label"),
+    ("wrapping", "bits"),
+    ("wrapping", "hash"),
+    ("wrapping", "extractable"),
+    ("run", "allow_raised_counter"),
+)
+"""Settings that go into the record: all but where secrets come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line says of the keys: which (none: all), and how they are judged."""
+
+    keys: tuple[str, ...] = ()
+    relabel: bool = False
+    reid: bool = False
+    again: bool = False
+    require_kcv: bool = False
+    non_extractable: bool = False
+    dry_run: bool = False
+
+
+def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus) -> RunResult:
+    """Carry keys across. Errors after the start are in the result; UsageError and the like before it are raised."""
+    from keyferry.procedure.migration import Migration, Order  # noqa: PLC0415 - start-up: pexpect and all drivers
+
+    wrapping = _wrapping(config)
+    wish = Wish(
+        digest=config.text("wrapping", "hash"),
+        modulus_bits=wrapping.bits,
+        relabel=selection.relabel,
+        reid=selection.reid,
+        again=selection.again,
+        require_kcv=selection.require_kcv,
+        extractable=not selection.non_extractable,
+    )
+    order = Order(selection.keys, wish, wrapping, selection.dry_run)
+    with _opened(config, run_dir, bus) as (parties, directory), Interrupts() as interrupts:
+        return Migration(parties, directory, order, interrupts).run()
+
+
+def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
+    """Every key object of the partition; the only thing typed that is not a question is the PIN."""
+    with _opened(config, None, bus, need=("classic",)) as (parties, _directory):
+        parties.source.look()
+        parties.source.open_session()
+        parties.source.log_in()
+        keys = parties.source.keys()
+        parties.source.close()
+        return keys
+
+
+def inventory_cloudhsm(config: Config, bus: Bus) -> Sequence[DestinationKey]:
+    """Every secret key of the crypto user."""
+    with _opened(config, None, bus, need=("cloudhsm",)) as (parties, _directory):
+        parties.destination.look()
+        parties.destination.log_in()
+        keys = [parties.destination.describe(handle) for handle in parties.destination.secret_keys()]
+        parties.destination.close()
+        return keys
+
+
+def slots(config: Config, record: Path) -> Sequence[SlotRow]:
+    """The Classic client's slots; `record` is a folder for the session's recording."""
+    from keyferry.procedure.assembly import limits  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.terminal.host import LocalHost  # noqa: PLC0415 - as above
+    from keyferry.terminal.sessions import Sessions  # noqa: PLC0415 - as above
+    from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - as above
+
+    with LocalHost("classic", config.folder("classic", "bin")) as host:
+        return vtl.list_slots(Sessions(record, "-", ()), host, limits(config))
+
+
+@contextlib.contextmanager
+def _opened(
+    config: Config, run_dir: Path | None, bus: Bus, need: tuple[str, ...] = ("classic", "cloudhsm")
+) -> Iterator[tuple[Parties, RunDirectory]]:
+    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+
+    _check_named(config, need)
+    secrets = Parties.resolve_secrets(config, need)
+    parent = config.folder("run", "directory") or Path("keyferry-runs")
+    directory = RunDirectory.create(run_dir, parent.absolute())
+    directory.begin({f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS})
+    try:
+        with Parties(config, directory.sessions, directory.run_id, bus, secrets) as parties:
+            yield parties, directory
+    finally:
+        directory.finish()
+
+
+def _check_named(config: Config, need: tuple[str, ...]) -> None:
+    for section, key, option in (("classic", "slot", "--slot"), ("cloudhsm", "user", "--user")):
+        if section in need and not config.text(section, key):
+            raise UsageError(
+                f"no {key} is named for the {section} side",
+                keys="nothing was started",
+                hint=f"give {option}, or `{key}` in [{section}] of the configuration; "
+                "`keyferry rehearse` needs neither",
+            )
+
+
+def _wrapping(config: Config) -> WrappingWish:
+    wish = WrappingWish(
+        config.text("wrapping", "label"),
+        config.number("wrapping", "bits"),
+        config.flag("wrapping", "extractable"),
+    )
+    if wish.bits not in MODULUS_STRENGTH:
+        raise UsageError(f"[wrapping] bits: {wish.bits} is not one of {', '.join(map(str, MODULUS_STRENGTH))}")
+    if config.text("wrapping", "hash") not in DIGEST_BYTES:
+        raise UsageError(
+            f"[wrapping] hash: {config.text('wrapping', 'hash')!r} is not one of {', '.join(DIGEST_BYTES)}"
+        )
+    return wish

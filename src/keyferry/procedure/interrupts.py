@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Self
+
+from keyferry.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """The first signal lets the command in flight finish and stops the run before the next; a second stops it now."""
+
+    def __init__(self) -> None:
+        self._came: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal gave is what it takes
+
+    def check(self) -> None:
+        """InterruptedRunError if a signal came: called between two commands that change something."""
+        if self._came is not None:
+            raise InterruptedRunError(self._came)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self._came is not None:
+            raise InterruptedRunError(number)
+        self._came = number

@@ -1,0 +1,153 @@
+"""The procedure from top to bottom: look, judge, make the wrapping key, carry the keys, balance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import KeyferryError, MismatchError
+from keyferry.events import KeyFinished, KeysPlanned
+from keyferry.procedure import steps
+from keyferry.procedure.crossing import Crossing
+from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
+from keyferry.procedure.results import KeyResult, RunResult
+from keyferry.procedure.wrapping import Wrapping, WrappingWish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.interrupts import Interrupts
+    from keyferry.procedure.rules import Wish
+    from keyferry.procedure.rundir import RunDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the user ordered: which keys (none named: all), how they are judged, and the wrapping pair."""
+
+    wanted: tuple[str, ...]
+    wish: Wish
+    wrapping: WrappingWish
+    dry_run: bool = False
+
+
+class Migration:
+    """One run. `result` is true at every moment, also after an error."""
+
+    def __init__(self, parties: Parties, directory: RunDirectory, order: Order, interrupts: Interrupts) -> None:
+        self._parties = parties
+        self._directory = directory
+        self._order = order
+        self._interrupts = interrupts
+        self.result = RunResult(directory.path)
+
+    def run(self) -> RunResult:
+        """Do it all; an error ends up in the result, with where its record lies."""
+        try:
+            self._look()
+            before = self._judge()
+            if not self._order.dry_run:
+                self._carry(before)
+        except KeyferryError as error:
+            error.fill(record=str(self._directory.path))
+            self.result.error = error
+            self._directory.journal.write("error", what=error.what, rule=error.rule)
+        return self.result
+
+    def _look(self) -> None:
+        """Everything that can be read without a secret is read before the first secret is typed."""
+        self._step("0")
+        self._parties.destination.look()
+        self._step("4.3")
+        self._parties.source.look()
+        self._step("4.4")
+        self._parties.source.open_session()
+        self._step("4.5")
+        self._parties.source.log_in()
+        self._step("1.1")
+        self._parties.destination.log_in()
+        self._directory.journal.write(
+            "parties",
+            classic=dict(self._parties.source.identity()),
+            cloudhsm=dict(self._parties.destination.identity()),
+        )
+
+    def _judge(self) -> int:
+        """5.1: every key has its verdict before anything is changed. Gives the new side's number of secret keys."""
+        self._step("5.1")
+        source, destination = self._parties.source, self._parties.destination
+        chosen = select(source.keys(), self._order.wanted)
+        there = [destination.describe(handle) for handle in destination.secret_keys()]
+        judge = Judge(self._order.wish, self._directory.run_id, destination.can_type, there, source.check_value)
+        planned = [judge.judge(key) for key in chosen]
+        self._keep(planned)
+        refuse_named(planned, self._order.wanted)
+        return len(there)
+
+    def _carry(self, before: int) -> None:
+        crossing = [result for result in self.result.keys if result.state == "planned"]
+        if crossing:
+            self._cross(crossing)
+        self._step("end")
+        self._balance(before)
+        self._parties.source.close()
+        self._parties.destination.close()
+
+    def _cross(self, results: Sequence[KeyResult]) -> None:
+        wrapping = Wrapping(self._parties, self._directory, self._order.wrapping)
+        wrapping.check_free()
+        self._interrupts.check()
+        self.result.wrapping_key = wrapping.make(self._order.wish.digest)
+        carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
+        for number, result in enumerate(results):
+            self._interrupts.check()
+            carrier.cross(result)
+            if number == 0 and result.error is not None:
+                raise self._canary(result.error)
+
+    @staticmethod
+    def _canary(error: KeyferryError) -> KeyferryError:
+        """CANARY: the first key is verified before the second is wrapped; if it fails, no second is wrapped."""
+        error.fill(hint="the first key did not cross, so no other was tried (CANARY)")
+        return error
+
+    def _balance(self, before: int) -> None:
+        """TOTALS-BALANCE: every planned key has an end, and the new side has as many keys more as were unwrapped."""
+        totals = self.result.totals
+        ended = sum(count for state, count in totals.items() if state != "planned")
+        arrived = sum(result.cloudhsm_handle is not None for result in self.result.keys)
+        unsure = totals["needs_operator"]
+        more = len(self._parties.destination.secret_keys()) - before
+        if ended != totals["planned"] or not arrived <= more <= arrived + unsure:
+            raise MismatchError(
+                f"the totals do not balance: {totals}, {arrived} unwrapped, {more} more keys on the new side",
+                rule="TOTALS-BALANCE",
+                step="end",
+                keys="each key's own verdict stands; something else made or removed keys of this user meanwhile",
+            )
+        self._directory.journal.write("end", totals=totals, wrapping_key=self.result.wrapping_key is not None)
+
+    def _keep(self, planned: Sequence[PlannedKey]) -> None:
+        for one in planned:
+            result = KeyResult(one)
+            self.result.keys.append(result)
+            if one.verdict is not None:
+                state = "failed" if one.verdict.failed else "skipped"
+                result.end(state, one.verdict.rule, one.verdict.detail)
+        document = {"schema": "keyferry.plan/1", "keys": [result.json() for result in self.result.keys]}
+        digest = self._directory.write_json("plan.json", document)
+        self._directory.journal.write("planned", keys=len(planned), sha256=digest)
+        self._tell()
+
+    def _tell(self) -> None:
+        bus = self._parties.bus
+        crossing = sum(result.state == "planned" for result in self.result.keys)
+        bus.tell(KeysPlanned(len(self.result.keys), crossing))
+        for result in self.result.keys:
+            if result.state != "planned":
+                bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+
+    def _step(self, number: str) -> None:
+        self._interrupts.check()
+        steps.start(self._parties.bus, number)

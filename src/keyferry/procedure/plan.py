@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError, UsageError
+from keyferry.names import KeyClass
+from keyferry.procedure import rules
+from keyferry.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from keyferry.names import Kcv
+    from keyferry.procedure.rules import Verdict, Wish
+    from keyferry.tools.parties import DestinationKey, SourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedKey:
+    """One key with its verdict (None: it crosses) and what it shall be called on the new side.
+
+    id_given: the source has no CKA_ID, so the run gives the new key one of its own.
+    """
+
+    key: SourceKey
+    verdict: Verdict | None
+    new_label: str
+    new_id: str
+    id_given: bool
+    kcv: Kcv | None = None
+
+    @property
+    def name(self) -> str:
+        """How a person recognises the key."""
+        return printable(self.key.label) or f"(handle {self.key.handle})"
+
+
+def select(keys: Sequence[SourceKey], wanted: Sequence[str]) -> list[SourceKey]:
+    """The keys that the user named: digits are a handle, `label:TEXT` a label. None named: every secret key.
+
+    UsageError where a name fits no key, or more than one.
+    """
+    if not wanted:
+        return [key for key in keys if key.key_class is KeyClass.SECRET]
+    chosen = [_one(keys, name) for name in wanted]
+    return list({key.handle: key for key in chosen}.values())
+
+
+def _one(keys: Sequence[SourceKey], name: str) -> SourceKey:
+    if name.isdecimal():
+        found = [key for key in keys if key.handle == int(name)]
+    elif name.startswith("label:"):
+        found = [key for key in keys if key.label == name.removeprefix("label:")]
+    else:
+        raise UsageError(f"--key {name}: neither a handle nor label:TEXT")
+    if len(found) != 1:
+        handles = ", ".join(str(key.handle) for key in found) or "none"
+        raise UsageError(
+            f"--key {name} fits {len(found)} keys ({handles}), not one",
+            keys="nothing was changed",
+            hint="name keys by handle; `keyferry inventory classic` lists them",
+        )
+    return found[0]
+
+
+class Judge:
+    """Gives every key its verdict before anything is changed."""
+
+    def __init__(
+        self,
+        wish: Wish,
+        run_id: str,
+        can_type: Callable[[str], bool],
+        there: Sequence[DestinationKey],
+        check_value: Callable[[SourceKey], Kcv | None],
+    ) -> None:
+        self._wish = wish
+        self._run_id = run_id
+        self._can_type = can_type
+        self._there = there
+        self._check_value = check_value
+
+    def judge(self, key: SourceKey) -> PlannedKey:
+        planned = self._named(key)
+        verdict = self._can_leave(key) or self._can_be_named(planned)
+        if verdict is None:
+            # A check value costs an encryption, so only keys that may cross are asked for one.
+            planned = replace(planned, kcv=self._check_value(key))
+            verdict = self._may_enter(planned)
+        return replace(planned, verdict=verdict)
+
+    def _can_leave(self, key: SourceKey) -> Verdict | None:
+        return (
+            rules.key_class(key)
+            or rules.key_type(key)
+            or rules.key_extractable(key)
+            or rules.fits_oaep(key, self._wish)
+        )
+
+    def _can_be_named(self, planned: PlannedKey) -> Verdict | None:
+        wish, key = self._wish, planned.key
+        label = None if wish.relabel else rules.label_typeable(key, self._can_type, self._label_for(key))
+        return label or (None if wish.reid else rules.id_typeable(key, self._can_type, self._id_for(key)))
+
+    def _may_enter(self, planned: PlannedKey) -> Verdict | None:
+        there = None if self._wish.again else rules.already_there(planned.new_label, planned.kcv, self._there)
+        return there or rules.has_check_value(planned.kcv, self._wish)
+
+    def _named(self, key: SourceKey) -> PlannedKey:
+        label = key.label if self._can_type(key.label) else self._label_for(key)
+        if key.id_shown == "":
+            return PlannedKey(key, None, label, f"kf-{self._run_id}-{key.handle}", id_given=True)
+        typeable = key.id is not None and self._can_type(key.id)
+        return PlannedKey(key, None, label, key.id or "" if typeable else self._id_for(key), id_given=False)
+
+    @staticmethod
+    def _label_for(key: SourceKey) -> str:
+        """A label that can be typed; the handle keeps it from being another key's."""
+        plain = re.sub(r"[^!-~]+", "_", key.label).strip("_")
+        return f"{plain}-{key.handle}" if plain else f"key-{key.handle}"
+
+    @staticmethod
+    def _id_for(key: SourceKey) -> str:
+        return re.sub(r"[^!-~]+", "_", key.id_shown) or f"id-{key.handle}"
+
+
+def refuse_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
+    """A key that was named and cannot cross ends the command before anything is changed."""
+    for one in planned if wanted else ():
+        if one.verdict is not None:
+            raise CheckFailedError(
+                f"key {one.key.handle} ({one.name}) cannot cross: {one.verdict.detail}",
+                rule=one.verdict.rule,
+                step="5.1",
+                keys="nothing was changed on either side",
+            )

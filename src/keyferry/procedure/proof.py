@@ -1,0 +1,83 @@
+"""What proves one key after it was unwrapped: ATTRIBUTES-MATCH and KCV-MATCH, pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.errors import MismatchError
+from keyferry.names import KeyClass
+
+if TYPE_CHECKING:
+    from keyferry.names import Kcv
+    from keyferry.procedure.plan import PlannedKey
+    from keyferry.tools.parties import DestinationKey
+
+_HISTORY = ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")
+_USAGES = (
+    "ENCRYPT",
+    "DECRYPT",
+    "SIGN",
+    "VERIFY",
+    "WRAP",
+    "UNWRAP",
+    "DERIVE",
+    "SENSITIVE",
+    "PRIVATE",
+    "MODIFIABLE",
+)
+
+
+def attributes_match(planned: PlannedKey, arrived: DestinationKey, *, extractable: bool) -> dict[str, list[str]]:
+    """ATTRIBUTES-MATCH: the arrived key is what was wanted; MismatchError names every difference.
+
+    Gives three lists: `equal`, `cannot_be_set` (usages that the unwrapping tool widened or narrowed), and
+    `history_lost` (what PKCS#11 never lets a key take along).
+    """
+    key = planned.key
+    wanted = {
+        "class": (KeyClass.SECRET, arrived.key_class),
+        "type": (key.type, arrived.type),
+        "length": (key.bits, arrived.bits),
+        "label": (planned.new_label, arrived.label),
+        "id": (planned.new_id, arrived.id),
+        "TOKEN": (True, arrived.token),
+        "EXTRACTABLE": (extractable, arrived.extractable),
+    }
+    if wrong := [f"{name}: {got!r} instead of {want!r}" for name, (want, got) in wanted.items() if want != got]:
+        raise MismatchError(
+            f"the unwrapped key {arrived.handle} is not what was wanted",
+            rule="ATTRIBUTES-MATCH",
+            seen="\n".join(wrong),
+            keys=f"key {arrived.handle} is on the new side but must not be used",
+        )
+    return _usages(planned, arrived) | {"history_lost": [name for name in _HISTORY if name in key.attributes]}
+
+
+def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]]:
+    equal, other = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"], []
+    for name in _USAGES:
+        before, after = planned.key.attributes.get(f"CKA_{name}"), arrived.attributes.get(name)
+        if before is None or after is None:
+            continue
+        was, now = before == "01", int(after, 16) != 0
+        if was == now:
+            equal.append(name)
+        else:
+            other.append(f"{name} {'narrowed' if was else 'widened'}")
+    return {"equal": equal, "cannot_be_set": other}
+
+
+def kcv_match(ours: Kcv | None, theirs: Kcv | None, *, handle: int, require: bool) -> str:
+    """KCV-MATCH: both check values are equal (`kcv`); where a side gives none the proof is `length`."""
+    if ours is not None and theirs is not None:
+        if ours != theirs:
+            raise MismatchError(
+                f"the check values differ: {ours} before, {theirs} after",
+                rule="KCV-MATCH",
+                keys=f"key {handle} on the new side has another value than the Classic key and must not be used",
+                hint="compare both keys with their applications' data; the Classic key is unchanged",
+            )
+        return "kcv"
+    if require:
+        raise MismatchError("a side gives no check value, and --require-kcv asks for one", rule="KCV-MATCH")
+    return "length"

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from keyferry.names import ClassicHandle, CloudHandle
+    from keyferry.procedure.plan import PlannedKey
+    from keyferry.procedure.wrapping import WrappingKey
+
+STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
+
+
+@dataclass(slots=True)
+class KeyResult:
+    """What became of one key. proof: `kcv`, `length` or None; notes: the lists of ATTRIBUTES-MATCH."""
+
+    planned: PlannedKey
+    state: str = "planned"
+    rule: str | None = None
+    detail: str | None = None
+    proof: str | None = None
+    cloudhsm_handle: CloudHandle | None = None
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    error: KeyferryError | None = None
+
+    def end(self, state: str, rule: str | None = None, detail: str | None = None) -> None:
+        self.state, self.rule, self.detail = state, rule, detail
+
+    @property
+    def handle(self) -> ClassicHandle:
+        return self.planned.key.handle
+
+    def json(self) -> dict[str, object]:
+        key, skipped = self.planned.key, self.planned.verdict is not None
+        return {
+            "classic_handle": key.handle,
+            "label": key.label.encode("utf-8", "replace").decode(),
+            "new_label": None if skipped else self.planned.new_label,
+            "id": (key.id_shown or None) if skipped else self.planned.new_id,
+            "type": key.type,
+            "bits": key.bits,
+            "state": self.state,
+            "rule": self.rule,
+            "detail": self.detail,
+            "proof": self.proof,
+            "kcv": self.planned.kcv,
+            "cloudhsm_handle": self.cloudhsm_handle,
+        }
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run came to, also when an error ended it (`error`)."""
+
+    run_dir: Path
+    keys: list[KeyResult] = field(default_factory=list)
+    wrapping_key: WrappingKey | None = None
+    error: KeyferryError | None = None
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """TOTALS-BALANCE: at the end `planned` is the sum of the four others."""
+        counts = Counter(result.state for result in self.keys)
+        return {"planned": len(self.keys)} | {state: counts[state] for state in STATES[1:]}
+
+    def json(self) -> dict[str, object]:
+        """The document `keyferry.run/1`."""
+        return {
+            "schema": "keyferry.run/1",
+            "run_dir": str(self.run_dir),
+            "wrapping_key": self.wrapping_key.json() if self.wrapping_key else None,
+            "keys": [result.json() for result in self.keys],
+            "totals": self.totals,
+        }
+
+    @property
+    def exit_code(self) -> Exit:
+        """With mixed outcomes the strongest; an error of another kind (usage, a check, a signal) stands alone."""
+        codes = {_code(result, self.totals["verified"] > 0) for result in self.keys} - {Exit.DONE}
+        if self.error is None:
+            return first_of(codes)
+        if self.error.exit_code not in PRECEDENCE:
+            return self.error.exit_code
+        return first_of(codes | {self.error.exit_code})
+
+
+def _code(result: KeyResult, some_crossed: bool) -> Exit:
+    if result.state == "needs_operator":
+        return Exit.NEEDS_OPERATOR
+    if result.state == "failed":
+        if result.error is not None and result.error.exit_code is Exit.MISMATCH:
+            return Exit.MISMATCH
+        return Exit.PARTIAL if some_crossed else Exit.FAILED
+    return Exit.DONE

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from keyferry import __version__
+from keyferry.errors import UsageError
+from keyferry.procedure.journal import Journal, now
+from keyferry.terminal.host import write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+class RunDirectory:
+    """A run's folder (0700): everything an auditor needs, nothing that is secret, movable as a whole."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self.path = path
+        self.run_id = run_id
+        self.sessions = path / "sessions"
+        self.files = path / "files"
+        path.mkdir(mode=0o700, parents=True)
+        self.sessions.mkdir(mode=0o700)
+        self.files.mkdir(mode=0o700)
+        self.journal = Journal(path / "journal.jsonl")
+
+    @classmethod
+    def create(cls, wanted: Path | None, parent: Path) -> RunDirectory:
+        """Make the folder `wanted`, or `parent/<UTC time>-<id>`; UsageError where it is there already."""
+        run_id = secrets.token_hex(4)
+        path = wanted or parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{run_id}"
+        try:
+            return cls(path, run_id)
+        except OSError as error:
+            raise UsageError(
+                f"the run directory {path} cannot be made: {error.strerror}",
+                keys="nothing was changed",
+                hint="every run has a directory of its own: name one that is not there yet",
+            ) from error
+
+    def write_json(self, name: str, value: object) -> str:
+        """Write a JSON file in canonical form (sorted, no blanks); gives its SHA-256."""
+        data = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        write_private(self.path / name, data)
+        return hashlib.sha256(data).hexdigest()
+
+    def begin(self, settings: dict[str, object]) -> None:
+        about = {
+            "schema": "keyferry.run-info/1",
+            "run_id": self.run_id,
+            "keyferry": __version__,
+            "started": now(),
+        }
+        self.write_json("run.json", about | {"settings": settings})
+        self.journal.write("begin", run_id=self.run_id, keyferry=__version__, settings=settings)
+
+    def finish(self) -> None:
+        """Close the journal and write the manifest: every file of the run with its size and SHA-256."""
+        self.journal.close()
+        files = {
+            str(path.relative_to(self.path)): {
+                "size": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file()
+        }
+        manifest = {
+            "schema": "keyferry.manifest/1",
+            "run_id": self.run_id,
+            "head": self.journal.head,
+            "files": files,
+        }
+        self.write_json(MANIFEST, manifest)

@@ -1,0 +1,204 @@
+"""Steps 1.2 to 4.6: the wrapping pair, and its public half on the other side (WRAPPING-KEY-NEW, -MATCH)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError, MismatchError
+from keyferry.names import PublicKey, Sha256
+from keyferry.procedure import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from keyferry.names import ClassicHandle
+    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.rundir import RunDirectory
+    from keyferry.tools.parties import DestinationKey, Pair
+
+PEM = "wrapping_public.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class WrappingKey:
+    """The pair on the new side, its public half on the old one. sha256: of the DER SubjectPublicKeyInfo."""
+
+    label: str
+    pair: Pair
+    classic_handle: ClassicHandle | None
+    public_key: PublicKey
+    sha256: Sha256
+
+    def json(self) -> dict[str, object]:
+        return {
+            "label": self.label,
+            "public_handle": self.pair.public,
+            "private_handle": self.pair.private,
+            "classic_handle": self.classic_handle,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WrappingWish:
+    """Settings of the pair. extractable: of its private half; the document's own command leaves it so."""
+
+    label: str = "classic_wrap"
+    bits: int = 2048
+    extractable: bool = False
+
+
+class Wrapping:
+    """Makes the wrapping key and proves it the same in four places before anything is wrapped."""
+
+    def __init__(self, parties: Parties, directory: RunDirectory, wish: WrappingWish) -> None:
+        self._parties = parties
+        self._directory = directory
+        self._journal = directory.journal
+        self._wish = wish
+
+    def make(self, digest: str) -> WrappingKey:
+        pair = self._generate()
+        key = self._export(pair)
+        self._move(key)
+        handle = self._import(key)
+        self._parties.source.use_digest(digest)
+        return WrappingKey(key.label, key.pair, handle, key.public_key, key.sha256)
+
+    def check_free(self) -> None:
+        """WRAPPING-KEY-NEW: nothing on the new side has the pair's label, so what carries it later is ours."""
+        if found := self._parties.destination.labelled(self._wish.label):
+            raise CheckFailedError(
+                f"the new side already has {len(found)} keys labelled {self._wish.label!r}",
+                rule="WRAPPING-KEY-NEW",
+                step="1.2",
+                seen=", ".join(map(str, found)),
+                keys="nothing was changed",
+                hint="remove what an earlier run left, or choose another label: `[wrapping] label`",
+            )
+
+    def _generate(self) -> Pair:
+        steps.start(self._parties.bus, "1.2")
+        wish, destination = self._wish, self._parties.destination
+        self._journal.write("intent", act="generate", label=wish.label, bits=wish.bits, extractable=wish.extractable)
+        pair = destination.make_pair(wish.label, wish.bits, extractable=wish.extractable)
+        self._journal.write("done", act="generate", public=pair.public, private=pair.private)
+        for half in (pair.public, pair.private):
+            destination.coverage(half)
+        return pair
+
+    def _export(self, pair: Pair) -> WrappingKey:
+        steps.start(self._parties.bus, "2.1")
+        destination, host = self._parties.destination, self._parties.cloudhsm_host
+        public, private = destination.describe(pair.public), destination.describe(pair.private)
+        self._check_private(private)
+        host.remove(PEM)
+        destination.export_public_key(pair.public, PEM)
+        if not host.size(PEM):
+            raise MismatchError(
+                "the public key was exported, but there is no file", rule="WRAPPING-KEY-MATCH", step="2.1"
+            )
+        there = host.fetch(PEM, self._pem)
+        exported, digest = read_pem(self._pem)
+        self._same_file({"the CloudHSM client": there, "the run directory": hash_of(self._pem)}, "2.1")
+        known = {
+            "the public half's attributes": public.public_key,
+            "the private half's attributes": private.public_key,
+        }
+        self._match(known | {"the PEM file": exported}, "2.1")
+        self._journal.write("done", act="export", sha256=digest)
+        return WrappingKey(self._wish.label, pair, None, exported, digest)
+
+    def _move(self, key: WrappingKey) -> None:
+        steps.start(self._parties.bus, "3")
+        there = self._parties.classic_host.put(self._pem, PEM)
+        self._same_file({"the run directory": hash_of(self._pem), "the Classic client": there}, "3")
+        self._journal.write("done", act="move", file=PEM, sha256=there, key=key.sha256)
+
+    def _import(self, key: WrappingKey) -> ClassicHandle:
+        source = self._parties.source
+        steps.start(self._parties.bus, "4.1")
+        self._journal.write("intent", act="import", label=key.label, sha256=key.sha256)
+        handle = source.import_public_key(PEM, key.label)
+        self._journal.write("done", act="import", handle=handle)
+        steps.start(self._parties.bus, "4.2")
+        self._match({"the pair": key.public_key, "the Classic HSM": source.public_key(handle)}, "4.2")
+        steps.start(self._parties.bus, "4.6")
+        self._journal.write("intent", act="allow wrapping", handle=handle)
+        source.allow_wrapping(handle)
+        self._journal.write("done", act="allow wrapping", handle=handle)
+        return handle
+
+    @property
+    def _pem(self) -> Path:
+        return self._directory.files / PEM
+
+    def _check_private(self, private: DestinationKey) -> None:
+        """WRAPPING-KEY-MATCH: the private half was made in the HSM, can unwrap, and cannot leave."""
+        wanted = {"LOCAL": private.local is True, "UNWRAP": private.may_unwrap is True}
+        if not self._wish.extractable:
+            wanted["not EXTRACTABLE"] = private.extractable is False
+        if missing := [name for name, holds in wanted.items() if not holds]:
+            raise MismatchError(
+                f"the private half {private.handle} is not {', '.join(missing)}",
+                rule="WRAPPING-KEY-MATCH",
+                step="2.1",
+                keys="nothing was wrapped",
+            )
+
+    @staticmethod
+    def _match(places: Mapping[str, PublicKey | None], step: str) -> None:
+        """WRAPPING-KEY-MATCH: modulus and exponent are the same everywhere."""
+        if None in places.values() or len(set(places.values())) != 1:
+            told = [f"{place}: {_short(key)}" for place, key in places.items()]
+            raise MismatchError(
+                "the public keys differ: somebody's key stands where the pair's belongs",
+                rule="WRAPPING-KEY-MATCH",
+                step=step,
+                seen="\n".join(told),
+                keys="nothing was wrapped, so no key has left the Classic partition",
+                hint="find out who can write to the folders of both hosts before anything else",
+            )
+
+    @staticmethod
+    def _same_file(hashes: Mapping[str, Sha256], step: str) -> None:
+        if len(set(hashes.values())) != 1:
+            raise MismatchError(
+                f"{PEM} is not the same everywhere",
+                rule="WRAPPING-KEY-MATCH",
+                step=step,
+                seen="\n".join(f"{place}: {digest}" for place, digest in hashes.items()),
+                keys="nothing was wrapped",
+            )
+
+
+def read_pem(path: Path) -> tuple[PublicKey, Sha256]:
+    """The RSA public key of a PEM file and the SHA-256 of its DER SubjectPublicKeyInfo, or MismatchError."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - slow to import, rarely needed
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415 - as above
+
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except ValueError:
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise MismatchError(
+            f"{path.name} holds no RSA public key", rule="WRAPPING-KEY-MATCH", keys="nothing was wrapped"
+        )
+    form, kind = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    numbers = key.public_numbers()
+    return PublicKey(numbers.n, numbers.e), Sha256(hashlib.sha256(key.public_bytes(form, kind)).hexdigest())
+
+
+def hash_of(path: Path) -> Sha256:
+    return Sha256(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _short(key: PublicKey | None) -> str:
+    if key is None:
+        return "none"
+    modulus = f"{key.modulus:x}"
+    return f"modulus {modulus[:16]}...{modulus[-16:]} ({key.bits} bits), exponent {key.exponent}"

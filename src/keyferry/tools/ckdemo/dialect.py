@@ -1,0 +1,97 @@
+"""What ckdemo asks and says, by its words: numbers are read from the screen (reference/ckdemo.md, 3 to 13).
+
+Patterns allow what the builds are known or thought to vary: blanks, hyphens, further roles.
+"""
+
+from __future__ import annotations
+
+from keyferry.terminal.prompts import Manners, Prompt
+
+MANNERS = Manners(longest_line=4094, longest_secret=29, comment="#")
+HIGHEST_SLOT = 500
+HIGHEST_HANDLE = 10_000
+"""Higher numbers cannot be typed: the reader asks again for ever."""
+
+QUIET = 0.1
+"""Seconds of silence after which a table that ends without a prompt counts as whole, the first time."""
+
+MAIN = Prompt("Enter your choice", rb"Enter your choice *(?:\(\d+ for help\))? *: *")
+SLOT = Prompt("Select a slot", rb"Select a slot *: *")
+SESSION = Prompt("Select a session", rb"Select a session *: *")
+ROLE_OF_SESSION = Prompt("normal user", rb"[^\r\n]*normal user *\[ *\d+ *\][^\r\n]*\? *")
+ROLE_OF_LOGIN = Prompt("Crypto Officer", rb"[A-Za-z][A-Za-z -]*\[ *\d+ *\] *: *")
+PIN = Prompt("Enter PIN", rb"(?i:enter (?:pin|password))[^\r\n]*: *")
+OBJECT_TYPE = Prompt("Select object type to search", rb"Select object type to search *: *")
+OBJECT_SHOWN = Prompt("object to display", rb"[^\r\n]*object to display[^\r\n]*: *")
+OBJECT_MODIFIED = Prompt("object to modify", rb"[^\r\n]*want to modify[^\r\n]*: *")
+WRAPPING_KEY = Prompt("wrapping key", rb"[^\r\n]*handle of wrapping key[^\r\n]*: *")
+KEY_TO_WRAP = Prompt("key to wrap", rb"[^\r\n]*handle of key to wrap[^\r\n]*: *")
+KEY_TO_USE = Prompt("key to use", rb"[^\r\n]*key to use[^\r\n]*: *")
+TEMPLATE = Prompt("Add Attribute", rb"\(\d+\) *Add Attribute[^\r\n]*Accept Template *")
+WHICH_ATTRIBUTE = Prompt("Select which one", rb"Select which one *: *")
+BOOLEAN = Prompt("Enter boolean value", rb"Enter boolean value *: *")
+OAEP_SOURCE = Prompt("OAEP Source Data", rb"Enter filename of OAEP Source Data[^\r\n]*: *")
+ENCRYPTION = Prompt("Select mechanism for encryption", rb"Select mechanism for encryption *: *")
+FILE_TO_ENCRYPT = Prompt("name of file to encrypt", rb"Enter name of file to encrypt *: *")
+OPTION = Prompt("Enter option to change", rb"Enter option to change *: *")
+WRAP_TABLE = Prompt("wrap mechanisms", rb"\[ *\d+ *\] *RSA[_-]OAEP", settle=QUIET)
+HASH_TABLE = Prompt("OAEP hashes", rb"\[ *\d+ *\] *SHA-?(?:1|224|256|384|512)", settle=QUIET)
+
+NOT_TAKEN = (
+    Prompt("asked again", rb"You must enter [^\r\n]*[:.>] *", fatal=True),
+    Prompt("out of range", rb"The acceptable range is [^\r\n]*: *", fatal=True),
+)
+CANNOT_START = Prompt("Enter 0 to end", rb"Enter 0 to end\. *")
+
+MENU = {
+    "open_session": "Open Session",
+    "login": "Login",
+    "token_info": "Token Info",
+    "set_attribute": "Set attribute",
+    "find_object": "Find object",
+    "display_object": "Display Object",
+    "encrypt_file": "Encrypt file",
+    "wrap_key": "Wrap key",
+    "options": "Options",
+    "quit": "Quit demo",
+}
+
+SEARCH_ALL = "All Objects"
+OPTION_HELP = "Display Help"
+OPTION_HASH = "OAEP Hash Params"
+OPTION_DONE = "Finished"
+RSA_OAEP = "RSA_OAEP"
+HASHES = {"sha1": "SHA-1", "sha224": "SHA224", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
+CHECK_VALUE_MECHANISM = {"AES": ("AES-ECB", 16), "DES3": ("DES3-ECB", 8)}
+"""By key type: the mechanism that encrypts a zero block, and the block's bytes."""
+
+WRAPPED_FILE = "wrapped.key"
+ENCRYPTED_FILE = "ENCRYPT.BIN"
+WRAPPED = rf"Wrapped key was saved in file {WRAPPED_FILE}"
+ENCRYPTED = rf"Encrypted data stored in file {ENCRYPTED_FILE}"
+
+PIN_REFUSED = frozenset(
+    {
+        "CKR_PIN_INCORRECT",
+        "CKR_PIN_INVALID",
+        "CKR_PIN_LEN_RANGE",
+        "CKR_PIN_EXPIRED",
+        "CKR_PIN_LOCKED",
+        "CKR_USER_LOCKED_OUT",
+    }
+)
+ALREADY_IN = "CKR_USER_ALREADY_LOGGED_IN"
+LOCKOUT_FLAGS = ("CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED")
+
+ADVICE = {
+    "CKR_KEY_UNEXTRACTABLE": "this key can never leave: make a new one on the new side",
+    "CKR_KEY_NOT_WRAPPABLE": "the partition's policies forbid it; do not change a policy, that can erase the partition",
+    "CKR_KEY_FUNCTION_NOT_PERMITTED": "the key used lacks the usage: CKA_WRAP to wrap, CKA_ENCRYPT for a check value",
+    "CKR_ATTRIBUTE_READ_ONLY": "the attribute cannot be changed here: is this the crypto officer?",
+    "CKR_OBJECT_READ_ONLY": "the object cannot be changed here: is this the crypto officer?",
+    "CKR_USER_NOT_AUTHORIZED": "log in as the crypto officer",
+    "CKR_MECHANISM_INVALID": "the partition does not offer RSA OAEP",
+    "CKR_MECHANISM_PARAM_INVALID": "the partition refuses this hash for OAEP: see `[wrapping] hash`",
+    "CKR_DEVICE_ERROR": "with ReadBinaryFile or WriteBinaryFile a local file's problem, not the HSM's",
+    "CKR_TOKEN_NOT_PRESENT": "an empty slot was chosen",
+}

@@ -1,0 +1,221 @@
+"""ckdemo's screens (reference/ckdemo.md), each a pure function that fails closed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.names import ClassicHandle, PublicKey
+from keyferry.tools.text import clean, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from keyferry.errors import UnknownScreenError
+
+_STATUS = re.compile(r"^[ \t]*Status:[ \t]*(?P<message>[^\n]*?)[ \t]*\((?P<ckr>CKR_[A-Z0-9_]+)\)[ \t]*$", re.MULTILINE)
+_FUNCTION = re.compile(r"(?P<function>\S.*?) returned error\.?")
+_OBJECT = re.compile(r"[ \t]*Handle[ \t]+(?P<handle>\d+)[ \t]+--[ \t]+label:(?: (?P<label>.*))?")
+_ATTRIBUTE = re.compile(r"[ \t]*(?P<name>CKA_\w+)=(?P<value>.*)")
+_HANDLE = re.compile(r"[ \t]*handle[ \t]*=[ \t]*(?P<handle>\d+)[ \t]*")
+_TOKEN_FIELD = re.compile(r"[ \t]*(?P<name>[A-Z][^>\n]*?)[ \t]*->[ \t]?(?P<value>.*)")
+_FLAG = re.compile(r"[ \t]*(?P<flag>CKF_[A-Z0-9_]+)[ \t]*")
+_STARTS_WITH_NUMBER = re.compile(r"[ \t]*[\[(]?[ \t]*\d+[ \t]*[\])]?")
+_NUMBER_BEFORE = r"(?:\[ *(\d+) *\]|\( *(\d+) *\)|(?<![\w\[(-])(\d+)(?:[ \t]*-(?=[ \t])|[.)]|(?=[ \t])))"
+_NUMBER_AFTER = r"[ \t]*\[ *(\d+) *\]"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One turn of the main loop: what was printed before the Status line, and that line.
+
+    function: the Cryptoki call that failed, None on success. ckr: the CKR name.
+    """
+
+    body: str
+    ckr: str
+    function: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.ckr == "CKR_OK"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    handle: ClassicHandle
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An object's attributes as displayed: by CKA_ name, booleans `01`/`00`, numbers hex in memory order."""
+
+    handle: ClassicHandle
+    attributes: Mapping[str, str]
+
+    def flag(self, name: str) -> bool | None:
+        """A boolean; None if the object does not show it."""
+        value = self.attributes.get(name)
+        if value not in (None, "01", "00"):
+            raise unknown("ckdemo", "displayObject", "not a boolean", f"{name}={value}")
+        return None if value is None else value == "01"
+
+    def number(self, name: str) -> int | None:
+        """A CK_ULONG (4 or 8 bytes, little endian); None if the object does not show it."""
+        value = self.attributes.get(name)
+        if value is None:
+            return None
+        if not re.fullmatch(r"(?:[0-9a-f]{8}){1,2}", value):
+            raise unknown("ckdemo", "displayObject", "not a number of 4 or 8 bytes", f"{name}={value}")
+        return int.from_bytes(bytes.fromhex(value), "little")
+
+    def public_key(self) -> PublicKey | None:
+        """The RSA public key that the object shows."""
+        modulus, exponent = self.attributes.get("CKA_MODULUS"), self.attributes.get("CKA_PUBLIC_EXPONENT")
+        try:
+            return PublicKey(int(modulus, 16), int(exponent, 16)) if modulus and exponent else None
+        except ValueError:
+            raise unknown("ckdemo", "displayObject", "not a public key", f"{modulus}, {exponent}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Menu 12's answer; `fields` has every `NAME -> value` as printed."""
+
+    label: str
+    serial: str
+    flags: frozenset[str]
+    fields: Mapping[str, str]
+
+
+def answer(text: str) -> Answer:
+    """One turn, from the answer to the last question up to the prompt; a menu may follow the Status line."""
+    text = clean(text)
+    found = list(_STATUS.finditer(text))
+    if len(found) != 1:
+        raise unknown("ckdemo", "status", f"{len(found)} Status lines where one belongs", text)
+    message, ckr = found[0]["message"], found[0]["ckr"]
+    failed = _FUNCTION.fullmatch(message)
+    if (ckr == "CKR_OK") == bool(failed):
+        raise unknown("ckdemo", "status", "message and code disagree", found[0].group())
+    return Answer(text[: found[0].start()], ckr, failed["function"] if failed else None)
+
+
+def menu(text: str, names: Mapping[str, str]) -> dict[str, int]:
+    """The numbers of main menu entries such as `(60) Wrap key`, by the caller's names for them."""
+    return {verb: _menu_number(clean(text), title) for verb, title in names.items()}
+
+
+def listing(body: str) -> tuple[Listed, ...]:
+    """`Handle N -- label: L` lines, in the tool's order; a label runs to the end of its line."""
+    found = []
+    for line in _said(body):
+        if match := _OBJECT.fullmatch(line):
+            found.append(Listed(ClassicHandle(int(match["handle"])), match["label"] or ""))
+        elif line.strip() != "No objects found" or found:
+            raise unknown("ckdemo", "findObject", "a line that is no object", line)
+    return tuple(found)
+
+
+def shown(body: str) -> Shown:
+    """Display Object: `handle=N`, then `CKA_NAME=value` lines, each name once."""
+    handle: ClassicHandle | None = None
+    attributes: dict[str, str] = {}
+    for line in _said(body):
+        if match := _ATTRIBUTE.fullmatch(line):
+            if match["name"] in attributes:
+                raise unknown("ckdemo", "displayObject", "an attribute twice", line)
+            attributes[match["name"]] = match["value"]
+        elif (match := _HANDLE.fullmatch(line)) and handle is None:
+            handle = ClassicHandle(int(match["handle"]))
+        elif line.strip() != "Object" or handle is not None:
+            raise unknown("ckdemo", "displayObject", "a line that is no attribute", line)
+    if handle is None or "CKA_CLASS" not in attributes:
+        raise unknown("ckdemo", "displayObject", "no handle or no class", body)
+    return Shown(handle, attributes)
+
+
+def token(body: str) -> Token:
+    fields: dict[str, str] = {}
+    flags: set[str] = set()
+    for line in _said(body):
+        if match := _FLAG.fullmatch(line):
+            flags.add(match["flag"])
+        elif match := _TOKEN_FIELD.fullmatch(line):
+            fields[match["name"]] = match["value"].strip()
+            flags.update(re.findall(r"CKF_[A-Z0-9_]+", match["value"]) if "Flags" in match["name"] else ())
+        elif line.strip() not in ("Token Info:", "None"):
+            raise unknown("ckdemo", "tokenInfo", "a line that is no field", line)
+    try:
+        return Token(fields["Token label"], fields["Token Serial Number"], frozenset(flags), fields)
+    except KeyError as missing:
+        raise unknown("ckdemo", "tokenInfo", f"no {missing}", body) from None
+
+
+def slots(text: str) -> dict[int, str]:
+    """`slot#N - DESCRIPTION` lines before the slot question."""
+    found: dict[int, str] = {}
+    for line in _said(text):
+        match = re.fullmatch(r"[ \t]*slot[ \t]*#[ \t]*(\d+)[ \t]*-[ \t]*(.*?)[ \t]*", line)
+        if match:
+            found[int(match[1])] = match[2]
+        elif line.strip() != "Slots available:":
+            raise unknown("ckdemo", "openSession", "a line that is no slot", line)
+    return found
+
+
+def attribute_number(text: str, name: str) -> int:
+    """The number of `CKA_NAME` in the template editor's list (`15 - CKA_WRAP`)."""
+    return _only(re.findall(rf"(?<!\S)(\d+)[ \t]*-[ \t]*{name}(?!\w)", clean(text)), "setAttribute", name, text)
+
+
+def option_number(text: str, title: str) -> int:
+    """The number of an option (`2 - Display Help: ...`)."""
+    found = re.findall(rf"^[ \t]*\(?(\d+)\)?[ \t]*-[ \t]*{re.escape(title)}\b", clean(text), re.MULTILINE)
+    return _only(found, "options", title, text)
+
+
+def choice(text: str, title: str, verb: str) -> int:
+    """The number of `TITLE[n]`, as roles are offered; the title stands alone (`Crypto-Officer`, not another's end)."""
+    pattern = re.escape(title).replace(r"\ ", "[ -]?").replace(r"\-", "[ -]?")
+    found = re.findall(rf"(?im)(?:^|[,?\]]|\bor)[ \t]*{pattern}[ \t]*\[[ \t]*(\d+)[ \t]*\]", clean(text))
+    return _only(found, verb, title, text)
+
+
+def table_number(text: str, name: str, verb: str) -> int:
+    """The number of an entry in a table of several columns.
+
+    The reference leaves open how some tables write an entry: `[n]NAME`, `n NAME`, `n - NAME`, `(n) NAME` or
+    `NAME[n]`. Which it is shows in how the rows begin; a table that mixes them is not understood.
+    """
+    rows = [line for line in _said(text) if re.search(r"\d", line)]
+    number_first = {bool(_STARTS_WITH_NUMBER.match(row)) for row in rows}
+    if len(number_first) != 1:
+        raise unknown("ckdemo", verb, "a table that cannot be read", text)
+    wanted = re.sub(r"[_-]", "[_-]?", name) + r"(?![\w-])(?![ \t]?\([^\d\s])"
+    pattern = rf"{_NUMBER_BEFORE}[ \t]*{wanted}" if number_first == {True} else rf"(?<![\w-]){wanted}{_NUMBER_AFTER}"
+    found = ["".join(match.groups("")) for row in rows for match in re.finditer(pattern, row, re.IGNORECASE)]
+    return _only(found, verb, name, text)
+
+
+def _menu_number(text: str, title: str) -> int:
+    found = re.findall(
+        rf"(?i)\([ \t]*(\d+)\)[ \t]*{re.escape(title)}(?=[ \t]{{2}}|[ \t]*\(|[ \t]*$)", text, re.MULTILINE
+    )
+    return _only(found, "startup", title, text)
+
+
+def _only(found: list[str], verb: str, name: str, text: str) -> int:
+    if len(set(found)) != 1:
+        raise _not_once(verb, name, text)
+    return int(found[0])
+
+
+def _not_once(verb: str, name: str, text: str) -> UnknownScreenError:
+    return unknown("ckdemo", verb, f"{name} does not stand exactly once on the screen", text)
+
+
+def _said(text: str) -> list[str]:
+    return [line for line in clean(text).split("\n") if line.strip()]

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from keyferry.errors import (
+    CheckFailedError,
+    LockoutNearError,
+    MismatchError,
+    ToolRefusedError,
+    UnknownScreenError,
+)
+from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, key_type
+from keyferry.tools.ckdemo import dialect
+from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.cmu.driver import Cmu
+from keyferry.tools.parties import SourceKey, Wrapped
+from keyferry.tools.text import unknown
+from keyferry.tools.vtl import driver as vtl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from keyferry.names import Kcv
+    from keyferry.secrets import Secret
+    from keyferry.terminal.host import Host
+    from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.ckdemo.screens import Listed, Shown
+    from keyferry.tools.limits import Limits
+    from keyferry.tools.logins import Logins
+    from keyferry.tools.vtl.screens import SlotRow
+
+NO_CHECK_VALUE = frozenset(
+    {
+        "CKR_KEY_FUNCTION_NOT_PERMITTED",
+        "CKR_MECHANISM_INVALID",
+        "CKR_KEY_TYPE_INCONSISTENT",
+        "CKR_FUNCTION_NOT_SUPPORTED",
+    }
+)
+"""Refusals that say a key encrypts no zero block: its proof is then its length."""
+
+_LABEL_SHOWN = 31  # characters of a label that the older vtl shows
+
+
+class ClassicSource:
+    """A Classic (Luna) partition through vtl, cmu and ckdemo: one ckdemo session, at most four cmu calls.
+
+    On an HA slot handles are good in one process only, so every handle used is found inside the ckdemo session.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        host: Host,
+        limits: Limits,
+        logins: Logins,
+        pin: Secret,
+        *,
+        slot: str,
+        import_option: str,
+        allow_raised: bool = False,
+    ) -> None:
+        self._sessions, self._host, self._limits = sessions, host, limits
+        self._logins, self._pin = logins, pin
+        self._wanted_slot = slot
+        self._import_option = import_option
+        self._allow_raised = allow_raised
+        self._cmu_handle: int | None = None
+        self._identity: dict[str, str] = {}
+
+    def look(self) -> None:
+        self._row = self._slot_row()
+        self._ckdemo = Ckdemo.open(self._sessions, self._host, self._limits)
+        self._ckdemo.menu_off()
+        token = self._ckdemo.token_info(self._row.number)
+        self._check_slot(token.label, token.serial)
+        self._check_counter(token.flags)
+        self._identity = {
+            "label": token.label,
+            "serial": token.serial,
+            "slot": str(self._row.number),
+            "kind": "HA group" if self._row.ha else "partition",
+            "model": token.fields.get("Token Model", ""),
+            "firmware": token.fields.get("Firmware Version", ""),
+        }
+
+    def open_session(self) -> None:
+        self._ckdemo.open_session(self._row.number)
+
+    def log_in(self) -> None:
+        self._ckdemo.login(self._pin, self._logins)
+
+    def identity(self) -> Mapping[str, str]:
+        return self._identity
+
+    def keys(self) -> Sequence[SourceKey]:
+        found = [describe(one, self._ckdemo.display_object(one.handle)) for one in self._ckdemo.find_objects()]
+        return [key for key in found if key.key_class in (KeyClass.SECRET, KeyClass.PRIVATE, KeyClass.PUBLIC)]
+
+    def check_value(self, key: SourceKey) -> Kcv | None:
+        if key.type not in dialect.CHECK_VALUE_MECHANISM or key.may_encrypt is False:
+            return None
+        try:
+            return self._ckdemo.check_value(key.handle, key.type)
+        except ToolRefusedError as refusal:
+            if refusal.code in NO_CHECK_VALUE:
+                return None
+            raise
+
+    def use_digest(self, digest: str) -> None:
+        if digest != "sha1":
+            self._ckdemo.choose_hash()
+
+    def import_public_key(self, file: str, label: str) -> ClassicHandle:
+        cmu = self._cmu()
+        if any(one.label == label for one in cmu.list()):
+            raise self._not_free(label)
+        self._same_slot()
+        cmu.import_public_key(file, label, self._import_option)
+        self._same_slot()
+        new = [one for one in cmu.list() if one.label == label]
+        if len(new) != 1:
+            raise self._not_imported(label, f"cmu list shows {len(new)} objects with that label")
+        self._cmu_handle = new[0].handle
+        inside = [one.handle for one in self._ckdemo.find_objects() if one.label == label]
+        if len(inside) != 1:
+            raise self._not_imported(label, f"ckdemo shows {len(inside)} objects with that label")
+        return inside[0]
+
+    def public_key(self, handle: ClassicHandle) -> PublicKey:
+        shown = self._ckdemo.display_object(handle)
+        key = shown.public_key()
+        if KeyClass.of(shown.number("CKA_CLASS") or 0) is not KeyClass.PUBLIC or key is None:
+            raise unknown("ckdemo", "displayObject", f"object {handle} is no RSA public key")
+        if self._cmu_handle is not None and not self._row.ha:
+            self._same_slot()
+            other = self._cmu().get_attributes(self._cmu_handle)
+            if _cmu_public_key(other) != key:
+                raise MismatchError(
+                    "cmu and ckdemo read different public keys back from the Classic HSM",
+                    rule="WRAPPING-KEY-MATCH",
+                    tool="cmu",
+                )
+        return key
+
+    def allow_wrapping(self, handle: ClassicHandle) -> None:
+        if self._ckdemo.display_object(handle).flag("CKA_WRAP"):
+            return
+        self._ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
+        if not self._ckdemo.display_object(handle).flag("CKA_WRAP"):
+            raise MismatchError(
+                f"CKA_WRAP of the imported key {handle} is still not set",
+                tool="ckdemo",
+                keys="nothing was wrapped",
+            )
+
+    def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
+        return Wrapped(self._ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
+
+    def close(self) -> None:
+        self._ckdemo.quit()
+
+    def _cmu(self) -> Cmu:
+        self._same_slot()
+        return Cmu(self._sessions, self._host, self._limits, self._row.number, self._pin, self._logins)
+
+    def _slot_row(self) -> SlotRow:
+        row = vtl.choose(vtl.list_slots(self._sessions, self._host, self._limits), self._wanted_slot)
+        if row.number > dialect.HIGHEST_SLOT:
+            raise CheckFailedError(
+                f"slot {row.number} cannot be typed to ckdemo: above {dialect.HIGHEST_SLOT}",
+                rule="SLOT-MATCH",
+            )
+        return row
+
+    def _same_slot(self) -> None:
+        """Slot numbers shift when an HA member fails or returns: look again at once before a number is used."""
+        rows = vtl.list_slots(self._sessions, self._host, self._limits)
+        now = next((row for row in rows if row.number == self._row.number), None)
+        if now is None or (now.serial, now.label) != (self._row.serial, self._row.label):
+            raise self._other_slot(now.label if now else None, now.serial if now else None)
+
+    def _check_slot(self, label: str, serial: str) -> None:
+        if serial != self._row.serial or label[:_LABEL_SHOWN] != (self._row.label or "")[:_LABEL_SHOWN]:
+            raise self._other_slot(label, serial)
+
+    def _other_slot(self, label: str | None, serial: str | None) -> CheckFailedError:
+        return CheckFailedError(
+            f"slot {self._row.number} is not the partition that was chosen",
+            rule="SLOT-MATCH",
+            host=self._host.name,
+            seen=f"chosen: {self._row.label!r}, serial {self._row.serial}; there now: {label!r}, serial {serial}",
+            keys="the PIN was not typed into that slot, and nothing was changed there",
+            hint="slot numbers shift when an HA member fails or returns: choose by serial:",
+        )
+
+    def _check_counter(self, flags: frozenset[str]) -> None:
+        raised = [flag for flag in dialect.LOCKOUT_FLAGS if flag in flags]
+        if raised and (not self._allow_raised or "CKF_USER_PIN_LOCKED" in raised):
+            raise LockoutNearError(
+                f"the partition says {', '.join(raised)}",
+                rule="LOCKOUT-NEAR",
+                tool="ckdemo",
+                keys="no PIN was typed, nothing was changed",
+                hint="find out who typed wrong PINs; --allow-raised-counter types the PIN once all the same",
+            )
+
+    def _not_free(self, label: str) -> CheckFailedError:
+        return CheckFailedError(
+            f"the Classic partition already has an object labelled {label!r}",
+            rule="WRAPPING-KEY-NEW",
+            tool="cmu",
+            keys="no key was wrapped",
+            hint="remove what an earlier run left, or choose another label: `[wrapping] label`",
+        )
+
+    def _not_imported(self, label: str, seen: str) -> UnknownScreenError:
+        return UnknownScreenError(
+            f"cmu import of {label!r} cannot be proved",
+            tool="cmu",
+            seen=seen,
+            keys="no key was wrapped",
+            hint="if this cmu words the option otherwise, set `[classic] cmu_public_key_option`",
+        )
+
+
+def describe(listed: Listed, shown: Shown) -> SourceKey:
+    """An object as the procedure sees it, from its line in the listing and its display."""
+    kind = key_type(number) if (number := shown.number("CKA_KEY_TYPE")) is not None else "none"
+    length = shown.number("CKA_VALUE_LEN")
+    id_shown = shown.attributes.get("CKA_ID", "")
+    return SourceKey(
+        handle=listed.handle,
+        label=listed.label,
+        key_class=KeyClass.of(shown.number("CKA_CLASS") or 0),
+        type=kind,
+        bits=length * 8 if length is not None else FIXED_BITS.get(kind),
+        id=told(id_shown),
+        id_shown=id_shown,
+        extractable=shown.flag("CKA_EXTRACTABLE"),
+        may_encrypt=shown.flag("CKA_ENCRYPT"),
+        attributes=shown.attributes,
+    )
+
+
+def told(shown: str) -> str | None:
+    """The text of a binary value that ckdemo displays; None where its bytes stay unknown.
+
+    ckdemo prints text where every byte is printable and hex otherwise, and does not say which: `cafe` may be
+    four letters or two bytes. Hex whose bytes are all printable would have been printed as text.
+    """
+    if re.fullmatch(r"(?:[0-9a-f]{2})+", shown) and not all(0x20 <= byte < 0x7F for byte in bytes.fromhex(shown)):
+        return None
+    return shown
+
+
+def _cmu_public_key(attributes: Mapping[str, str]) -> PublicKey | None:
+    try:
+        return PublicKey(int(attributes["modulus"], 16), int(attributes["publicexponent"], 16))
+    except (KeyError, ValueError):
+        raise unknown("cmu", "getAttribute", "no public key among the attributes", str(sorted(attributes))) from None

@@ -1,0 +1,160 @@
+"""The two parties of a migration in the procedure's words. The steps never learn which tools stand behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from keyferry.names import ClassicHandle, CloudHandle, Kcv, KeyClass, PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A key of the source as it describes itself. bits: 8 times the value's bytes, None where not told.
+
+    id: the CKA_ID's text, "" where there is none; None where its bytes cannot be told from the screen
+    (`id_shown` has what was there).
+    """
+
+    handle: ClassicHandle
+    label: str
+    key_class: KeyClass
+    type: str
+    bits: int | None
+    id: str | None
+    id_shown: str
+    extractable: bool | None
+    may_encrypt: bool | None
+    attributes: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationKey:
+    """A key of the destination as it describes itself. kcv: None where the tool gives none."""
+
+    handle: CloudHandle
+    label: str
+    key_class: KeyClass
+    type: str
+    bits: int | None
+    id: str
+    token: bool | None
+    extractable: bool | None
+    local: bool | None
+    may_unwrap: bool | None
+    kcv: Kcv | None
+    public_key: PublicKey | None
+    attributes: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    public: CloudHandle
+    private: CloudHandle
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A wrapped key's file on the source's host."""
+
+    size: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a key shall be on the destination: everything an unwrapping tool must be told."""
+
+    label: str
+    id: str | None
+    type: str
+    bits: int
+    extractable: bool
+    digest: str
+    wrapping_key: CloudHandle
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """CLUSTER-COVERAGE: the nodes (or what stands for them) that answered for a key, each with success."""
+
+    nodes: tuple[int, ...]
+
+
+class Source(Protocol):
+    """The HSM that keys leave. Nothing in it changes but the imported public key (SOURCE-READ-ONLY)."""
+
+    def look(self) -> None:
+        """Reach the tools and read what may be read before a login (SLOT-MATCH, LOCKOUT-NEAR)."""
+
+    def open_session(self) -> None: ...
+
+    def log_in(self) -> None: ...
+
+    def identity(self) -> Mapping[str, str]:
+        """Who this is: label, serial, slot, firmware."""
+
+    def keys(self) -> Sequence[SourceKey]:
+        """Every object that is a key, described."""
+
+    def check_value(self, key: SourceKey) -> Kcv | None:
+        """The key's check value; None where the HSM gives none for it."""
+
+    def use_digest(self, digest: str) -> None:
+        """Make OAEP use this hash, or raise before anything is wrapped."""
+
+    def import_public_key(self, file: str, label: str) -> ClassicHandle:
+        """Bring a PEM file of this host into the HSM; the new object proved by looking for it."""
+
+    def public_key(self, handle: ClassicHandle) -> PublicKey:
+        """What the HSM reads back of a public key, by every way there is."""
+
+    def allow_wrapping(self, handle: ClassicHandle) -> None:
+        """Let the imported public key wrap (CKA_WRAP), proved by reading it back."""
+
+    def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped: ...
+
+    def close(self) -> None: ...
+
+
+class Destination(Protocol):
+    """The HSM that keys enter."""
+
+    def look(self) -> None:
+        """Reach the tool and read what may be read before a login (LOCKOUT-NEAR)."""
+
+    def log_in(self) -> None: ...
+
+    def identity(self) -> Mapping[str, str]:
+        """Who this is: user, nodes."""
+
+    def secret_keys(self) -> Sequence[CloudHandle]:
+        """The secret keys of this user."""
+
+    def labelled(self, label: str) -> Sequence[CloudHandle]:
+        """Every key of any class with this label."""
+
+    def describe(self, handle: CloudHandle) -> DestinationKey: ...
+
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair: ...
+
+    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+        """Write the public half as a PEM file on this host."""
+
+    def unwrap(self, arrival: Arrival) -> CloudHandle:
+        """Unwrap a file of this host. NeedsOperatorError where the key came to be on some nodes only."""
+
+    def coverage(self, handle: CloudHandle) -> Coverage: ...
+
+    def can_type(self, text: str) -> bool:
+        """Whether a label or id can be told to this tool as it is."""
+
+    def close(self) -> None: ...
+
+
+TYPES_THAT_CROSS = {"AES": (128, 192, 256), "DES3": (192,), "GENERIC_SECRET": ()}
+"""KEY-TYPE: the types an RSA OAEP unwrap of the destination can make, with their sizes in bits (() is any)."""
