@@ -10,8 +10,10 @@ import hashlib
 import hmac
 import os
 import sqlite3
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE_NAME = "store.sqlite"
 _SCHEMA = """

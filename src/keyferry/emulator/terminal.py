@@ -6,7 +6,10 @@ import contextlib
 import os
 import sys
 import termios
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _STDIN, _STDOUT = 0, 1
 

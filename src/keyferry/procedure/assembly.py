@@ -89,8 +89,8 @@ class Parties:
     def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:
         """Fetch the secrets of the sides that will be logged in to, once, before anything starts."""
         return Secrets(
-            _resolve(config, "classic", "pin", "partition-pin") if "classic" in need else None,
-            _resolve(config, "cloudhsm", "password", "cu-password") if "cloudhsm" in need else None,
+            _resolve(config, "classic", "pin", "partition PIN") if "classic" in need else None,
+            _resolve(config, "cloudhsm", "password", "crypto user's password") if "cloudhsm" in need else None,
         )
 
     def __enter__(self) -> Self:

@@ -127,7 +127,8 @@ class Crossing:
             result.end("needs_operator", error.rule or "OUTCOME-UNKNOWN", error.what)
         else:
             error.fill(keys="this key is unchanged on the Classic side")
-            result.end("failed", error.rule or "TOOL-REFUSED", error.what)
+            unsure = "OUTCOME-UNKNOWN" if error.exit_code in ENDING else "TOOL-REFUSED"
+            result.end("failed", error.rule or unsure, error.what)
 
     def _finish(self, result: KeyResult) -> None:
         self._journal.write(

@@ -31,6 +31,7 @@ class Journal:
         self.path = path
         self._head = hashlib.sha256(_DOMAIN.encode()).hexdigest()
         self._count = 0
+        self._failed: RecordFailedError | None = None
         self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,17 +46,20 @@ class Journal:
 
     def write(self, kind: str, **what: object) -> None:
         """Add one line and wait until it is on the disk; RecordFailedError where it cannot be."""
+        if self._failed:  # a torn line is the end of a journal, even if there is space again
+            raise self._failed
         self._count += 1
         entry = {"seq": self._count, "at": now(), "kind": kind, **what, "prev": self._head}
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         try:
             self._append(line)
         except OSError as error:
-            raise RecordFailedError(
+            self._failed = RecordFailedError(
                 f"the journal {self.path} cannot be written: {error}",
                 keys="nothing more was typed to any tool",
                 hint="free space or mend the folder, then look at both sides before running again",
-            ) from error
+            )
+            raise self._failed from error
         self._head = hashlib.sha256(line).hexdigest()
 
     def _append(self, line: bytes) -> None:

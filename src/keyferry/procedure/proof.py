@@ -57,7 +57,7 @@ def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]
     equal, other = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"], []
     for name in _USAGES:
         before, after = planned.key.attributes.get(f"CKA_{name}"), arrived.attributes.get(name)
-        if before is None or after is None:
+        if before is None or not after:
             continue
         was, now = before == "01", int(after, 16) != 0
         if was == now:

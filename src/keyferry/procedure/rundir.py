@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
-from keyferry.errors import UsageError
+from keyferry.errors import RecordFailedError, UsageError
 from keyferry.procedure.journal import Journal, now
 from keyferry.terminal.host import write_private
 
@@ -45,9 +45,16 @@ class RunDirectory:
             ) from error
 
     def write_json(self, name: str, value: object) -> str:
-        """Write a JSON file in canonical form (sorted, no blanks); gives its SHA-256."""
+        """Write a JSON file in canonical form (sorted, no blanks); gives its SHA-256, or RecordFailedError."""
         data = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
-        write_private(self.path / name, data)
+        try:
+            write_private(self.path / name, data)
+        except OSError as error:
+            raise RecordFailedError(
+                f"{self.path / name} cannot be written: {error.strerror}",
+                keys="nothing more was typed to any tool",
+                hint="free space or mend the folder, then look at both sides before running again",
+            ) from error
         return hashlib.sha256(data).hexdigest()
 
     def begin(self, settings: dict[str, object]) -> None:

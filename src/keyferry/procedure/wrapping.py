@@ -177,12 +177,13 @@ class Wrapping:
 
 def read_pem(path: Path) -> tuple[PublicKey, Sha256]:
     """The RSA public key of a PEM file and the SHA-256 of its DER SubjectPublicKeyInfo, or MismatchError."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - slow to import, rarely needed
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - slow to import, rarely needed
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415 - as above
 
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey):
         raise MismatchError(

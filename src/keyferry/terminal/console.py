@@ -236,7 +236,7 @@ class Console:
             redact(what),
             tool=self.tool,
             host=self.host,
-            seen=redact(last_lines(_decode(seen))),
+            seen=last_lines(redact(_decode(seen).removeprefix("\n"))),
             record=str(self.recorder.path),
         )
 

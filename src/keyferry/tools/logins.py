@@ -34,9 +34,7 @@ class Logins:
         """Take the leave to type a secret once; the caller reports how it went."""
         before = self._outcomes.get(secret.name)
         if before not in (None, _Outcome.ACCEPTED):
-            raise self._error(
-                f"{tool}: the {secret.name} is not typed again: its last login did not succeed", tool
-            )
+            raise self._error(f"{tool}: the {secret.name} is not typed again: its last login did not succeed", tool)
         self._outcomes[secret.name] = _Outcome.UNKNOWN
 
     def accepted(self, secret: Secret) -> None:

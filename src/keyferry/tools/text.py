@@ -31,7 +31,7 @@ def without_stars(found: Iterable[str]) -> list[str]:
 
 def unknown(tool: str, verb: str, why: str, line: str = "") -> UnknownScreenError:
     """The error of a screen that is not understood; it shows the line."""
-    shown = f": {last_lines(line)}" if line else ""
+    shown = f": {last_lines(line)}" if line and "\n" not in line.strip() else ""
     return UnknownScreenError(
         f"{tool} {verb}: {why}{shown}",
         tool=tool,

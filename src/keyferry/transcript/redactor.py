@@ -28,15 +28,21 @@ class Redactor:
         """What may be recorded now."""
         if self._pattern is None:
             return chunk
-        text = self._pattern.sub(self._name, self._held + chunk)
-        keep = self._undecided(text)
+        text, place, out = self._held + chunk, 0, bytearray()
+        undecided = len(text) - self._undecided(text)
+        for match in self._pattern.finditer(text):
+            if match.start() >= undecided:
+                break  # it may yet become a longer secret, whose rest would be left over
+            out += text[place : match.start()] + self._name(match)
+            place = match.end()
+        keep = self._undecided(text[place:])
         self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+        return bytes(out + text[place : len(text) - keep])
 
     def flush(self) -> bytes:
-        """What was kept back: no secret came of it."""
+        """What was kept back: nothing more came of it."""
         held, self._held = self._held, b""
-        return held
+        return self._pattern.sub(self._name, held) if self._pattern else held
 
     def text(self, text: str) -> str:
         """A whole text without the secrets, for an error or a report."""

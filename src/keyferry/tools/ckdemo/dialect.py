@@ -61,7 +61,7 @@ OPTION_HELP = "Display Help"
 OPTION_HASH = "OAEP Hash Params"
 OPTION_DONE = "Finished"
 RSA_OAEP = "RSA_OAEP"
-HASHES = {"sha1": "SHA-1", "sha224": "SHA224", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
+HASHES = {"sha1": "SHA-1", "sha224": "SHA-224", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 CHECK_VALUE_MECHANISM = {"AES": ("AES-ECB", 16), "DES3": ("DES3-ECB", 8)}
 """By key type: the mechanism that encrypts a zero block, and the block's bytes."""
 

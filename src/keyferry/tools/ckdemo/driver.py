@@ -56,7 +56,7 @@ class Ckdemo:
         self._limits = limits
         self._wrap_table: Prompt | None = None
         start = self._start()
-        screens.answer(start.text)
+        self._demand(screens.answer(start.text))
         self._menu = screens.menu(start.text, dialect.MENU)
 
     @classmethod
@@ -98,20 +98,22 @@ class Ckdemo:
 
     def login(self, pin: Secret, logins: Logins) -> None:
         """Log in as crypto officer; the PIN is typed once (LOGIN-ONCE), and refused text ends it for good."""
-        role = Question(
-            dialect.ROLE_OF_LOGIN,
-            lambda heard: str(screens.choice(heard.text + "\n" + heard.question, "Crypto-Officer", "login")),
-        )
+        chosen = asked = False
 
-        asked = False
+        def role(heard: Heard) -> str:
+            nonlocal chosen
+            chosen = True
+            return str(screens.choice(heard.text + "\n" + heard.question, "Crypto-Officer", "login"))
 
-        def typed(_heard: Heard) -> Secret:
+        def typed(heard: Heard) -> Secret:
             nonlocal asked
+            if not chosen:  # the security officer has three tries: a PIN is never typed for a role nobody named
+                raise unknown("ckdemo", "login", "a PIN was asked for, but not whose", heard.question)
             logins.claim(pin, "ckdemo")
             asked = True
             return pin
 
-        answer = self._turn("login", role, Question(dialect.PIN, typed))
+        answer = self._turn("login", Question(dialect.ROLE_OF_LOGIN, role), Question(dialect.PIN, typed))
         if not asked:
             raise unknown("ckdemo", "login", "no PIN was asked for", f"{answer.body}{answer.function}: {answer.ckr}")
         if not answer.ok and answer.ckr != dialect.ALREADY_IN:

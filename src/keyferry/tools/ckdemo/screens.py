@@ -20,7 +20,10 @@ _OBJECT = re.compile(r"[ \t]*Handle[ \t]+(?P<handle>\d+)[ \t]+--[ \t]+label:(?: 
 _ATTRIBUTE = re.compile(r"[ \t]*(?P<name>CKA_\w+)=(?P<value>.*)")
 _HANDLE = re.compile(r"[ \t]*handle[ \t]*=[ \t]*(?P<handle>\d+)[ \t]*")
 _TOKEN_FIELD = re.compile(r"[ \t]*(?P<name>[A-Z][^>\n]*?)[ \t]*->[ \t]?(?P<value>.*)")
-_FLAG = re.compile(r"[ \t]*(?P<flag>CKF_[A-Z0-9_]+)[ \t]*")
+_FLAGS = re.compile(r"[ \t]*CKF_[A-Z0-9_]+(?:[ \t|,]+CKF_[A-Z0-9_]+)*[ \t]*")
+_FLAG = re.compile(r"CKF_[A-Z0-9_]+")
+_NAMELESS = "CKA_XXX"  # how ckdemo prints every attribute whose name it does not know
+_HIGHEST = 2**64 - 1
 _STARTS_WITH_NUMBER = re.compile(r"[ \t]*[\[(]?[ \t]*\d+[ \t]*[\])]?")
 _NUMBER_BEFORE = r"(?:\[ *(\d+) *\]|\( *(\d+) *\)|(?<![\w\[(-])(\d+)(?:[ \t]*-(?=[ \t])|[.)]|(?=[ \t])))"
 _NUMBER_AFTER = r"[ \t]*\[ *(\d+) *\]"
@@ -110,13 +113,16 @@ def menu(text: str, names: Mapping[str, str]) -> dict[str, int]:
 
 def listing(body: str) -> tuple[Listed, ...]:
     """`Handle N -- label: L` lines, in the tool's order; a label runs to the end of its line."""
-    found = []
+    found: dict[ClassicHandle, Listed] = {}
     for line in _said(body):
         if match := _OBJECT.fullmatch(line):
-            found.append(Listed(ClassicHandle(int(match["handle"])), match["label"] or ""))
+            handle = ClassicHandle(_number(match["handle"], "findObject"))
+            if handle in found:
+                raise unknown("ckdemo", "findObject", "an object twice", line)
+            found[handle] = Listed(handle, match["label"] or "")
         elif line.strip() != "No objects found" or found:
             raise unknown("ckdemo", "findObject", "a line that is no object", line)
-    return tuple(found)
+    return tuple(found.values())
 
 
 def shown(body: str) -> Shown:
@@ -125,11 +131,11 @@ def shown(body: str) -> Shown:
     attributes: dict[str, str] = {}
     for line in _said(body):
         if match := _ATTRIBUTE.fullmatch(line):
-            if match["name"] in attributes:
+            if match["name"] in attributes and match["name"] != _NAMELESS:
                 raise unknown("ckdemo", "displayObject", "an attribute twice", line)
             attributes[match["name"]] = match["value"]
         elif (match := _HANDLE.fullmatch(line)) and handle is None:
-            handle = ClassicHandle(int(match["handle"]))
+            handle = ClassicHandle(_number(match["handle"], "displayObject"))
         elif line.strip() != "Object" or handle is not None:
             raise unknown("ckdemo", "displayObject", "a line that is no attribute", line)
     if handle is None or "CKA_CLASS" not in attributes:
@@ -138,20 +144,21 @@ def shown(body: str) -> Shown:
 
 
 def token(body: str) -> Token:
+    """Menu 12's `NAME -> value` lines, with the flags on lines of their own; label, serial and flags must be there."""
     fields: dict[str, str] = {}
     flags: set[str] = set()
     for line in _said(body):
-        if match := _FLAG.fullmatch(line):
-            flags.add(match["flag"])
-        elif match := _TOKEN_FIELD.fullmatch(line):
+        if _FLAGS.fullmatch(line):
+            flags.update(_FLAG.findall(line))
+        elif (match := _TOKEN_FIELD.fullmatch(line)) and match["name"] not in fields:
             fields[match["name"]] = match["value"].strip()
-            flags.update(re.findall(r"CKF_[A-Z0-9_]+", match["value"]) if "Flags" in match["name"] else ())
+            flags.update(_FLAG.findall(match["value"]) if match["name"] == "Token Flags" else ())
         elif line.strip() not in ("Token Info:", "None"):
             raise unknown("ckdemo", "tokenInfo", "a line that is no field", line)
-    try:
-        return Token(fields["Token label"], fields["Token Serial Number"], frozenset(flags), fields)
-    except KeyError as missing:
-        raise unknown("ckdemo", "tokenInfo", f"no {missing}", body) from None
+    # Without the line of the flags nobody knows whether a lock-out is near.
+    if missing := {"Token label", "Token Serial Number", "Token Flags"} - fields.keys():
+        raise unknown("ckdemo", "tokenInfo", f"no {', '.join(sorted(missing))}", body)
+    return Token(fields["Token label"], fields["Token Serial Number"], frozenset(flags), fields)
 
 
 def slots(text: str) -> dict[int, str]:
@@ -160,7 +167,7 @@ def slots(text: str) -> dict[int, str]:
     for line in _said(text):
         match = re.fullmatch(r"[ \t]*slot[ \t]*#[ \t]*(\d+)[ \t]*-[ \t]*(.*?)[ \t]*", line)
         if match:
-            found[int(match[1])] = match[2]
+            found[_number(match[1], "openSession")] = match[2]
         elif line.strip() != "Slots available:":
             raise unknown("ckdemo", "openSession", "a line that is no slot", line)
     return found
@@ -202,7 +209,7 @@ def table_number(text: str, name: str, verb: str) -> int:
 
 def _menu_number(text: str, title: str) -> int:
     found = re.findall(
-        rf"(?i)\([ \t]*(\d+)\)[ \t]*{re.escape(title)}(?=[ \t]{{2}}|[ \t]*\(|[ \t]*$)", text, re.MULTILINE
+        rf"(?i)\([ \t]*(\d+)\)[ \t]*{re.escape(title)}(?=[ \t]{{2}}|[ \t]*\([ \t]*\d|[ \t]*$)", text, re.MULTILINE
     )
     return _only(found, "startup", title, text)
 
@@ -210,7 +217,14 @@ def _menu_number(text: str, title: str) -> int:
 def _only(found: list[str], verb: str, name: str, text: str) -> int:
     if len(set(found)) != 1:
         raise _not_once(verb, name, text)
-    return int(found[0])
+    return _number(found[0], verb)
+
+
+def _number(digits: str, verb: str) -> int:
+    """A number that the tool printed; above a CK_ULONG it is none."""
+    if len(digits) > 20 or not digits.isascii() or int(digits) > _HIGHEST:
+        raise unknown("ckdemo", verb, "not a number of 8 bytes", digits)
+    return int(digits)
 
 
 def _not_once(verb: str, name: str, text: str) -> UnknownScreenError:

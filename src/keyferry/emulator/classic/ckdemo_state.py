@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keyferry.emulator import faults
+from keyferry.emulator.classic.errors import CkrError
+
+if TYPE_CHECKING:
+    from keyferry.emulator.classic.ckdemo_dialect import Dialect
+    from keyferry.emulator.classic.ckdemo_readers import Reader
+    from keyferry.emulator.classic.hsm import Hsm, Session, Slot
+    from keyferry.emulator.store import Store
+    from keyferry.emulator.terminal import Terminal
+
+MAX_SESSIONS = 20
+
+
+@dataclass(slots=True)
+class Demo:
+    """What one run of the program knows. `slots` is the list as it was at start; it is never read anew."""
+
+    store: Store
+    hsm: Hsm
+    terminal: Terminal
+    ask: Reader
+    dialect: Dialect
+    slots: list[Slot] = field(default_factory=list)
+    sessions: dict[int, Session] = field(default_factory=dict)
+    opened: int = 0
+    toggled: set[str] = field(default_factory=set)
+
+    def session(self, handle: int, function: str) -> Session:
+        """The open session; CKR_SESSION_HANDLE_INVALID, in `function`'s name, where there is none."""
+        if handle not in self.sessions:
+            raise CkrError(function, "CKR_SESSION_HANDLE_INVALID")
+        return self.sessions[handle]
+
+    def strikes(self, fault: str, verb: str) -> bool:
+        return faults.strikes(self.store, "ckdemo", fault, verb)

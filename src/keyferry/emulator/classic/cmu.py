@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.emulator.classic import cmu_keys, cmu_objects
+from keyferry.emulator.classic.cmu_options import Options, UsageError, parse, the_one
+from keyferry.emulator.classic.cmu_run import Run
+from keyferry.emulator.classic.errors import CkrError
+from keyferry.emulator.classic.hsm import Hsm
+from keyferry.emulator.classic.mishaps import shared_faults, strikes_dead, writes_garbage
+from keyferry.emulator.faults import Fault
+from keyferry.emulator.terminal import EndOfInput, Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keyferry.emulator.classic.hsm import Session
+    from keyferry.emulator.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What cmu can do: its options besides slot and password, and the work, which gives the exit status."""
+
+    options: tuple[str, ...]
+    work: Callable[[Run], int]
+
+
+_FUNCTIONS = {
+    "list": Function((*cmu_objects.FILTERS, "public"), cmu_objects.list_objects),
+    "getAttribute": Function(("handle", "attributes"), cmu_objects.get_attribute),
+    "setAttribute": Function(cmu_objects.SETTABLE, cmu_objects.set_attribute),
+    "delete": Function(("handle", "force"), cmu_objects.delete),
+    "import": Function(cmu_keys.IMPORT, cmu_keys.import_object),
+    "generateKeyPair": Function(cmu_keys.GENERATE, cmu_keys.generate_key_pair),
+}
+FAULTS = (
+    *shared_faults(tuple(_FUNCTIONS)),
+    Fault("pem-swapped", "imports another RSA key of the same size under the wanted label", ("import",)),
+    Fault("import-lost", "imports nothing, and ends as if it had", ("import",)),
+    Fault("wrong-handle", "puts each label beside another object's handle", ("list",)),
+)
+_NUMBERS = {
+    "CKR_SLOT_ID_INVALID": 0x03,
+    "CKR_ATTRIBUTE_READ_ONLY": 0x10,
+    "CKR_OBJECT_HANDLE_INVALID": 0x82,
+    "CKR_PIN_INCORRECT": 0xA0,
+    "CKR_PIN_LOCKED": 0xA4,
+    "CKR_TOKEN_NOT_PRESENT": 0xE0,
+    "CKR_USER_PIN_NOT_INITIALIZED": 0x102,
+}
+
+
+def main(store: Store, argv: list[str]) -> int:
+    terminal = Terminal()
+    try:
+        status = _run(store, argv, terminal)
+    except UsageError as error:
+        terminal.write(f"Error: {error}\n")
+        status = 1
+    except CkrError as error:
+        terminal.write(_refusal(error))
+        status = 1
+    except EndOfInput:
+        status = 1
+    terminal.flush()
+    return status
+
+
+def _run(store: Store, argv: list[str], terminal: Terminal) -> int:
+    hsm = Hsm(store, "cmu")
+    version = hsm.jitter.pick("client version", "10.3.0-275", "10.5.0-470")
+    roomy = hsm.dialect == "7" and version == "10.5.0-470"  # an empty line after the banner and the password
+    if not argv or argv[0] == "?":
+        terminal.write("Certificate Management Utility, emulated. Functions: " + " ".join(_FUNCTIONS) + "\n")
+        return 0
+    name = the_one(argv[0], _FUNCTIONS)
+    if strikes_dead(store, "cmu", name, terminal):
+        return 1
+    if hsm.dialect == "7":
+        terminal.write(f"Certificate Management Utility (64-bit) v{version}. Emulated for rehearsals.\n")
+    terminal.write("\n" * roomy)
+    pubkey = store.setting("cmu_pubkey_option", "pubkey").lower()
+    function = _FUNCTIONS[name]
+    options = parse(argv[1:], (*function.options, pubkey) if name == "import" else function.options)
+    session = hsm.open(_slot(hsm, options, terminal))
+    _login(hsm, session, options, terminal)
+    terminal.write("\n" * roomy)
+    if writes_garbage(store, "cmu", name, terminal):
+        return 0
+    return function.work(Run(store, terminal, hsm, session, options, pubkey))
+
+
+def _slot(hsm: Hsm, options: Options, terminal: Terminal) -> int:
+    """The slot that was given; without one, the only token's, or the one that is chosen."""
+    tokens = [slot for slot in hsm.slots() if slot.present]
+    if "slot" in options:
+        return options.number("slot")
+    if len(tokens) == 1:
+        return tokens[0].number
+    terminal.write("Select token\n")
+    for slot in tokens:
+        terminal.write(f" [{slot.number}] Token Label: {slot.label}\n")
+    terminal.write(" \n Enter choice: ")
+    answer = terminal.read_line().strip().decode("ascii", "replace")
+    if answer not in {str(slot.number) for slot in tokens}:
+        raise UsageError("no such token")
+    return int(answer)
+
+
+def _login(hsm: Hsm, session: Session, options: Options, terminal: Terminal) -> None:
+    if "password" in options:
+        session.login("CO", options.text("password"))
+        return
+    colon = hsm.jitter.pick("password prompt", " : ", ": ")
+    terminal.write(f"Please enter password for token in slot {session.slot.number}{colon}")
+    session.login("CO", terminal.read_masked(b"*"))
+
+
+def _refusal(error: CkrError) -> str:
+    number = f" (0x{_NUMBERS[error.ckr]:X})" if error.ckr in _NUMBERS else ""
+    return f"Error: {error.function} returned {error.ckr}{number}\n"

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keyferry.emulator.classic.cmu_options import Options
+    from keyferry.emulator.classic.hsm import Hsm, Session
+    from keyferry.emulator.store import Store
+    from keyferry.emulator.terminal import Terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One function of cmu at work, logged in."""
+
+    store: Store
+    terminal: Terminal
+    hsm: Hsm
+    session: Session
+    options: Options
+    pubkey_option: str
+
+    def answer(self, prompt: str) -> bytes:
+        """One line typed at a prompt; EndOfInput where there is none."""
+        self.terminal.write(prompt)
+        return self.terminal.read_line()

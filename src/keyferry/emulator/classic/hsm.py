@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.emulator.classic.errors import CkrError
+from keyferry.emulator.classic.roles import user_flags
+from keyferry.emulator.classic.session import Session
+from keyferry.emulator.classic.shelf import Shelf, VirtualHandles
+from keyferry.emulator.classic.slots import Slot, read_slots
+from keyferry.emulator.faults import strikes
+from keyferry.emulator.jitter import Jitter
+
+if TYPE_CHECKING:
+    from keyferry.emulator.store import Store
+
+__all__ = ["CkrError", "Hsm", "Session", "Slot", "Token"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What C_GetTokenInfo gives; memory in bytes, `rw_sessions` and `sessions` are this process' own."""
+
+    label: str
+    serial: str
+    flags: tuple[str, ...]
+    manufacturer: str
+    model: str
+    hardware: str
+    firmware: str
+    sessions: int
+    rw_sessions: int
+    max_sessions: int = 0
+    max_rw_sessions: int = 0
+    min_pin: int = 7
+    max_pin: int = 255
+    public_memory: tuple[int, int] = (102_701, 102_701)  # free, total
+    private_memory: tuple[int, int] = (102_701, 102_701)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    manufacturer: str
+    model: str
+    hardware: str
+    firmware: str
+
+
+_MODELS = {
+    "5": _Model("Safenet, Inc.", "LunaSA", "0.0", "6.2.1"),
+    "7": _Model("SafeNet", "LunaSA 7.4.0", "0.0", "7.3.3"),
+}
+_TOKEN_FLAGS = ("CKF_RNG", "CKF_LOGIN_REQUIRED", "CKF_RESTORE_KEY_NOT_NEEDED", "CKF_TOKEN_INITIALIZED")
+
+
+class Hsm:
+    """The Classic side as one process of one tool sees it, through its Cryptoki library.
+
+    `ha=False` leaves the HA groups out, as `ckdemo nolb` does.
+    """
+
+    def __init__(self, store: Store, tool: str, *, ha: bool = True) -> None:
+        self.store = store
+        self.dialect = store.setting("luna", "7")
+        self.jitter = Jitter(store.setting("jitter"))
+        self.shelf = Shelf(store)
+        self.virtual = VirtualHandles()
+        self.roles: dict[tuple[int, bool], str] = {}  # who is logged in, by partition and HA
+        self._tool = tool
+        self._ha = ha
+        self._swapped = False
+        self._open: Counter[tuple[int, bool]] = Counter()
+
+    def slots(self) -> list[Slot]:
+        """All slots in listing order, also empty ones; a chance for the fault `slots-swapped`."""
+        self._swapped |= strikes(self.store, self._tool, "slots-swapped", "slots")
+        return self._slots()
+
+    def token(self, slot_number: int) -> Token:
+        slot = self._present(slot_number, "C_GetTokenInfo")
+        model = _MODELS[self.dialect]
+        sessions = self._open[slot.partition, slot.ha]
+        return Token(
+            label=slot.label or "",
+            serial=slot.serial or "",
+            flags=_TOKEN_FLAGS + user_flags(self.store, slot.partition),
+            manufacturer=model.manufacturer,
+            model="LunaVirtual" if slot.ha else model.model,
+            hardware=model.hardware,
+            firmware=model.firmware,
+            sessions=sessions,
+            rw_sessions=sessions,
+        )
+
+    def open(self, slot_number: int) -> Session:
+        slot = self._present(slot_number, "C_OpenSession")
+        self._open[slot.partition, slot.ha] += 1
+        return Session(self, slot)
+
+    def closed(self, slot: Slot) -> None:
+        """A session of the slot has ended; with the last one its login ends too."""
+        place = slot.partition, slot.ha
+        self._open[place] -= 1
+        if not self._open[place]:
+            self.roles.pop(place, None)
+
+    def _present(self, slot_number: int, function: str) -> Slot:
+        for slot in self._slots():
+            if slot.number == slot_number:
+                if not slot.present:
+                    raise CkrError(function, "CKR_TOKEN_NOT_PRESENT")
+                return slot
+        raise CkrError(function, "CKR_SLOT_ID_INVALID")
+
+    def _slots(self) -> list[Slot]:
+        return read_slots(self.store, self.dialect, ha=self._ha, swapped=self._swapped)

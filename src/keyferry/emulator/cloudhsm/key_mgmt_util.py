@@ -1,0 +1,169 @@
+"""key_mgmt_util of CloudHSM Client SDK 3, over the emulated cluster. Written from the reference alone."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+from keyferry.emulator.cloudhsm.cluster import Code, Refused
+from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS, FUNCTIONS, dialect_of
+from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
+from keyferry.emulator.cloudhsm.kmu_screen import Screen
+from keyferry.emulator.cloudhsm.kmu_session import MAKING, Session
+from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
+from keyferry.emulator.faults import Fault
+from keyferry.emulator.jitter import Jitter
+from keyferry.emulator.terminal import EndOfInput, Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keyferry.emulator.store import Store
+
+FAILED = 255  # the tool's -1: no start-up, no login
+_MAX_LINE, _MAX_WORDS = 1399, 100
+_PROMPTS_AFTER_END = 100  # the real tool prints its prompt for ever at the end of input
+_LOGIN_WORDS = 7
+_VERSION = (  # numbers inferred
+    "Util Version\t\t\t:\t2.03\nSDK API Version\t\t\t:\t2.03\nLiquidSec Client Version\t:\t2.03\n"
+)
+
+_ALL = tuple(COMMANDS)
+_REQUESTS = tuple(verb for verb in FUNCTIONS if verb not in ("loginHSM", "listUsers"))
+FAULTS = (
+    Fault("garbage", "an undocumented line instead of the answer; nothing is done", _ALL),
+    Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
+    Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
+    Fault("busy", "refused with 0xbb once; nothing is done", _REQUESTS),
+    Fault("daemon-down", "the client daemon does not answer; exit status 255", ("startup",)),
+    Fault("counter-raised", "the crypto user's LoginFailureCnt shows 3", ("listUsers",)),
+    Fault("node-failed", "one node fails: a handle, but no success; the key is on the other nodes", MAKING),
+    Fault("pem-swapped", "the file holds the public key of somebody else's pair", ("exportPubKey",)),
+    Fault("other-value", "the key stored is another one of the same length", ("unWrapKey",)),
+    Fault("label-changed", "the key is stored under another label", ("unWrapKey",)),
+    Fault("extractable-changed", "the key is stored with the opposite EXTRACTABLE", ("unWrapKey",)),
+    Fault("handle-missing", "SUCCESS without the line that gives the handle", ("unWrapKey",)),
+    Fault("kcv-wrong", "another check value than the key's", ("getAttribute",)),
+    Fault("single-missing", "one node does not have the key", ("findSingleKey",)),
+)
+
+
+def main(store: Store, argv: list[str]) -> int:
+    """Run the tool with the arguments after its name; gives its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    terminal = Terminal()
+    screen = Screen(terminal, dialect_of(store.setting("kmu", "g2"), Jitter(store.setting("jitter"))))
+    session = Session(store, screen)
+    try:
+        return _run(session, argv[1:] if argv[:1] == ["Cfm3Util"] else argv)  # pages of 2017 type the old name too
+    finally:
+        session.keys.end_session()
+        with contextlib.suppress(OSError):  # nobody reads any more
+            screen.flush()
+
+
+def _run(session: Session, argv: Sequence[str]) -> int:
+    if argv == ["-v"]:
+        session.screen.terminal.write(_VERSION)
+        return 0
+    if argv and argv[0] != "singlecmd":
+        session.screen.say("\n\tError: Unknown commandline arguments. \n")
+        session.screen.say("\n\tSyntax: key_mgmt_util [-v | singlecmd <command>]\n")
+        return 0
+    if not _start(session):
+        return FAILED
+    if argv:
+        return _single_command(session, argv[1:])
+    session.screen.say(help_listing())
+    _converse(session)
+    return 0
+
+
+def _start(session: Session) -> bool:
+    """The start-up lines; False if the daemon or its HSM does not answer."""
+    say, failure = session.screen.say, f"0x{Code.DAEMON_UNREACHABLE:x}"
+    text = ERRORS[Code.DAEMON_UNREACHABLE]
+    down = session.struck("daemon-down")
+    session.screen.terminal.write(session.dialect.version_line)
+    if down and not session.dialect.daemon_answers:
+        say(f"\n\tCfm3Initialize() returned {failure} : {text}\n")
+        say("\n\tCfm3Initialize() returned app id : 00000000 \n")
+        return False
+    say("\n\tCfm3Initialize() returned app id : 01000000 \n")
+    say("\n\tsession_handle 1000000 \n")
+    say(
+        f"\n\tCfm3GetPartitionInfo returned: {failure} \n\n\t{text}\n"
+        if down
+        else "\n\tCurrent FIPS mode is: 00000002\n"
+    )
+    return not down
+
+
+def _single_command(session: Session, words: Sequence[str]) -> int:
+    """One command, after a login if the first words are one."""
+    if words[:1] == ["loginHSM"]:
+        _answer(session, words[:_LOGIN_WORDS])
+        if not session.logged_in:
+            return FAILED
+        words = words[_LOGIN_WORDS:]
+    session.screen.finish()
+    if words:
+        session.screen.terminal.write("Command:" + "".join(f" {word} " for word in words) + "\n")
+        _answer(session, words)
+    return 0
+
+
+def _converse(session: Session) -> None:
+    """Prompt, read, answer, until `exit` or too many prompts after the end of input."""
+    ends = 0
+    while ends < _PROMPTS_AFTER_END:
+        session.screen.finish()
+        session.screen.terminal.write(session.dialect.prompt)
+        try:
+            words = _words(session.screen.read_line())
+        except EndOfInput:
+            ends += 1
+            continue
+        if words == ["exit"]:
+            return
+        if words:
+            _answer(session, words)
+
+
+def _words(line: bytes) -> list[str]:
+    """Split at blanks only, without quotes or escapes; what exceeds the tool's buffer is lost."""
+    text = line.replace(b"\r", b"")[:_MAX_LINE].decode("utf-8", "surrogateescape")
+    return [word for word in text.split(" ") if word]
+
+
+def _answer(session: Session, words: Sequence[str]) -> None:
+    command = COMMANDS.get(words[0]) if len(words) < _MAX_WORDS else None
+    if command is None:
+        session.screen.say(help_listing())
+        return
+    session.begin(command.name)
+    try:
+        flags = [flag for flag in command.flags if session.dialect.hidden_password or not flag.hidden_password_only]
+        arguments = parse(flags, words[1:])
+        if not _disturbed(session):
+            command.run(session, arguments)
+    except Misused as misused:
+        session.screen.say(command.usage(misused.lines))
+    except Refused as refused:
+        session.refuse(refused)
+    except EndOfInput:
+        pass  # the prompt loop sees it too
+    session.screen.finish()
+
+
+def _disturbed(session: Session) -> bool:
+    """Faults that may strike any command; True if one has taken the place of the answer."""
+    if session.struck("hang"):
+        session.screen.hang()
+    if session.struck("garbage"):
+        session.screen.say("\n\tCfm3Unexpected: internal state 7f3a, see log\n")
+        return True
+    if session.struck("die"):
+        session.screen.doom()
+    return False

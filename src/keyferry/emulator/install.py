@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from keyferry.emulator.classic import ckdemo, cmu, vtl
+from keyferry.emulator.cloudhsm import key_mgmt_util
+from keyferry.emulator.run import TOOLS
+from keyferry.emulator.store import FILE_NAME, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from keyferry.emulator.faults import Fault
+
+FAULTS: dict[str, tuple[Fault, ...]] = {
+    "vtl": vtl.FAULTS,
+    "cmu": cmu.FAULTS,
+    "ckdemo": ckdemo.FAULTS,
+    "key_mgmt_util": key_mgmt_util.FAULTS,
+}
+
+# Shell and Python at once: a `#!` line takes no interpreter whose path has a blank in it, or is long.
+# -I: neither the caller's directory nor his environment decides which modules the tool runs on.
+_SCRIPT = """\
+#!/bin/sh
+'''exec' {python} -I "$0" "$@"
+' '''
+from pathlib import Path
+from keyferry.emulator.run import main
+main({tool!r}, Path(__file__).resolve().parent.parent)
+"""
+_CONFIGURATION = """\
+# An emulated pair of HSMs, for rehearsal.
+[classic]
+bin = "bin"
+slot = "label:{label}"
+pin = "file:secrets/pin"
+
+[cloudhsm]
+bin = "bin"
+user = "{user}"
+password = "file:secrets/password"
+"""
+_OLDER_CLIENT = """\
+# This generation's client does not know -hpswd, so the password is typed in sight; the record leaves it out.
+password_visible = true
+"""
+
+
+def create(
+    directory: Path,
+    *,
+    keys: int = 10,
+    luna: str = "7",
+    kmu: str = "g2",
+    nodes: int = 2,
+    jitter: str = "",
+) -> None:
+    """Make both emulated sides in `directory`, ready for `keyferry ... --config DIRECTORY/keyferry.toml`.
+
+    `keys` counts the symmetric keys on the Classic partition; without a `jitter` seed the tools look as the
+    reference thinks likeliest. FileExistsError if the directory already holds emulated HSMs.
+    """
+    from keyferry.emulator.classic import population as classic  # noqa: PLC0415 - crypto, only for this
+    from keyferry.emulator.cloudhsm import population as cloudhsm  # noqa: PLC0415 - as above
+
+    if (directory / FILE_NAME).exists():
+        raise FileExistsError(f"{directory}: there are emulated HSMs here already")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store.create(directory)
+    for name, value in {"luna": luna, "kmu": kmu, "nodes": str(nodes), "jitter": jitter}.items():
+        store.set(name, value)
+    partition = classic.populate(store, keys, luna)
+    cluster = cloudhsm.populate(store, nodes)
+    _write_tools(directory / "bin")
+    _write_secrets(directory / "secrets", pin=partition.pin, password=cluster.password)
+    configuration = _CONFIGURATION.format(label=partition.label, user=cluster.user)
+    configuration += _OLDER_CLIENT if kmu == "g1" else ""
+    (directory / "keyferry.toml").write_text(configuration, encoding="utf-8")
+
+
+def _write_tools(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    for tool in TOOLS:
+        path = directory / tool
+        path.write_text(_SCRIPT.format(python=shlex.quote(sys.executable), tool=tool), encoding="utf-8")
+        path.chmod(0o755)
+
+
+def _write_secrets(directory: Path, **secrets: str) -> None:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for name, secret in secrets.items():
+        descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(secret)

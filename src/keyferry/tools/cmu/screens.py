@@ -1,0 +1,158 @@
+"""cmu's screens (reference/cmu.md), each a pure function that fails closed.
+
+All raise ToolRefusedError for the tool's own refusal and UnknownScreenError for a line they do not know.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from keyferry.errors import ToolRefusedError
+from keyferry.names import ClassicHandle
+from keyferry.text import last_lines
+from keyferry.tools.cmu import dialect
+from keyferry.tools.shell import screen
+from keyferry.tools.text import clean, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HIGHEST = 2**64 - 1
+_INDEX = re.compile(r"\s*\d+\s+")
+_FOLLOWING = "|".join(sorted(dialect.COLUMNS))
+_COLUMN = re.compile(
+    rf"\s*(?:label=(?P<label>.*?)(?:$|\t(?=(?:{_FOLLOWING})=))|(?P<name>[a-z][a-z0-9]*)=(?P<value>\S*)(?:\s+|$))",
+    re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"\s*(?P<name>[A-Za-z][A-Za-z0-9_]*)[ \t]*=(?P<value>.*)")
+_HEX = re.compile(r"[0-9A-Fa-f]+")
+_CODE = re.compile(r"\bCKR_[A-Z0-9_]+|\b0x[0-9A-Fa-f]+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class CmuObject:
+    """One object of a listing; handle or ouid, as the version shows. columns: all others, in lower case."""
+
+    handle: ClassicHandle | None
+    ouid: str | None
+    label: str
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def answer(text: str) -> list[str]:
+    """The lines behind what may stand before every answer: banner, token question, password line.
+
+    UnknownScreenError where the screen ends in the prompt for the password.
+    """
+    if dialect.PASSWORD_LINE.fullmatch(clean(text).split("\n")[-1].strip()):
+        raise unknown("cmu", "login", "the screen ends in its prompt", text)
+    lines = screen("cmu", text)
+    before = (dialect.BANNER, *[dialect.TOKEN_QUESTION] * len(lines), dialect.PASSWORD_LINE)
+    for pattern in before:
+        if lines and pattern.fullmatch(lines[0].strip()):
+            lines = lines[1:]
+    return lines
+
+
+def listing(text: str) -> tuple[CmuObject, ...]:
+    """Every object of `list`, in the tool's order, which tells nothing; an empty partition prints nothing."""
+    lines = answer(text)
+    objects = [_object(line) for line in lines]
+    _refuse("list", [line for line, found in zip(lines, objects, strict=True) if found is None])
+    found = tuple(found for found in objects if found)
+    if len({(one.handle, one.ouid) for one in found}) != len(found):
+        raise unknown("cmu", "list", "an object stands there twice", text)
+    return found
+
+
+def attributes(text: str) -> Mapping[str, str]:
+    """The `name=value` lines of `getAttribute`, names in lower case, a wrapped modulus joined.
+
+    A class must be among them; of a key its type, of an RSA key modulus and exponent.
+    """
+    found: dict[str, str] = {}
+    others, last = [], ""
+    for line in answer(text):
+        match = _ATTRIBUTE.fullmatch(line)
+        if match and match["name"].lower() not in found:
+            last = match["name"].lower()
+            found[last] = match["value"] if last == "label" else match["value"].strip()
+        elif last in dialect.WRAPPED and _HEX.fullmatch(line.strip()):
+            found[last] += line.strip()
+        else:
+            others.append(line)
+    _refuse("getAttribute", others)
+    _check(found, text)
+    return MappingProxyType(found)
+
+
+def silence(text: str, verb: str) -> None:
+    """The answer of import, setAttribute and delete: nothing, or a newer version's word of success."""
+    said = (line.strip() for line in answer(text))
+    _refuse(verb, [line for line in said if not dialect.DONE.fullmatch(line) or dialect.REFUSED.search(line)])
+
+
+def about_the_pin(refusal: ToolRefusedError) -> bool:
+    """Whether a refusal tells of the PIN, so that it counted as a wrong try."""
+    return bool(dialect.PIN_REFUSED.search(refusal.seen or ""))
+
+
+def _object(line: str) -> CmuObject | None:
+    index = _INDEX.match(line)
+    place = index.end() if index else 0
+    columns: dict[str, str] = {}
+    while place < len(line):
+        column = _COLUMN.match(line, place)
+        name = (column["name"] or "label").lower() if column else ""
+        if column is None or name in columns:
+            return None
+        columns[name] = column["value"] if column["name"] else column["label"]
+        place = column.end()
+    handle, ouid, label = columns.pop("handle", None), columns.pop("ouid", None), columns.pop("label", None)
+    if label is None or not (handle or ouid) or not _is_handle(handle) or (ouid and not _HEX.fullmatch(ouid)):
+        return None
+    return CmuObject(ClassicHandle(int(handle)) if handle else None, ouid, label, MappingProxyType(columns))
+
+
+def _is_handle(text: str | None) -> bool:
+    return text is None or (text.isdecimal() and text.isascii() and int(text) <= _HIGHEST)
+
+
+def _refuse(verb: str, lines: list[str]) -> None:
+    """Judge the lines that no pattern of the verb knows."""
+    if not lines:
+        return
+    seen = "\n".join(lines)
+    if not dialect.REFUSED.search(seen):
+        raise unknown("cmu", verb, "a line that is not known", lines[0])
+    code = _CODE.search(seen)
+    shown = last_lines(seen)
+    raise ToolRefusedError(f"cmu {verb}: {shown}", code=code.group() if code else "", tool="cmu", seen=shown)
+
+
+def _check(found: Mapping[str, str], text: str) -> None:
+    needed = ["class"]
+    kind = found.get("class", "").lower()
+    if kind.endswith("key"):
+        needed.append("keytype")
+    if kind in {"publickey", "privatekey"} and found.get("keytype", "").upper() == "RSA":
+        needed += ["modulus", "publicexponent"]
+    for name in needed:
+        if not found.get(name):
+            raise unknown("cmu", "getAttribute", f"no {name}", text)
+    for name in dialect.BOOLEAN_NAMES & found.keys():
+        if found[name].lower() not in dialect.BOOLEANS:
+            raise unknown("cmu", "getAttribute", "not a boolean", f"{name}={found[name]}")
+    _check_numbers(found)
+
+
+def _check_numbers(found: Mapping[str, str]) -> None:
+    for name in {"modulus", "publicexponent"} & found.keys():
+        if not _HEX.fullmatch(found[name]):
+            raise unknown("cmu", "getAttribute", "not a number in hex", f"{name}={found[name]}")
+    bits = found.get("modulusbits")
+    if bits and "modulus" in found and str(int(found["modulus"], 16).bit_length()) != bits:
+        raise unknown("cmu", "getAttribute", "the modulus has not the bits that are told", f"modulusbits={bits}")

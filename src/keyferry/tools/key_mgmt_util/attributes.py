@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from keyferry.names import Kcv, PublicKey
+from keyferry.tools.key_mgmt_util.dialect import TOOL
+from keyferry.tools.text import clean, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from keyferry.errors import UnknownScreenError
+
+_NAME = re.compile(r"(?P<indent>[ \t]*)OBJ_ATTR_(?P<name>\w+)[ \t]*")
+_SHELL = re.compile(r"[ \t]*\$[ \t]+cat[ \t].*")
+_MORE = re.compile(r"[0-9a-fA-F]+")
+_BYTES: Final = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
+_TEXTS: Final = frozenset({"LABEL", "ID"})
+_FLAGS: Final = frozenset(
+    {
+        *("TOKEN", "PRIVATE", "ENCRYPT", "DECRYPT", "WRAP", "UNWRAP", "SIGN", "VERIFY", "DERIVE", "LOCAL"),
+        *("SENSITIVE", "EXTRACTABLE", "TRUSTED", "WRAP_WITH_TRUSTED", "DESTROYABLE", "ALWAYS_SENSITIVE"),
+        "NEVER_EXTRACTABLE",
+    }
+)
+_NUMBERS: Final = _FLAGS | {"CLASS", "KEY_TYPE", "VALUE_LEN", "MODULUS_BITS"}
+_ONE_LINE: Final = _TEXTS | _NUMBERS | {"KCV", "PUBLIC_EXPONENT"}
+_KCV_DIGITS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What getAttribute wrote of one object. values: by name without OBJ_ATTR_, as printed.
+
+    A property whose attribute is not in the file is an UnknownScreenError, except where it may be None.
+    """
+
+    values: Mapping[str, str]
+
+    @property
+    def key_class(self) -> int:
+        return self._number("CLASS")
+
+    @property
+    def key_type(self) -> int:
+        return self._number("KEY_TYPE")
+
+    @property
+    def label(self) -> str:
+        return self._value("LABEL")
+
+    @property
+    def id(self) -> str:
+        return self._value("ID")
+
+    @property
+    def value_len(self) -> int:
+        """Bytes; of an RSA key the number that the tool prints (0x200 for 2048 bits)."""
+        return self._number("VALUE_LEN")
+
+    @property
+    def kcv(self) -> Kcv | None:
+        """None where the tool gives none, as for generic secrets."""
+        digits = _digits("KCV", self.values.get("KCV", ""))
+        return Kcv(digits.lower()) if digits else None
+
+    @property
+    def token(self) -> bool:
+        return self._flag("TOKEN")
+
+    @property
+    def extractable(self) -> bool:
+        return self._flag("EXTRACTABLE")
+
+    @property
+    def local(self) -> bool:
+        return self._flag("LOCAL")
+
+    @property
+    def sensitive(self) -> bool:
+        return self._flag("SENSITIVE")
+
+    @property
+    def public_key(self) -> PublicKey | None:
+        """Of either half of an RSA pair; None where the file does not have both numbers."""
+        if not (self.values.get("MODULUS") and self.values.get("PUBLIC_EXPONENT")):
+            return None
+        return PublicKey(self._number("MODULUS"), self._number("PUBLIC_EXPONENT"))
+
+    def flag(self, name: str) -> bool | None:
+        """A boolean attribute; None where the file does not have it (older clients do not write all)."""
+        return self._flag(name) if name in self.values else None
+
+    def _flag(self, name: str) -> bool:
+        number = self._number(name)
+        if number > 1:
+            raise _unknown(f"{name} is no boolean", self._value(name))
+        return number == 1
+
+    def _number(self, name: str) -> int:
+        return int(_digits(name, self._value(name)), 16)
+
+    def _value(self, name: str) -> str:
+        if name not in self.values:
+            raise _unknown(f"no OBJ_ATTR_{name}")
+        return self.values[name]
+
+
+def attributes(text: str) -> Attributes:
+    """The file of getAttribute: a line with a name, then its value (reference: key_mgmt_util.md, section 5).
+
+    A value is the one line after its name, so that a label may look like anything, also like a name; only
+    hexadecimal values go on over more lines. UnknownScreenError for a file that is cut short or is none.
+    """
+    values: dict[str, str] = {}
+    for name, value in _pairs(_lines(text)):
+        if name in values:
+            raise _unknown("an attribute that is there twice", name)
+        if name not in _TEXTS:
+            _digits(name, value)
+        values[name] = value
+    if not values:
+        raise _unknown("no attributes")
+    return Attributes(MappingProxyType(values))
+
+
+def _lines(text: str) -> list[str]:
+    """From the first name on; a capture may begin with the `cat` that showed the file."""
+    found = clean(text).removesuffix("\n").split("\n")
+    while found and (not found[0].strip() or _SHELL.fullmatch(found[0])):
+        found = found[1:]
+    return found
+
+
+def _pairs(found: list[str]) -> Iterator[tuple[str, str]]:
+    place = 0
+    while place < len(found):
+        match = _NAME.fullmatch(found[place])
+        if match is None:
+            if found[place].strip():
+                raise _unknown("a line that is no attribute's name", found[place])
+            place += 1
+            continue
+        if place + 1 == len(found):
+            raise _unknown("cut short: a name without a value", found[place])
+        value, place = _value(found, place + 1, match)
+        yield match["name"], value
+
+
+def _value(found: list[str], place: int, name: re.Match[str]) -> tuple[str, int]:
+    """The value that begins at this line, and the line after it."""
+    value, place = found[place].removeprefix(name["indent"]), place + 1
+    if name["name"] in _TEXTS:
+        return value, place
+    pieces = [value.strip()]
+    if name["name"] not in _ONE_LINE:
+        while place < len(found) and _MORE.fullmatch(found[place].strip()):
+            pieces.append(found[place].strip())
+            place += 1
+    return "".join(pieces), place
+
+
+def _digits(name: str, value: str) -> str:
+    """The hexadecimal digits of a value: whole bytes, of a KCV three of them or none."""
+    match = _BYTES.fullmatch(value)
+    digits = match[1] if match else ""
+    if match is None or (name in _NUMBERS and not digits) or (name == "KCV" and len(digits) % _KCV_DIGITS):
+        raise _unknown(f"{name} does not have the form of its values", value)
+    return digits
+
+
+def _unknown(why: str, line: str = "") -> UnknownScreenError:
+    return unknown(TOOL, "attributeFile", why, line)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.errors import LockoutNearError, MismatchError, ToolRefusedError
+from keyferry.names import FIXED_BITS, KeyClass, key_type
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.parties import Coverage, DestinationKey, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from keyferry.names import CloudHandle
+    from keyferry.secrets import Secret
+    from keyferry.terminal.host import Host
+    from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.key_mgmt_util.attributes import Attributes
+    from keyferry.tools.limits import Limits
+    from keyferry.tools.logins import Logins
+    from keyferry.tools.parties import Arrival
+
+_SECRET_CLASS = 4
+
+
+class KeyMgmtUtilDestination:
+    """An AWS CloudHSM cluster through key_mgmt_util (Client SDK 3): one session, one login."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        host: Host,
+        limits: Limits,
+        logins: Logins,
+        *,
+        user: str,
+        password: Secret,
+        visible: bool = False,
+        allow_raised: bool = False,
+    ) -> None:
+        self._sessions, self._host, self._limits, self._logins = sessions, host, limits, logins
+        self._user = user
+        self._password = password
+        self._visible = visible
+        self._allow_raised = allow_raised
+
+    def look(self) -> None:
+        self._tool = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
+        for user in self._tool.list_users():
+            if (user.name, user.type) == (self._user, "CU") and user.login_failures and not self._allow_raised:
+                raise LockoutNearError(
+                    f"the crypto user {self._user} has {user.login_failures} failed logins behind it",
+                    rule="LOCKOUT-NEAR",
+                    tool="key_mgmt_util",
+                    keys="no password was typed, nothing was changed",
+                    hint="after five the account locks; --allow-raised-counter types the password once all the same",
+                )
+
+    def log_in(self) -> None:
+        self._tool.login(self._user, self._password, self._logins, visible=self._visible)
+
+    def identity(self) -> Mapping[str, str]:
+        return {"user": self._user, "tool": "key_mgmt_util"}
+
+    def secret_keys(self) -> Sequence[CloudHandle]:
+        return self._tool.find_keys(key_class=_SECRET_CLASS)
+
+    def labelled(self, label: str) -> Sequence[CloudHandle]:
+        return self._tool.find_keys(label=label)
+
+    def describe(self, handle: CloudHandle) -> DestinationKey:
+        return described(handle, self._tool.get_attributes(handle))
+
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
+        made = self._tool.generate_rsa_key_pair(label, bits, extractable=extractable)
+        return Pair(made.public, made.private)
+
+    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+        self._tool.export_public_key(handle, file)
+
+    def unwrap(self, arrival: Arrival) -> CloudHandle:
+        request = UnwrapRequest(
+            file=arrival.file,
+            wrapping_handle=arrival.wrapping_key,
+            label=arrival.label,
+            key_type=arrival.type,
+            digest=arrival.digest,
+            id=arrival.id,
+            extractable=arrival.extractable,
+        )
+        return self._tool.unwrap_key(request).handle
+
+    def coverage(self, handle: CloudHandle) -> Coverage:
+        """CLUSTER-COVERAGE: findSingleKey finds the key, and every node answered 0."""
+        try:
+            outcome = self._tool.find_single_key(handle)
+        except ToolRefusedError as refusal:
+            raise MismatchError(
+                f"key {handle} is not on every HSM of the cluster",
+                rule="CLUSTER-COVERAGE",
+                tool="key_mgmt_util",
+                seen=refusal.seen or refusal.what,
+                keys=f"key {handle} exists on some HSMs only",
+                hint="synchronise the cluster, then look again with findSingleKey",
+            ) from refusal
+        return Coverage(tuple(node.id for node in outcome.nodes))
+
+    def can_type(self, text: str) -> bool:
+        return KeyMgmtUtil.can_type(text)
+
+    def close(self) -> None:
+        self._tool.logout()
+        self._tool.close()
+
+
+def described(handle: CloudHandle, attributes: Attributes) -> DestinationKey:
+    """A key from the attribute file that getAttribute writes."""
+    kind = key_type(attributes.key_type)
+    length = attributes.value_len
+    return DestinationKey(
+        handle=handle,
+        label=attributes.label,
+        key_class=KeyClass.of(attributes.key_class),
+        type=kind,
+        bits=length * 8 if length else FIXED_BITS.get(kind),
+        id=attributes.id,
+        token=attributes.token,
+        extractable=attributes.extractable,
+        local=attributes.local,
+        may_unwrap=attributes.flag("UNWRAP"),
+        kcv=attributes.kcv,
+        public_key=attributes.public_key,
+        attributes=attributes.values,
+    )

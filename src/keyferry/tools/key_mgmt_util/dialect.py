@@ -1,0 +1,103 @@
+"""What AWS documents of key_mgmt_util, as tables: argument values, prompts and the texts that are recognised.
+
+Both generations of output (and the mixtures in between) are read with the same patterns: where they differ,
+a pattern knows both wordings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from keyferry.terminal.prompts import ENDED, Manners, Prompt
+
+TOOL: Final = "key_mgmt_util"
+
+
+def words(pattern: str) -> re.Pattern[str]:
+    """A pattern for a line whose blanks and tabs have become one blank each; case does not count."""
+    return re.compile(pattern, re.IGNORECASE | re.ASCII)
+
+
+# What can be typed, and what asks for it
+
+MANNERS: Final = Manners(longest_line=1399)  # the tool drops what comes after
+COMMAND: Final = Prompt("Command:", rb"Command:[ ]{1,2}")
+PASSWORD: Final = Prompt("Enter password:", rb"(?i:enter[ \t]+password)[ \t]*:[ \t]*")
+PASSWORD_AGAIN: Final = Prompt("Enter password:", PASSWORD.pattern, fatal=True)
+END: Final = Prompt(ENDED, b"")
+
+BUSY: Final = 0xBB
+"""The one refusal that says that the command was not done (throttling): it may be typed again."""
+MOST_REPEATS: Final = 5
+
+# Argument values
+
+RSA_OAEP: Final = 8
+"""-m of wrapKey and unWrapKey."""
+HASHES: Final = {"sha1": 2, "sha256": 3, "sha384": 4, "sha512": 5, "sha224": 6}
+"""-t of wrapKey and unWrapKey; there is no flag for MGF1's hash, which is taken to be the same."""
+KEY_TYPES: Final = {"GENERIC_SECRET": 16, "DES3": 21, "AES": 31}
+"""-kt of unWrapKey, -t of findKey, for the types that can cross."""
+PUBLIC_KEY, PRIVATE_KEY, SECRET_KEY = 2, 3, 4
+"""-kc of unWrapKey, -c of findKey, and the values of the attribute CLASS."""
+ALL_ATTRIBUTES: Final = 512
+"""-a of getAttribute."""
+
+# Success
+
+FUNCTIONS: Final = {
+    "startup": frozenset({"Initialize"}),
+    "loginHSM": frozenset({"LoginHSM"}),
+    "logoutHSM": frozenset({"LogoutHSM"}),
+    "genRSAKeyPair": frozenset({"GenerateKeyPair"}),
+    "exportPubKey": frozenset({"ExportPubKey"}),
+    "unWrapKey": frozenset({"UnWrapKey", "UnWrapWithTemplate"}),
+    "findKey": frozenset({"FindKey"}),
+    "findSingleKey": frozenset({"FindSingleKey", "FindKey"}),
+    "getAttribute": frozenset({"GetAttribute"}),
+    "getKeyInfo": frozenset({"GetKey", "GetKeyInfo"}),
+    "deleteKey": frozenset({"DeleteKey"}),
+    "listUsers": frozenset({"ListUsers"}),
+}
+"""The functions that report a verb's success, less `Cfm3` and a last digit. A failure may come from any."""
+STEPS: Final = {
+    "startup": frozenset({"OpenSession", "GetPartitionInfo"}),
+    "genRSAKeyPair": frozenset({"DeleteKey"}),
+    "unWrapKey": frozenset({"CreateUnwrapTemplate", "DeleteKey"}),
+}
+"""Functions that may report success besides: a step before, or the roll-back of a key not on all nodes."""
+
+SUCCESS: Final = words(r"HSM Return ?: ?SUCCESS ?>?")
+
+# Refusals
+
+ERRORS_WITH_TEXT: Final = frozenset(
+    {0x1B, 0x82, 0x90, 0x9D, 0x9F, 0xA0, 0xA3, 0xA8, 0xB3, 0xBB, 0xC6, 0xCE, 0xDB, 0x40000040}
+)
+"""Codes whose text is documented: where it is missing, the screen was cut short."""
+
+REFUSALS: Final = tuple(
+    words(pattern)
+    for pattern in (
+        r"Error: .+",
+        r"WARNING: Failed to read from the file .+",
+        r".{1,1400} is an empty file\.?",
+        r"Valid m_value range is .+",
+        r"Incorrect Modulus Length for FIPS mode.*",
+        r"Failed to open file.*",
+        r"Version Mismatch with sdk api.*",
+        r".*error while loading shared libraries:.*",
+    )
+)
+"""Lines with which a command is refused, with or without usage text, mostly without a result line."""
+
+START_HINTS: Final = (
+    ("Daemon socket connection error", "start the daemon cloudhsm-client, configured with an HSM that is there"),
+    ("Invalid Operation", "restart the daemon cloudhsm-client; the cluster must have an HSM it can reach"),
+    ("error while loading shared libraries", "install the package that brings the missing library"),
+    ("Version Mismatch", "bring client, library and daemon to one version, then restart the daemon"),
+    ("get_peer_version", "bring client, library and daemon to one version, then restart the daemon"),
+)
+"""Words of a start that failed, and what to do about it."""
+START_HINT: Final = "see that the daemon cloudhsm-client runs and that this host reaches the cluster"

@@ -1,0 +1,94 @@
+"""The errors of a command that failed, by what it means for the keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.errors import (
+    KeyferryError,
+    NeedsOperatorError,
+    ToolRefusedError,
+    UnknownScreenError,
+    UnreachableError,
+    UsageError,
+)
+from keyferry.text import last_lines, printable
+from keyferry.tools.key_mgmt_util import screens
+from keyferry.tools.key_mgmt_util.dialect import START_HINT, START_HINTS, TOOL
+
+if TYPE_CHECKING:
+    from keyferry.tools.key_mgmt_util.outcome import Failure, Outcome
+
+USAGE = "usage"
+"""The code of a refusal with usage text, which has none."""
+
+
+def refused(verb: str, outcome: Outcome, text: str) -> ToolRefusedError:
+    """The command was understood and not done."""
+    failure = outcome.failure
+    return ToolRefusedError(
+        f"{verb} was refused: {_told(failure)}" if failure else f"{verb} was refused",
+        code=_code(failure),
+        tool=TOOL,
+        seen=last_lines(text),
+    )
+
+
+def on_some_nodes(verb: str, outcome: Outcome, done: str, text: str) -> NeedsOperatorError:
+    """CLUSTER-COVERAGE: the command was done, but not on all nodes. done: what came of it."""
+    nodes = ", ".join(f"{node.id}: {'done' if node.code == 0 else f'0x{node.code:x}'}" for node in outcome.nodes)
+    return NeedsOperatorError(
+        f"{verb}: {outcome.not_on_all or _told(outcome.failure)}; and yet {done}",
+        rule="CLUSTER-COVERAGE",
+        tool=TOOL,
+        seen=last_lines(text),
+        keys=f"{done}, on some nodes of the cluster only (nodes: {nodes or 'not told'})",
+        hint="see with findSingleKey where it is, have the cluster synchronised or delete it, then run again",
+    )
+
+
+def not_started(text: str) -> UnreachableError:
+    """The tool ended before its first prompt; the text is all that it said."""
+    hint = next((hint for words, hint in START_HINTS if words.lower() in text.lower()), START_HINT)
+    return UnreachableError(
+        f"{TOOL} ended at its start{_start_failure(text)}",
+        tool=TOOL,
+        seen=last_lines(text),
+        keys="nothing was changed",
+        hint=hint,
+    )
+
+
+def not_asked(outcome: Outcome, text: str) -> KeyferryError:
+    """loginHSM ended without a question for the password: it was not typed."""
+    if outcome.refusal:
+        return UsageError(
+            f"{TOOL} does not know loginHSM -hpswd: {printable(outcome.refusal)}",
+            tool=TOOL,
+            seen=last_lines(text),
+            keys="the password was not typed, nothing was changed",
+            hint="a client before 3.2.0: take a newer one, or set `password_visible = true` in [cloudhsm]: the "
+            "password then shows on this tool's terminal, though never in the record",
+        )
+    if outcome.failure:
+        return refused("loginHSM", outcome, text)
+    return UnknownScreenError(f"{TOOL} loginHSM: success without a password", tool=TOOL, seen=last_lines(text))
+
+
+def _start_failure(text: str) -> str:
+    try:
+        failure = screens.startup(text).outcome.failure
+    except UnknownScreenError:
+        return ""  # shown as it is
+    return f": {_told(failure)}" if failure else ""
+
+
+def _told(failure: Failure | None) -> str:
+    if failure is None:
+        return "no failure"
+    code = "" if failure.code is None else f"0x{failure.code:02x} "
+    return f"{code}{printable(failure.text)}"
+
+
+def _code(failure: Failure | None) -> str:
+    return USAGE if failure is None or failure.code is None else f"0x{failure.code:02x}"

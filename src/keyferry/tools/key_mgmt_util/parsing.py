@@ -1,0 +1,108 @@
+"""Captured screens as `keyferry.parse/1` (contracts.md)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TypeVar
+
+from keyferry.tools.key_mgmt_util import screens
+from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
+from keyferry.tools.key_mgmt_util.dialect import TOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keyferry.names import CloudHandle
+    from keyferry.tools.key_mgmt_util.outcome import Outcome
+    from keyferry.tools.key_mgmt_util.screens import Answer, Dump, KeyInfo, KeyPair, Startup, User
+
+SCHEMA = "keyferry.parse/1"
+
+T = TypeVar("T")
+Json = dict[str, object]
+
+
+def parse(verb: str, text: str) -> Json:
+    """One screen of one verb. KeyError for a verb that is not known, UnknownScreenError for the text."""
+    return {"schema": SCHEMA, "tool": TOOL, "verb": verb, **VERBS[verb](text)}
+
+
+def _whole(answer: Answer[T], fields: Callable[[T], Json]) -> Json:
+    found = _judged(answer.outcome)
+    return found if answer.fields is None else found | fields(answer.fields)
+
+
+def _judged(outcome: Outcome) -> Json:
+    failure = outcome.failure
+    error = {"code": failure.code, "text": failure.text} if failure else None
+    found: Json = {"ok": failure is None and outcome.not_on_all is None, "error": error}
+    return found | ({"nodes": [asdict(node) for node in outcome.nodes]} if outcome.nodes else {})
+
+
+def _attribute_file(text: str) -> Json:
+    return {"ok": True, "error": None, **_values(attributes(text))}
+
+
+def _get_attribute(text: str) -> Json:
+    """With the attributes, where the capture goes on with the `cat` of the file."""
+    screen, file = screens.before_shell(text)
+    return _whole(screens.dump(screen), _dump) | (_values(attributes(file)) if file else {})
+
+
+def _values(found: Attributes) -> Json:
+    return {"attributes": dict(found.values)}
+
+
+def _startup(fields: Startup) -> Json:
+    return {"info": asdict(fields)}
+
+
+def _pair(fields: KeyPair) -> Json:
+    return {"public_handle": fields.public, "private_handle": fields.private}
+
+
+def _handle(handle: CloudHandle) -> Json:
+    return {"handle": handle}
+
+
+def _handles(handles: tuple[CloudHandle, ...]) -> Json:
+    return {"total": len(handles), "handles": list(handles)}
+
+
+def _file(file: str) -> Json:
+    return {"file": file}
+
+
+def _dump(fields: Dump) -> Json:
+    found: Json = {"file": fields.file, "length": fields.size, "total": fields.count}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _key_info(fields: KeyInfo) -> Json:
+    found: Json = {"owner": fields.owner, "shared": list(fields.shared)}
+    return found if fields.approvers is None else found | {"approvers": fields.approvers}
+
+
+def _users(users: tuple[User, ...]) -> Json:
+    return {"users": [asdict(user) for user in users]}
+
+
+def _nothing(_fields: object) -> Json:
+    return {}
+
+
+VERBS: dict[str, Callable[[str], Json]] = {
+    "startup": lambda text: _whole(screens.startup(text), _startup),
+    "loginHSM": lambda text: _whole(screens.login(text), _nothing),
+    "logoutHSM": lambda text: _whole(screens.logout(text), _nothing),
+    "genRSAKeyPair": lambda text: _whole(screens.key_pair(text), _pair),
+    "exportPubKey": lambda text: _whole(screens.exported(text), _file),
+    "unWrapKey": lambda text: _whole(screens.unwrapped(text), _handle),
+    "findKey": lambda text: _whole(screens.found_keys(text), _handles),
+    "findSingleKey": lambda text: _whole(screens.find_single_key(text), _nothing),
+    "getAttribute": _get_attribute,
+    "attributeFile": _attribute_file,
+    "getKeyInfo": lambda text: _whole(screens.key_info(text), _key_info),
+    "deleteKey": lambda text: _whole(screens.delete_key(text), _nothing),
+    "listUsers": lambda text: _whole(screens.users(text), _users),
+}

@@ -1,0 +1,20 @@
+"""What vtl says, in 5.x and from 6.x on (reference/vtl.md)."""
+
+from __future__ import annotations
+
+import re
+
+from keyferry.terminal.prompts import Manners
+
+MANNERS = Manners()
+
+BANNER = re.compile(r"vtl\b.*\bv\d+\.\d.*", re.IGNORECASE)
+COUNT = re.compile(r"Number of slots\s*:\s*(?P<count>\d+)", re.IGNORECASE)
+FOUND = re.compile(r"The following slots were found\s*:", re.IGNORECASE)
+HEADER = re.compile(r"Slot(?:\s*#)?\s+Description\s+Label\s+Serial\s*#\s+Status", re.IGNORECASE)
+RULE = re.compile(r"=+(?:\s+=+){4}")
+REFUSED = re.compile(r"Error\s*:.*", re.IGNORECASE)
+
+PRESENT, NOT_PRESENT = "Present", "Not present"
+EMPTY = "-"
+HA_DESCRIPTION = "HA Virtual Card Slot"

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from place import Place, ended
+
+from keyferry.emulator import install
+from keyferry.emulator.run import TOOLS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from place import MakePlace
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_everything_is_there_and_private(make_place: MakePlace) -> None:
+    directory = make_place().directory
+    assert {path.name for path in (directory / "bin").iterdir()} == set(TOOLS)
+    assert all(mode(path) == 0o755 for path in (directory / "bin").iterdir())
+    assert mode(directory) == mode(directory / "secrets") == 0o700
+    for name in ("store.sqlite", "secrets/pin", "secrets/password"):
+        assert mode(directory / name) == 0o600
+
+
+def test_the_configuration_leads_to_the_partition(make_place: MakePlace) -> None:
+    place = make_place()
+    settings = tomllib.loads((place.directory / "keyferry.toml").read_text())
+    assert settings["classic"] == {"bin": "bin", "slot": "label:par43", "pin": "file:secrets/pin"}
+    assert settings["cloudhsm"].keys() == {"bin", "user", "password"}
+    assert place.session().slot.label == "par43"
+
+
+def test_the_pin_is_random_and_nowhere_in_the_store(make_place: MakePlace) -> None:
+    place = make_place()
+    assert re.fullmatch(r"[A-Za-z0-9]{12,16}", place.pin)
+    assert place.pin.encode() not in (place.directory / "store.sqlite").read_bytes()
+
+
+def test_a_store_is_never_overwritten(make_place: MakePlace) -> None:
+    with pytest.raises(FileExistsError):
+        install.create(make_place().directory)
+
+
+def test_the_tools_run_from_a_directory_with_a_blank(tmp_path: Path) -> None:
+    install.create(tmp_path / "my hsm", keys=0)
+    shown = Place(tmp_path / "my hsm").run("vtl", "listSlots")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "par43" in shown.stdout
+
+
+def test_a_tool_whose_reader_is_gone_ends_without_a_traceback(make_place: MakePlace) -> None:
+    child = make_place().spawn("ckdemo")
+    child.expect("Enter your choice : ")
+    child.sendeof()
+    text, status = ended(child)
+    assert "Traceback" not in text
+    assert status == 0
+
+
+def test_control_c_ends_a_tool_without_a_traceback(make_place: MakePlace) -> None:
+    child = make_place().spawn("cmu", "list", "-slot=0")
+    child.expect("Please enter password")
+    child.waitnoecho()
+    child.sendintr()
+    text, status = ended(child)
+    assert "Traceback" not in text
+    assert status == 130
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS))
+def test_each_tool_names_its_faults(tool: str) -> None:
+    names = [fault.name for fault in install.FAULTS[tool]]
+    assert names
+    assert len(names) == len(set(names))
+    assert all(fault.verbs and fault.effect for fault in install.FAULTS[tool])

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from kmu_tool import wrap_with_openssl
+
+from keyferry.emulator import faults, install
+from keyferry.emulator.store import Store
+from keyferry.errors import (
+    LoginRefusedError,
+    NeedsOperatorError,
+    ToolRefusedError,
+    UnknownScreenError,
+    UnreachableError,
+    UsageError,
+)
+from keyferry.names import CloudHandle
+from keyferry.secrets import Secret
+from keyferry.terminal.host import LocalHost
+from keyferry.terminal.sessions import Sessions
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.limits import Limits
+from keyferry.tools.logins import Logins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOOL = "key_mgmt_util"
+AES_KEY = bytes(range(32))
+
+
+class Cluster:
+    """An emulated cluster and all that a driver needs to reach it."""
+
+    def __init__(self, directory: Path, host: LocalHost, password: bytes | None, read_size: int) -> None:
+        self.store = Store(directory)
+        self.host = host
+        self.user = self.store.setting("cloud_user")
+        self.password = Secret("password", password or (directory / "secrets/password").read_bytes())
+        self.records = directory / "records"
+        self.records.mkdir()
+        self.logins = Logins()
+        self.sessions = Sessions(self.records, "run", [self.password], read_size)
+
+    def arm(self, fault: str, verb: str | None = None, nth: int = 1) -> None:
+        faults.arm(self.store, TOOL, fault, verb, nth)
+
+    def open(self, limits: Limits | None = None) -> KeyMgmtUtil:
+        return KeyMgmtUtil.open(self.sessions, self.host, limits or Limits())
+
+    def login(self, *, visible: bool = False) -> KeyMgmtUtil:
+        tool = self.open()
+        tool.login(self.user, self.password, self.logins, visible=visible)
+        return tool
+
+    def recorded(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.records.iterdir())
+
+
+class MakeCluster(Protocol):
+    """Makes an emulated cluster of the test's own."""
+
+    def __call__(
+        self, kmu: str = "g2", nodes: int = 2, jitter: str = "", password: bytes | None = None, read_size: int = 65536
+    ) -> Cluster: ...
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[MakeCluster]:
+    directory = tmp_path / "hsm"
+    made: list[Cluster] = []
+
+    def make_one(
+        kmu: str = "g2", nodes: int = 2, jitter: str = "", password: bytes | None = None, read_size: int = 65536
+    ) -> Cluster:
+        install.create(directory, keys=0, kmu=kmu, nodes=nodes, jitter=jitter)
+        made.append(Cluster(directory, host, password, read_size))
+        return made[-1]
+
+    with LocalHost("here", directory / "bin") as host:
+        yield make_one
+        for cluster in made:
+            cluster.sessions.close()
+
+
+def _request(cluster: Cluster, tool: KeyMgmtUtil, digest: str = "sha1") -> UnwrapRequest:
+    """A wrapping pair made and an AES key wrapped under it by openssl."""
+    pair = tool.generate_rsa_key_pair("ferry", 2048)
+    tool.export_public_key(pair.public, "ferry.pem")
+    folder = cluster.host.directory
+    wrap_with_openssl(AES_KEY, folder / "ferry.pem", folder / "wrapped.key", digest)
+    return UnwrapRequest("wrapped.key", pair.private, "till-7", "AES", digest)
+
+
+@pytest.mark.parametrize(
+    ("kmu", "nodes", "jitter", "read_size"),
+    [("g2", 2, "", 65536), ("g1", 1, "", 65536), ("g2", 3, "7", 1), ("g2", 5, "11", 7), ("g1", 4, "3", 65536)],
+)
+def test_a_key_crosses(make: MakeCluster, kmu: str, nodes: int, jitter: str, read_size: int) -> None:
+    cluster = make(kmu, nodes, jitter, read_size=read_size)
+    with cluster.login(visible=kmu == "g1") as tool:
+        request = _request(cluster, tool)
+        created = tool.unwrap_key(request)
+        assert len({node.id for node in created.nodes}) == nodes
+        assert len(tool.find_single_key(created.handle).nodes) == nodes
+        found = tool.get_attributes(created.handle)
+        assert (found.key_class, found.key_type, found.value_len, found.label) == (4, 0x1F, 32, "till-7")
+        assert (found.token, found.extractable, found.local, found.id) == (True, True, False, "")
+        assert found.kcv == "f29000"
+        assert tool.find_keys(label="till-7", key_class=4) == (created.handle,)
+        tool.delete_key(created.handle)
+        assert tool.find_keys(label="till-7") == ()
+        tool.logout()
+    assert cluster.password.reveal() not in cluster.recorded()
+
+
+def test_both_halves_of_a_pair_tell_the_key_that_was_exported(make: MakeCluster) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        pair = tool.generate_rsa_key_pair("ferry", 3072)
+        public, private = tool.get_attributes(pair.public), tool.get_attributes(pair.private)
+        assert public.public_key == private.public_key
+        assert public.public_key is not None
+        assert (public.public_key.bits, public.public_key.exponent) == (3072, 65537)
+        assert (private.extractable, private.flag("UNWRAP"), private.local) == (False, True, True)
+        info = tool.get_key_info(pair.private)
+        assert {user.id: user.name for user in tool.list_users()}[info.owner] == cluster.user
+
+
+def test_what_is_asked_for_is_what_comes(make: MakeCluster) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        request = _request(cluster, tool, "sha256")
+        full = UnwrapRequest(
+            request.file,
+            request.wrapping_handle,
+            "k",
+            "AES",
+            "sha256",
+            "id-9",
+            extractable=False,
+            min_servers=2,
+            timeout=5,
+        )
+        found = tool.get_attributes(tool.unwrap_key(full).handle)
+        assert (found.id, found.extractable) == ("id-9", False)
+        with pytest.raises(ToolRefusedError) as refused:
+            tool.unwrap_key(UnwrapRequest(request.file, request.wrapping_handle, "k", "AES", "sha1"))
+        assert int(refused.value.code, 16) > 0
+        assert len(tool.find_keys(id="id-9")) == 1
+
+
+@pytest.mark.parametrize(("kmu", "visible"), [("g2", False), ("g2", True), ("g1", True)])
+def test_a_wrong_password_is_typed_once(make: MakeCluster, kmu: str, visible: bool) -> None:
+    cluster = make(kmu, password=b"not-the-password")
+    tool = cluster.open()
+    for _ in range(2):
+        with pytest.raises(LoginRefusedError):
+            tool.login(cluster.user, cluster.password, cluster.logins, visible=visible)
+    assert [user.login_failures for user in tool.list_users() if user.name == cluster.user] == [1]
+    assert b"not-the-password" not in cluster.recorded()
+
+
+def test_a_client_that_cannot_ask_for_the_password_does_not_get_it(make: MakeCluster) -> None:
+    cluster = make("g1")
+    with pytest.raises(UsageError) as error, cluster.open() as tool:
+        tool.login(cluster.user, cluster.password, cluster.logins)
+    assert "password_visible" in str(error.value.hint)
+
+
+def test_labels_that_no_word_can_hold_are_not_typed(make: MakeCluster) -> None:
+    cluster = make()
+    tool = cluster.open()
+    asked = cluster.sessions.count()
+    for label in ("two words", "", "tab\there", "naïve", "line\nbreak"):
+        with pytest.raises(UsageError):
+            tool.find_keys(label=label)
+    assert cluster.sessions.count() == asked
+
+
+def test_a_handle_that_is_not_there_is_refused(make: MakeCluster) -> None:
+    tool = make().login()
+    with pytest.raises(ToolRefusedError) as refused:
+        tool.get_attributes(CloudHandle(99999))
+    assert refused.value.code == "0xa8"
+    with pytest.raises(ToolRefusedError):
+        tool.find_single_key(CloudHandle(99999))
+
+
+def test_an_exit_ends_the_session(make: MakeCluster) -> None:
+    tool = make().open()
+    tool.close()
+    with pytest.raises(UnreachableError):
+        tool.list_users()
+
+
+def test_a_key_on_some_nodes_needs_an_operator(make: MakeCluster) -> None:
+    cluster = make(nodes=3)
+    with cluster.login() as tool:
+        request = _request(cluster, tool)
+        cluster.arm("node-failed", "unWrapKey")
+        with pytest.raises(NeedsOperatorError) as error:
+            tool.unwrap_key(request)
+        assert error.value.rule == "CLUSTER-COVERAGE"
+        (handle,) = tool.find_keys(label="till-7")
+        assert str(handle) in str(error.value.keys)
+        cluster.arm("node-failed", "genRSAKeyPair")
+        with pytest.raises(NeedsOperatorError) as error:
+            tool.generate_rsa_key_pair("half", 2048)
+        assert all(str(half) in str(error.value.keys) for half in tool.find_keys(label="half"))
+
+
+def test_success_without_a_handle_is_not_understood(make: MakeCluster) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        request = _request(cluster, tool)
+        cluster.arm("handle-missing", "unWrapKey")
+        with pytest.raises(UnknownScreenError):
+            tool.unwrap_key(request)
+
+
+def test_a_key_that_one_node_misses_is_refused(make: MakeCluster) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        pair = tool.generate_rsa_key_pair("ferry", 2048)
+        cluster.arm("single-missing", "findSingleKey")
+        with pytest.raises(ToolRefusedError):
+            tool.find_single_key(pair.public)
+        assert tool.find_single_key(pair.public).failure is None
+
+
+def test_a_busy_cluster_is_asked_again_and_not_for_ever(make: MakeCluster) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        for _ in range(5):
+            cluster.arm("busy", "genRSAKeyPair")
+        pair = tool.generate_rsa_key_pair("ferry", 2048)
+        assert sorted(tool.find_keys(label="ferry")) == sorted((pair.public, pair.private))
+        for _ in range(7):
+            cluster.arm("busy", "findKey")
+        with pytest.raises(ToolRefusedError) as refused:
+            tool.find_keys()
+        assert refused.value.code == "0xbb"
+    typed = cluster.recorded().decode()
+    assert (typed.count('"i","genRSAKeyPair '), typed.count('"i","findKey\\r"')) == (6, 6)
+
+
+def test_a_daemon_that_is_down_is_unreachable(make: MakeCluster) -> None:
+    cluster = make()
+    cluster.arm("daemon-down")
+    with pytest.raises(UnreachableError) as error:
+        cluster.open()
+    assert "daemon" in str(error.value.hint)
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("garbage", UnknownScreenError), ("die", UnreachableError)])
+def test_an_answer_that_is_none_stops_the_driver(make: MakeCluster, fault: str, kind: type[Exception]) -> None:
+    cluster = make()
+    tool = cluster.login()
+    cluster.arm(fault, "findKey")
+    with pytest.raises(kind):
+        tool.find_keys()
+    assert not list(cluster.host.directory.glob("attributes*"))
+
+
+def test_no_answer_within_the_limit_ends_the_session(make: MakeCluster) -> None:
+    cluster = make()
+    tool = cluster.open(Limits(answer=0.5))
+    cluster.arm("hang", "listUsers")
+    for _ in range(2):  # what comes late must not answer the next question
+        with pytest.raises(UnreachableError):
+            tool.list_users()

@@ -1,0 +1,91 @@
+"""Keyferry as its users run it: the command in a process of its own, against emulated tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from keyferry.emulator import faults, install
+from keyferry.emulator.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT = 120  # seconds after which a command counts as hanging
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that ended. `document` is its one JSON document."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(self.out)
+        return value
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many keys ended in each state."""
+        keys = [key["state"] for key in self.document["keys"]]
+        return {state: keys.count(state) for state in set(keys)}
+
+    @property
+    def rules(self) -> set[str]:
+        return {key["rule"] for key in self.document["keys"] if key["rule"]}
+
+
+def keyferry(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Done:
+    """Run the command; `environment` is added to this process'."""
+    done = subprocess.run(
+        [sys.executable, "-m", "keyferry.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """An emulated pair of HSMs of a test's own, and its runs."""
+
+    directory: Path
+    environment: dict[str, str] = field(default_factory=lambda: {"KEYFERRY_LIMITS_ANSWER": "5"})
+
+    @classmethod
+    def create(cls, directory: Path, *, keys: int = 10, luna: str = "7", nodes: int = 2, jitter: str = "") -> World:
+        install.create(directory, keys=keys, luna=luna, nodes=nodes, jitter=jitter)
+        return cls(directory)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.directory)
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "keyferry.toml"
+
+    def arm(self, tool: str, fault: str, at: str | None = None, nth: int = 1) -> None:
+        faults.arm(self.store, tool, fault, at, nth)
+
+    def migrate(self, *arguments: str, run: str = "run", **environment: str) -> Done:
+        """`keyferry migrate --json` with this world's configuration; the run directory is `run` inside it."""
+        chosen = arguments if "--all" in arguments or "--key" in arguments else ("--all", *arguments)
+        call = ("migrate", *chosen, "--json", "--config", self.config, "--run-dir", self.directory / run)
+        return keyferry(*call, **self.environment | environment)
+
+    def secrets(self) -> tuple[str, str]:
+        """The partition's PIN and the crypto user's password."""
+        folder = self.directory / "secrets"
+        return (folder / "pin").read_text(), (folder / "password").read_text()
