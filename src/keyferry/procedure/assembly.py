@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from keyferry import secrets
 from keyferry.errors import UsageError
 from keyferry.events import Bus, Event, StepStarted
+from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
@@ -71,10 +72,13 @@ class Parties:
     source: Source
     destination: Destination
 
-    def __init__(self, config: Config, directory: Path, run_id: str, bus: Bus, secrets: Secrets) -> None:
+    def __init__(
+        self, config: Config, directory: Path, run_id: str, bus: Bus, secrets: Secrets, read_size: int = READ_SIZE
+    ) -> None:
         self.bus = bus
         self._config = config
-        self.sessions = Sessions(directory, run_id, [secret for secret in (secrets.pin, secrets.password) if secret])
+        known = [secret for secret in (secrets.pin, secrets.password) if secret]
+        self.sessions = Sessions(directory, run_id, known, read_size)
         self._stack = contextlib.ExitStack()
         self.classic_host = self._host("classic")
         self.cloudhsm_host = self._host("cloudhsm")

@@ -27,6 +27,7 @@ ECHO_LIMIT = 30.0
 GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
 
+_QUESTION = re.compile(rb"[^\s\0] ?[:?>] *\Z")
 _WINDOW = 600  # bytes at the end of an answer in which a prompt is looked for; the longest has four lines
 
 
@@ -70,7 +71,11 @@ class Console:
         self.recorder.typed(data)
         self._send(data)
         echo = re.compile(re.escape(data) + rb"\r*(?=\n)")
-        found = self._await(lambda: echo.search(self._come), ECHO_LIMIT, f"the echo of {line!r}")
+        try:
+            found = self._await(lambda: echo.search(self._come), ECHO_LIMIT, f"the echo of {line!r}")
+        except EOFError:
+            self._drain()
+            raise self._end(self._early()) from None
         before = bytes(self._come[: found.start()])
         if before.strip(b" \t\r\n\0") and not among_output:
             raise self._end(self._unknown("something was printed before it was asked", before))
@@ -128,8 +133,10 @@ class Console:
             try:
                 self._come += self._child.read_within(max(0.0, end - time.monotonic()))
             except pexpect.TIMEOUT:
+                # Something that ends like a question is one that nobody here knows; else the tool just hangs.
+                kind = UnknownScreenError if _QUESTION.search(self._come) else UnreachableError
                 what = f"{self.tool} did not give {awaited} within {limit:g} s"
-                raise self._end(self._error(UnreachableError, what, self._come)) from None
+                raise self._end(self._error(kind, what, self._come)) from None
             except pexpect.EOF:
                 raise EOFError from None
             except AnswerTooLargeError:

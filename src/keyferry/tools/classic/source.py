@@ -134,7 +134,6 @@ class ClassicSource:
         if KeyClass.of(shown.number("CKA_CLASS") or 0) is not KeyClass.PUBLIC or key is None:
             raise unknown("ckdemo", "displayObject", f"object {handle} is no RSA public key")
         if self._cmu_handle is not None and not self._row.ha:
-            self._same_slot()
             other = self._cmu().get_attributes(self._cmu_handle)
             if _cmu_public_key(other) != key:
                 raise MismatchError(

@@ -1,0 +1,51 @@
+"""The real drivers talk to recordings over real ptys: what they type must be what was typed, word for word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import player
+import pytest
+from runner import PASSWORD, PIN, migrate
+
+if TYPE_CHECKING:
+    from keyferry.procedure.results import RunResult
+
+TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
+RECORDINGS = sorted(path.parent for path in TRANSCRIPTS.glob("*/outcome.json"))
+SECRETS = {PIN: "replayed-pin-17", PASSWORD: "replayed-word-4"}
+WHOLE = 65536
+
+
+def replay(recording: Path, folder: Path, *, read_size: int = WHOLE, answer: int = 30) -> RunResult:
+    outcome = expected(recording)
+    folder.mkdir(exist_ok=True)
+    tools = player.install(recording, folder, SECRETS)
+    config = folder / "keyferry.toml"
+    config.write_text(
+        f'[classic]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
+        f'[cloudhsm]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
+    )
+    return migrate(config, folder / "run", outcome["run_id"], SECRETS, read_size=read_size, answer=answer)
+
+
+def expected(recording: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((recording / "outcome.json").read_text())
+    return value
+
+
+def test_both_luna_dialects_are_recorded() -> None:
+    assert [path.name for path in RECORDINGS] == ["luna-5_kmu-g2", "luna-7_kmu-g2"]
+
+
+@pytest.mark.parametrize("read_size", [1, 7, 4096, WHOLE])
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
+def test_a_recording_replays_to_the_same_end(recording: Path, read_size: int, tmp_path: Path) -> None:
+    result = replay(recording, tmp_path / "r", read_size=read_size)
+    document = result.json()
+    del document["run_dir"]
+    assert result.error is None, (result.error.what, result.error.seen)
+    assert document == expected(recording)["document"]
+    assert player.not_played(tmp_path / "r") == []
