@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Exit(IntEnum):
@@ -71,6 +75,11 @@ class KeyferryError(Exception):
         self.keys = keys
         self.hint = hint
         self.record = record
+
+    def redact(self, clean: Callable[[str], str]) -> None:
+        """Take secrets out of everything that was seen or said."""
+        self.what, self.seen = clean(self.what), self.seen and clean(self.seen)
+        self.args = (self.what,)
 
     def fill(self, **context: str | None) -> None:
         """Add context known further up; what is known already stays."""

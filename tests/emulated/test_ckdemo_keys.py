@@ -6,8 +6,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from ckdemo_talk import PROMPT, Talk, World, found
 
+from ckdemo_talk import PROMPT, Talk, World, found
 from keyferry.emulator.classic import ckdemo
 from keyferry.emulator.classic.objects import AES, DES3, number
 from keyferry.emulator.faults import arm

@@ -4,7 +4,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from place import labelled, refused
 
 from keyferry.emulator.classic.hsm import Hsm
 from keyferry.emulator.classic.objects import (
@@ -20,6 +19,7 @@ from keyferry.emulator.classic.objects import (
     secret_key,
 )
 from keyferry.emulator.classic.roles import TRIES, set_pin
+from place import labelled, refused
 
 if TYPE_CHECKING:
     from place import MakePlace

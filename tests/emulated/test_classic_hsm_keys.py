@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from place import labelled, openssl, refused
 
 from keyferry.emulator.classic import crypto
 from keyferry.emulator.classic.hsm import Hsm
 from keyferry.emulator.classic.objects import AES, DES2, DES3, GENERIC_SECRET, rsa_public_key, secret_key
+from place import labelled, openssl, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from place import MakePlace, Place
-
     from keyferry.emulator.classic.session import Session
+    from place import MakePlace, Place
 
 ON, OFF = b"\x01", b"\x00"
 

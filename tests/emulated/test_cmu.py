@@ -4,9 +4,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from place import PASSWORD_PROMPT, ended, handles, openssl
 
 from keyferry.emulator.classic.objects import PUBLIC_KEY
+from place import PASSWORD_PROMPT, ended, handles, openssl
 
 if TYPE_CHECKING:
     from pathlib import Path

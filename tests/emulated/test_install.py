@@ -6,10 +6,10 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from place import Place, ended
 
 from keyferry.emulator import install
 from keyferry.emulator.run import TOOLS
+from place import Place, ended
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
+
 from kmu_tool import Cloud, Tool, check_value_by_openssl, exit_status, unwrapped, wrap_with_openssl
 
 if TYPE_CHECKING:

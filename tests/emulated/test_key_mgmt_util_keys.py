@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 import pytest
+
 from kmu_tool import BLOCK, OK, Cloud, check_value_by_openssl, result, unwrapped, wrap_with_openssl
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from kmu_tool import wrap_with_openssl
 
 from keyferry.emulator import faults, install
 from keyferry.emulator.store import Store
@@ -22,6 +21,7 @@ from keyferry.terminal.sessions import Sessions
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
+from kmu_tool import wrap_with_openssl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

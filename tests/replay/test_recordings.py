@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import player
 import pytest
+
+import player
 from runner import PASSWORD, PIN, migrate
 
 if TYPE_CHECKING:

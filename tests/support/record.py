@@ -17,10 +17,9 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from runner import PASSWORD, PIN, migrate
-
 from keyferry.emulator import install
 from keyferry.terminal.console import Console
+from runner import PASSWORD, PIN, migrate
 
 if TYPE_CHECKING:
     from keyferry.terminal.prompts import Heard, Prompt

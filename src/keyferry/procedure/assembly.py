@@ -72,7 +72,7 @@ class Parties:
     source: Source
     destination: Destination
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what a run is made of
         self, config: Config, directory: Path, run_id: str, bus: Bus, secrets: Secrets, read_size: int = READ_SIZE
     ) -> None:
         self.bus = bus

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.errors import UsageError
+from keyferry.errors import KeyferryError, UsageError
 from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.rules import Wish
@@ -116,7 +116,12 @@ def _opened(
     directory.begin({f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS})
     try:
         with Parties(config, directory.sessions, directory.run_id, bus, secrets) as parties:
-            yield parties, directory
+            try:
+                yield parties, directory
+            except KeyferryError as error:
+                error.redact(parties.sessions.redact)
+                error.fill(record=str(directory.path))
+                raise
     finally:
         directory.finish()
 

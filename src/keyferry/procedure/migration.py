@@ -50,6 +50,7 @@ class Migration:
             if not self._order.dry_run:
                 self._carry(before)
         except KeyferryError as error:
+            error.redact(self._parties.sessions.redact)
             error.fill(record=str(self._directory.path))
             self.result.error = error
             self._directory.journal.write("error", what=error.what, rule=error.rule)

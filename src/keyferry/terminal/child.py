@@ -38,6 +38,10 @@ class Child(_Spawn):
     pexpect's `logfile` is not used: when its write fails the bytes are lost (reliability, fact 3).
     """
 
+    flag_eof = False
+    """pexpect hands this on to ptyprocess, which then waits without a limit for a program that closed its
+    terminal but lives on. It stays here instead; `wait_end` waits with one."""
+
     def __init__(
         self,
         argv: Sequence[str],
@@ -78,6 +82,17 @@ class Child(_Spawn):
         poll = select.poll()
         poll.register(self.child_fd, select.POLLIN)
         return any(event & select.POLLIN for _fd, event in poll.poll(within * 1000))
+
+    def wait_end(self, within: float) -> bool:
+        """Wait until the program has ended, its status still to be read; False if it lives on."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            return bool(select.select([handle], [], [], within)[0])
+        finally:
+            os.close(handle)
 
     def wait_echo_off(self, within: float) -> bool:
         """Wait until the program has switched the terminal's echo off; False if it has not by then.

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ECHO_LIMIT = 30.0
+END_LIMIT = 5.0
+"""Seconds between a program's last output and its end, after which it is ended by force."""
+
 GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
 
@@ -43,6 +46,7 @@ class Console:
         self.asked = 0
         self._manners = manners
         self._over: str | None = None
+        self._ended_itself = False
         self._mask: EchoMask | None = None
         self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
         self._come = bytearray(b"\n")  # what came and was not given out yet; a program's first line starts a line
@@ -120,6 +124,8 @@ class Console:
         if self._over != "closed":
             self._over = "closed"
             self._drain()
+            if self._ended_itself:
+                self._child.wait_end(END_LIMIT)
             self._child.close(force=True)
             self.recorder.exit(self._child.exitstatus)
             self.recorder.close()
@@ -138,6 +144,7 @@ class Console:
                 what = f"{self.tool} did not give {awaited} within {limit:g} s"
                 raise self._end(self._error(kind, what, self._come)) from None
             except pexpect.EOF:
+                self._ended_itself = True
                 raise EOFError from None
             except AnswerTooLargeError:
                 what = f"an answer of more than {LARGEST_ANSWER} bytes"

@@ -9,6 +9,7 @@ from keyferry import __version__
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.transcript.recorder import Recorder
+from keyferry.transcript.redactor import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,6 +60,10 @@ class Sessions:
         console = Console(program, recorder, manners, self._read_size)
         self._consoles.append(console)
         return console
+
+    def redact(self, text: str) -> str:
+        """A text without the secrets of this run."""
+        return Redactor(self._secrets).text(text)
 
     def count(self, what: Callable[[Console], int] = lambda console: console.asked) -> int:
         """A sum over all conversations, by default of prompts answered."""

@@ -154,13 +154,12 @@ def _raw_terminal() -> Iterator[None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    own, arguments = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, None)
     parser = argparse.ArgumentParser(prog="python -m keyferry.transcript.replay")
     parser.add_argument("recording", type=Path)
     parser.add_argument("--secrets", type=Path, required=True)
-    parser.add_argument("arguments", nargs="*")
-    asked = parser.parse_args(words)
-    secrets = json.loads(asked.secrets.read_bytes())
-    return Player(asked.recording, secrets).play(asked.arguments if "--" in words else None)
+    asked = parser.parse_args(own)
+    return Player(asked.recording, json.loads(asked.secrets.read_bytes())).play(arguments)
 
 
 if __name__ == "__main__":

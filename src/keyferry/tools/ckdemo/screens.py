@@ -24,7 +24,7 @@ _FLAGS = re.compile(r"[ \t]*CKF_[A-Z0-9_]+(?:[ \t|,]+CKF_[A-Z0-9_]+)*[ \t]*")
 _FLAG = re.compile(r"CKF_[A-Z0-9_]+")
 _NAMELESS = "CKA_XXX"  # how ckdemo prints every attribute whose name it does not know
 _HIGHEST = 2**64 - 1
-_STARTS_WITH_NUMBER = re.compile(r"[ \t]*[\[(]?[ \t]*\d+[ \t]*[\])]?")
+_STARTS_WITH_NUMBER = re.compile(r"[ \t]*(?:[\[(][ \t]*\d+[ \t]*[\])]|\d+(?![\w\[]))")
 _NUMBER_BEFORE = r"(?:\[ *(\d+) *\]|\( *(\d+) *\)|(?<![\w\[(-])(\d+)(?:[ \t]*-(?=[ \t])|[.)]|(?=[ \t])))"
 _NUMBER_AFTER = r"[ \t]*\[ *(\d+) *\]"
 

@@ -57,7 +57,7 @@ class Cmu:
         try:
             self._call(
                 "import",
-                lambda text: screens.silence(text, "import"),
+                lambda text: screens.no_refusal(text, "import"),
                 f"-inputFile={file}",
                 f"-label={label}",
                 option,

@@ -95,6 +95,11 @@ def silence(text: str, verb: str) -> None:
     _refuse(verb, [line for line in said if not dialect.DONE.fullmatch(line) or dialect.REFUSED.search(line)])
 
 
+def no_refusal(text: str, verb: str) -> None:
+    """The answer of a call that is proved by looking: whatever was said, only a refusal counts."""
+    _refuse(verb, [line for line in map(str.strip, answer(text)) if dialect.REFUSED.search(line)])
+
+
 def about_the_pin(refusal: ToolRefusedError) -> bool:
     """Whether a refusal tells of the PIN, so that it counted as a wrong try."""
     return bool(dialect.PIN_REFUSED.search(refusal.seen or ""))

@@ -130,9 +130,8 @@ def attributes(text: str) -> Attributes:
 def _lines(text: str) -> list[str]:
     """From the first name on; a capture may begin with the `cat` that showed the file."""
     found = clean(text).removesuffix("\n").split("\n")
-    while found and (not found[0].strip() or _SHELL.fullmatch(found[0])):
-        found = found[1:]
-    return found
+    around = (place for place, line in enumerate(found) if line.strip() and not _SHELL.fullmatch(line))
+    return found[next(around, len(found)) :]
 
 
 def _pairs(found: list[str]) -> Iterator[tuple[str, str]]:

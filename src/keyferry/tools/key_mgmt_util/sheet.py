@@ -55,10 +55,8 @@ class Sheet:
         return next((place for place, line in enumerate(self._rest) if pattern.fullmatch(line)), None)
 
     def _without_prompts(self, found: list[str]) -> list[str]:
-        while found and found[-1] == "Command:":
-            found = found[:-1]
-        while found and found[0] == "Command:":
-            found = found[1:]
+        said = [place for place, line in enumerate(found) if line != "Command:"]
+        found = found[said[0] : said[-1] + 1] if said else []
         found = self._without_echo(found)
         for line in found:
             if _PROMPT.fullmatch(line):

@@ -1,0 +1,102 @@
+"""Every command of the README is run as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runs import World
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
+INSTALL, TEST, HARDER, FAULTS, REAL = BLOCKS
+
+
+def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A line as pasted, with this environment's `keyferry` and `asciinema` on the PATH."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["/bin/bash", "-c", command],
+        cwd=cwd,
+        env=os.environ | {"PATH": path} | environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The files that git knows, as a fresh clone has them (and those about to be committed)."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout
+    for name in names.decode().strip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "clone" / name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path / "clone"
+
+
+def test_one_line_installs_and_rehearses(clone: Path) -> None:
+    [line] = INSTALL
+    done = run(line, clone)
+    assert done.returncode == 0, done.stderr
+    assert "10 planned = " in done.stdout
+
+
+def test_one_line_installs_and_finds_the_tests(clone: Path) -> None:
+    # The tests themselves run in .ci/run by this very line; here they are collected only.
+    [line] = TEST
+    done = run(line, clone, PYTEST_ADDOPTS="--collect-only -q -n 0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_readme.py" in done.stdout
+
+
+def test_a_harder_rehearsal_and_a_look_at_it(tmp_path: Path) -> None:
+    for line in HARDER:
+        done = run(line, tmp_path)
+        assert done.returncode == 0, (line, done.stderr)
+        assert done.stdout, line
+
+
+def test_a_fault_ends_as_the_readme_says(tmp_path: Path) -> None:
+    statuses = [run(line, tmp_path).returncode for line in FAULTS]
+    assert statuses == [0, 0, 0, 6]
+
+
+def test_the_commands_for_a_real_run(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm")
+    for line in REAL:
+        done = run(line, world.directory)
+        assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_settings_of_the_readme_are_known() -> None:
+    from keyferry.config import DEFAULTS  # noqa: PLC0415 - only here
+
+    table = README[README.index("| setting |") : README.index("## What is checked")]
+    for section, keys in re.findall(r"`\[(\w+)\] ([^|]*?) \|", table):
+        for key in re.findall(r"\w+", keys):
+            assert key in DEFAULTS[section]
+
+
+def test_every_rule_of_the_table_has_its_test_file() -> None:
+    for path in re.findall(r"`(tests/[\w/]+\.py)`", README):
+        assert (ROOT / path).is_file(), path
+
+
+def test_every_command_of_the_readme_is_run_here() -> None:
+    inline = set(re.findall(r"`(python tests/[\w/]+\.py)`", README))
+    assert {shlex.split(line)[1] for line in inline} == {"tests/support/record.py", "tests/mutants.py"}

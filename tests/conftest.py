@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.emulator import install
+from place import Place, openssl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from place import MakePlace
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int, str], Path]:
+    """Each kind of installation is made once, and copied from then on."""
+    made: dict[tuple[str, int, str], Path] = {}
+
+    def make(luna: str, keys: int, jitter: str) -> Path:
+        if (luna, keys, jitter) not in made:
+            directory = tmp_path_factory.mktemp("pattern") / "hsm"
+            install.create(directory, luna=luna, keys=keys, jitter=jitter)
+            made[luna, keys, jitter] = directory
+        return made[luna, keys, jitter]
+
+    return make
+
+
+@pytest.fixture
+def make_place(tmp_path: Path, pattern: Callable[[str, int, str], Path]) -> MakePlace:
+    def make(luna: str = "7", keys: int = 10, jitter: str = "") -> Place:
+        directory = tmp_path / f"hsm-{luna}-{keys}-{jitter}"
+        shutil.copytree(pattern(luna, keys, jitter), directory)
+        return Place(directory)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def rsa_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An RSA-2048 pair by openssl: the private and the public PEM file."""
+    directory = tmp_path_factory.mktemp("pair")
+    private, public = directory / "private.pem", directory / "public.pem"
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", str(private))
+    openssl("rsa", "-in", str(private), "-pubout", "-out", str(public))
+    return private, public

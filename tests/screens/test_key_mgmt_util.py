@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixture_files import FIXTURES, Fixture, of_tool
+from keyferry.errors import UnknownScreenError
+from keyferry.names import PublicKey
+from keyferry.tools.key_mgmt_util.attributes import attributes
+from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest.mark import ParameterSet
+
+CASES = ("ok", "error", "empty", "truncated", "garbage")
+DIALECTS = ("g1", "g2")
+
+
+@pytest.mark.parametrize("fixture", of_tool("key_mgmt_util"))
+def test_fixture(fixture: Fixture) -> None:
+    if fixture.expected.get("exit") == 10:
+        with pytest.raises(UnknownScreenError) as unknown:
+            parse(fixture.verb, fixture.text)
+        assert fixture.expected["shows"] in f"{unknown.value.what}\n{unknown.value.seen}"
+    else:
+        assert parse(fixture.verb, fixture.text) == fixture.expected
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_fixtures(dialect: str, verb: str) -> None:
+    there = {path.name for path in (FIXTURES / "key_mgmt_util" / dialect).iterdir()}
+    assert {f"{verb}--{case}.{kind}" for case in CASES for kind in ("txt", "json")} <= there
+
+
+SAMPLES = Path(__file__).parents[3] / "shared/reference/samples/key_mgmt_util"
+LEFT_OUT = ("attrfile-grep-checks", "genSymKey-singlecmd-loop", "FAIL-lost-connection")
+"""Pages that show a shell's work or single lines, not an answer."""
+
+
+def _sample_answers() -> Iterator[ParameterSet]:
+    """One command each: its verb and its text, the page's own notes (`#`) taken off."""
+    for path in sorted(SAMPLES.glob("*.txt")):
+        text = "".join(
+            line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if not line.startswith("#")
+        )
+        first = path.stem.partition("-")[0].replace("attrfile", "attributeFile")
+        for number, part in enumerate(re.split(r"(?m)^(?=[ \t]*Command:[ \t]*\S)", text)):
+            typed = re.match(r"\s*Command:\s*(\w+)", part)
+            verb = typed[1] if typed else first
+            if part.strip() and verb in VERBS and not path.name.startswith(LEFT_OUT):
+                yield pytest.param(verb, part, id=f"{path.stem}-{number}")
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of the AWS guide are not beside this repository")
+@pytest.mark.parametrize(("verb", "text"), list(_sample_answers()))
+def test_what_the_guide_shows_is_understood(verb: str, text: str) -> None:
+    assert parse(verb, text)["ok"] == ("returned: 0x00" in text or "OBJ_ATTR" in text or "dumped into" in text)
+
+
+GOOD = [
+    fixture
+    for parameter in of_tool("key_mgmt_util")
+    for fixture in parameter.values
+    if fixture.expected.get("exit") != 10 and fixture.verb != "attributeFile"
+]
+INDENTS = st.sampled_from(["", " ", "\t", "    ", "\t \t"])
+LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r\r\n", "\n\0"])
+
+
+@given(st.sampled_from(GOOD), INDENTS, LINE_ENDS, st.sampled_from([" ", "\t", "   "]), st.booleans())
+def test_layout_means_nothing(fixture: Fixture, indent: str, end: str, blank: str, spaced: bool) -> None:
+    found = [line.strip() for line in fixture.text.splitlines()]
+    found = [line for line in found if line or spaced]
+    text = end.join(indent + re.sub(r"[ \t]+", lambda _: blank, line) for line in found)
+    assert parse(fixture.verb, text) == fixture.expected
+
+
+@given(st.sampled_from(GOOD), st.booleans(), st.booleans())
+def test_echo_and_prompts_mean_nothing(fixture: Fixture, echoed: bool, prompted: bool) -> None:
+    body = re.sub(r"(?m)^Command:.*$", "", fixture.text)
+    echo = f"Command:  {fixture.verb} -x y\r\n" if echoed and fixture.verb != "startup" else ""
+    text = f"{echo}{body}" + ("\r\nCommand:  " if prompted else "")
+    assert parse(fixture.verb, text) == fixture.expected
+
+
+@given(st.sampled_from(GOOD), st.data())
+def test_a_line_that_does_not_belong_is_an_error(fixture: Fixture, data: st.DataObject) -> None:
+    """Where free text is documented (usage, the list of commands, the banner) it can say anything."""
+    found = fixture.text.splitlines()
+    known = [place for place, line in enumerate(found) if re.search(r"Cluster|Node id|SUCCESS|[hH]andle|Owned", line)]
+    if fixture.verb == "startup" or not known:
+        return
+    found.insert(
+        data.draw(st.sampled_from(known)), data.draw(st.sampled_from(["~ what ~", "0x", "Node id", "Command: x"]))
+    )
+    with pytest.raises(UnknownScreenError):
+        parse(fixture.verb, "\n".join(found))
+
+
+@given(st.sampled_from(GOOD), st.data())
+def test_a_damaged_screen_is_read_or_refused(fixture: Fixture, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(fixture.text)))
+    end = data.draw(st.integers(start, len(fixture.text)))
+    damaged = fixture.text[:start] + data.draw(st.text(max_size=8)) + fixture.text[end:]
+    with contextlib.suppress(UnknownScreenError):
+        assert parse(fixture.verb, damaged)["ok"] in (True, False)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_two_answers_in_one_text_are_refused(dialect: str) -> None:
+    text = (FIXTURES / "key_mgmt_util" / dialect / "deleteKey--ok.txt").read_text()
+    body = re.sub(r"(?m)^Command:.*$", "", text)
+    for both in (text + text, body + body):
+        with pytest.raises(UnknownScreenError):
+            parse("deleteKey", both)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cfm3DeleteKey returned: 0x00 : HSM Error: Key Access is denied",
+        "Cfm3DeleteKey returned: 0x01 : HSM Return: SUCCESS",
+        "Cfm3LoginHSM returned: 0x00 : HSM Return: SUCCESS",
+        "Cluster Status:\nNode id 1 status: 0x00000000 : HSM Return: SUCCESS",
+        "Cfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS\nNode id 1 status: 0x00000000 : HSM Return: SUCCESS",
+        "Error: Key handle (-k) is missing.\nCfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS",
+        "Cfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS\n\nDescription\n===========\nDeletes.",
+    ],
+)
+def test_contradictions_are_refused(text: str) -> None:
+    with pytest.raises(UnknownScreenError):
+        parse("deleteKey", text)
+
+
+def test_a_failed_node_is_a_failure_beside_success() -> None:
+    text = (
+        "Cfm3FindSingleKey returned: 0x00 : HSM Return: SUCCESS\nCluster Status:\n"
+        "Node id 14 status: 0x00000000 : HSM Return: SUCCESS\nNode id 3 status: 0x000000a8 : HSM Error: none\n"
+    )
+    assert parse("findSingleKey", text)["error"] == {"code": 0xA8, "text": "node 3: HSM Error: none"}
+
+
+NAMES = st.text("abcXYZ_0123.-", min_size=1, max_size=31)
+LABELS = st.one_of(st.sampled_from(["OBJ_ATTR_KCV", "", "Command:", "0x04", "$ cat f"]), NAMES)
+
+
+@given(LABELS, LABELS, st.integers(2**2047, 2**2048 - 1), st.integers(1, 300), st.sampled_from(["", "0x"]), LINE_ENDS)
+def test_the_attribute_file_gives_what_was_written(
+    label: str, id_: str, modulus: int, width: int, prefix: str, end: str
+) -> None:
+    printed = prefix + f"{modulus:0512x}"
+    wrapped = end.join(printed[place : place + width] for place in range(0, len(printed), width))
+    if width < len(prefix) + 1:
+        return
+    pairs = {"LABEL": label, "ID": id_, "MODULUS": wrapped, "TOKEN": "0x01", "PUBLIC_EXPONENT": "0x010001"}
+    found = attributes("".join(f"OBJ_ATTR_{name}{end}{value}{end}" for name, value in pairs.items()))
+    assert (found.label, found.id, found.token) == (label, id_, True)
+    assert found.public_key == PublicKey(modulus, 65537)
+    assert (found.flag("UNWRAP"), found.kcv) == (None, None)
+
+
+@given(st.lists(st.tuples(NAMES, st.integers(0, 20)), max_size=4), st.sampled_from(["", " NO"]))
+def test_user_rows_are_read_whatever_the_name(rows: list[tuple[str, int]], factor: str) -> None:
+    text = f"Number of users found: {len(rows)}\n Index  User ID  User Type  User Name  MofnPubKey\n"
+    text += "".join(
+        f"{place} {place + 3} CU {name}\t\tNO   {count}{factor}\n" for place, (name, count) in enumerate(rows)
+    )
+    text += "Cfm3ListUsers returned: 0x00 : HSM Return: SUCCESS\n"
+    found = [(user["name"], user["login_failures"]) for user in parse("listUsers", text)["users"]]
+    assert found == rows
+
+
+@given(st.lists(st.integers(1, 2**64 - 1), unique=True, max_size=60), st.sampled_from([1, 7, 15, 60]))
+def test_handles_are_read_however_many_stand_in_a_line(handles: list[int], width: int) -> None:
+    rows = [", ".join(map(str, handles[place : place + width])) for place in range(0, len(handles), width)]
+    text = f"\tTotal number of keys present: {len(handles)}\n"
+    if handles:
+        text += f"\tNumber of matching keys from start index 0::{len(handles) - 1}\n\tHandles of matching keys:\n\t"
+    text += ", \n\t".join(rows) + "\n\tCfm3FindKey returned: 0x00 : HSM Return: SUCCESS\n"
+    assert parse("findKey", text)["handles"] == handles
+
+
+def test_a_handle_of_more_than_64_bits_is_none() -> None:
+    text = f"Cfm3UnWrapKey returned: 0x00 : HSM Return: SUCCESS\nKey Unwrapped. Key Handle: {2**64}"
+    with pytest.raises(UnknownScreenError):
+        parse("unWrapKey", text)
+
+
+def test_a_rolled_back_key_is_not_success() -> None:
+    text = (
+        "Cfm3GenerateKeyPair returned: 0x00 : HSM Return: SUCCESS\n"
+        "Cfm3GenerateKeyPair: public key handle: 6 private key handle: 9\n"
+        "Cluster Status:\nNode id 1 status: 0x00000000 : HSM Return: SUCCESS\n"
+        "Checking key status (1 seconds)..\nCluster Status:\nNode id 1 status: 0x00000000 : HSM Return: SUCCESS\n"
+        "Couldn't verify key sync on 2 servers\nRolling back\nCfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS\n"
+    )
+    assert parse("genRSAKeyPair", text)["ok"] is False

@@ -1,0 +1,55 @@
+"""Keys as the two sides describe them, for tests of what judges them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from keyferry.names import ClassicHandle, CloudHandle, Kcv, KeyClass
+from keyferry.procedure.plan import PlannedKey
+from keyferry.tools.parties import DestinationKey, SourceKey
+
+_SOURCE = SourceKey(
+    handle=ClassicHandle(42),
+    label="payments",
+    key_class=KeyClass.SECRET,
+    type="AES",
+    bits=256,
+    id="till-7",
+    id_shown="till-7",
+    extractable=True,
+    may_encrypt=True,
+    attributes={},
+)
+_DESTINATION = DestinationKey(
+    handle=CloudHandle(262150),
+    label="payments",
+    key_class=KeyClass.SECRET,
+    type="AES",
+    bits=256,
+    id="till-7",
+    token=True,
+    extractable=True,
+    local=False,
+    may_unwrap=None,
+    kcv=Kcv("a1b2c3"),
+    public_key=None,
+    attributes={},
+)
+
+
+def source(**changes: Any) -> SourceKey:
+    """An AES-256 key that crosses, less or more `changes`."""
+    return replace(_SOURCE, **changes)
+
+
+def arrived(**changes: Any) -> DestinationKey:
+    """What `source()` is on the new side."""
+    return replace(_DESTINATION, **changes)
+
+
+def planned(key: SourceKey | None = None, **changes: Any) -> PlannedKey:
+    """`source()` with the verdict that it crosses under its own label and id."""
+    key = key or source()
+    plain = PlannedKey(key, None, key.label, key.id or "", id_given=False, kcv=Kcv("a1b2c3"))
+    return replace(plain, **changes)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from keys import arrived, planned, source
+
+from keyferry.errors import CheckFailedError, Exit, UsageError
+from keyferry.names import Kcv, KeyClass
+from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
+from keyferry.procedure.rules import Verdict, Wish
+
+if TYPE_CHECKING:
+    from keyferry.tools.parties import SourceKey
+
+KEYS = [
+    source(handle=7, label="one"),
+    source(handle=8, label="two"),
+    source(handle=9, label="two"),
+    source(handle=10, label="12"),
+    source(handle=11, label="pair", key_class=KeyClass.PRIVATE),
+    source(handle=12, label="label:x"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "handles"),
+    [
+        ([], [7, 8, 9, 10, 12]),
+        (["8"], [8]),
+        (["label:one"], [7]),
+        (["label:12"], [10]),
+        (["12"], [12]),
+        (["label:label:x"], [12]),
+        (["11"], [11]),
+        (["9", "label:one", "9", "7"], [9, 7]),
+    ],
+)
+def test_select(wanted: list[str], handles: list[int]) -> None:
+    assert [key.handle for key in select(KEYS, wanted)] == handles
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [("6", "(none)"), ("label:two", "(8, 9)"), ("label:One", "(none)"), ("one", "label:TEXT"), ("-8", "label:TEXT")],
+)
+def test_a_name_that_fits_not_exactly_one_key_is_refused(name: str, seen: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        select(KEYS, ["7", name])
+    assert seen in refused.value.what
+    assert name in refused.value.what
+
+
+class Classic:
+    """A source that gives every key the same check value, and notes who was asked."""
+
+    def __init__(self, kcv: str | None = "a1b2c3") -> None:
+        self.asked: list[int] = []
+        self._kcv = Kcv(kcv) if kcv else None
+
+    def check_value(self, key: SourceKey) -> Kcv | None:
+        self.asked.append(key.handle)
+        return self._kcv
+
+
+def _can_type(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _judge(key: SourceKey, classic: Classic | None = None, there: Any = (), **wish: Any) -> PlannedKey:
+    return Judge(Wish(**wish), "run1", _can_type, there, (classic or Classic()).check_value).judge(key)
+
+
+def _rule(one: PlannedKey) -> str | None:
+    return one.verdict.rule if one.verdict else None
+
+
+def test_a_key_that_crosses_keeps_its_names() -> None:
+    key = source()
+    assert _judge(key) == PlannedKey(key, None, "payments", "till-7", id_given=False, kcv=Kcv("a1b2c3"))
+
+
+def test_a_key_without_an_id_is_given_one_of_this_run() -> None:
+    one = _judge(source(id="", id_shown=""))
+    assert (one.new_id, one.id_given, one.verdict) == ("kf-run1-42", True, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"key_class": KeyClass.PUBLIC, "type": "RSA"}, "KEY-CLASS"),
+        ({"type": "DES2", "extractable": False}, "KEY-TYPE"),
+        ({"extractable": False, "label": "a b"}, "KEY-EXTRACTABLE"),
+        ({"type": "GENERIC_SECRET", "bits": 8 * 215}, "OAEP-CAPACITY"),
+        ({"label": "a b", "id": None, "id_shown": "cafe"}, "LABEL-TYPEABLE"),
+        ({"id": None, "id_shown": "cafe"}, "ID-TYPEABLE"),
+    ],
+)
+def test_a_key_that_stays_is_not_asked_for_a_check_value(changes: dict[str, Any], rule: str) -> None:
+    classic = Classic()
+    one = _judge(source(**changes), classic)
+    assert (_rule(one), one.kcv, classic.asked) == (rule, None, [])
+
+
+@pytest.mark.parametrize(
+    ("label", "new"),
+    [("two words", "two_words-42"), ("", "key-42"), ("  ", "key-42"), ("clé\n1", "cl_1-42"), ("plain", "plain")],
+)
+def test_relabel(label: str, new: str) -> None:
+    one = _judge(source(label=label), relabel=True)
+    assert (one.verdict, one.new_label) == (None, new)
+    assert _can_type(one.new_label)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "new"),
+    [(None, "cafe", "cafe"), ("two words", "two words", "two_words"), ("till-7", "till-7", "till-7")],
+)
+def test_reid(text: str | None, shown: str, new: str) -> None:
+    one = _judge(source(id=text, id_shown=shown), reid=True)
+    assert (one.verdict, one.new_id, one.id_given) == (None, new, False)
+
+
+def test_relabel_does_not_excuse_the_id() -> None:
+    both = source(label="a b", id=None, id_shown="cafe")
+    assert _rule(_judge(both, relabel=True)) == "ID-TYPEABLE"
+    assert _rule(_judge(both, reid=True)) == "LABEL-TYPEABLE"
+
+
+def test_what_is_there_is_compared_with_the_new_name() -> None:
+    there = [arrived(label="two_words-42", kcv=None)]
+    assert _rule(_judge(source(label="two words"), there=there, relabel=True)) == "ALREADY-THERE"
+    assert _rule(_judge(source(label="two words"), there=there, relabel=True, again=True)) is None
+
+
+def test_what_is_there_is_compared_by_check_value() -> None:
+    there = [arrived(label="another", kcv=Kcv("a1b2c3"))]
+    assert _rule(_judge(source(), there=there)) == "ALREADY-THERE"
+    assert _rule(_judge(source(), Classic("000000"), there)) is None
+
+
+def test_require_kcv_fails_a_key_that_has_none() -> None:
+    assert _rule(_judge(source(), Classic(None))) is None
+    one = _judge(source(), Classic(None), require_kcv=True)
+    assert one.verdict is not None
+    assert (one.verdict.rule, one.verdict.failed) == ("KCV-MATCH", True)
+
+
+def test_a_named_key_that_stays_ends_the_command() -> None:
+    stays = planned(verdict=Verdict("KEY-TYPE", "no such type"))
+    refuse_named([stays], [])
+    refuse_named([planned()], ["42"])
+    with pytest.raises(CheckFailedError, match="no such type") as refused:
+        refuse_named([planned(), stays], ["42", "43"])
+    assert (refused.value.rule, refused.value.exit_code) == ("KEY-TYPE", Exit.CHECK_FAILED)
+
+
+def test_a_keys_name_moves_no_cursor() -> None:
+    assert planned(source(label="a\x1b[2Jb")).name == "a\\x1b[2Jb"
+    assert planned(source(label="")).name == "(handle 42)"
