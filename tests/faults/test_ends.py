@@ -46,7 +46,7 @@ def test_the_first_key_goes_wrong_and_no_second_is_tried(
     assert done.status == status, done.err
     assert done.states == {state: 1, "planned": done.states["planned"], "skipped": done.states["skipped"]}
     assert rule in done.rules
-    for word in ("error: ", "keys: ", "record: "):
+    for word in ("error: ", "keys: ", "record: ", "step "):
         assert word in done.err
 
 
@@ -185,7 +185,7 @@ def test_a_busy_hsm_is_asked_again(world: World) -> None:
 
 def test_keys_that_are_there_already_are_skipped_unless_told_otherwise(world: World) -> None:
     first = world.migrate()
-    again = world.migrate(run="second", KEYFERRY_WRAPPING_LABEL="wrap_2")
+    again = world.migrate("--wrapping-label", "wrap_2", run="second")
     assert again.status == 0, again.err
     assert "verified" not in again.states
     assert "ALREADY-THERE" in again.rules

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fixture_files import FIXTURES, Fixture, of_tool
 from keyferry.errors import UnknownScreenError
 from keyferry.names import PublicKey
+from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
 
@@ -153,14 +154,10 @@ NAMES = st.text("abcXYZ_0123.-", min_size=1, max_size=31)
 LABELS = st.one_of(st.sampled_from(["OBJ_ATTR_KCV", "", "Command:", "0x04", "$ cat f"]), NAMES)
 
 
-@given(LABELS, LABELS, st.integers(2**2047, 2**2048 - 1), st.integers(1, 300), st.sampled_from(["", "0x"]), LINE_ENDS)
-def test_the_attribute_file_gives_what_was_written(
-    label: str, id_: str, modulus: int, width: int, prefix: str, end: str
-) -> None:
-    printed = prefix + f"{modulus:0512x}"
+@given(LABELS, LABELS, st.integers(2**2047, 2**2048 - 1), st.integers(2, 300), LINE_ENDS)
+def test_the_attribute_file_gives_what_was_written(label: str, id_: str, modulus: int, width: int, end: str) -> None:
+    printed = f"{modulus:0512x}" if modulus % 2 else f"0x{modulus:0512x}"
     wrapped = end.join(printed[place : place + width] for place in range(0, len(printed), width))
-    if width < len(prefix) + 1:
-        return
     pairs = {"LABEL": label, "ID": id_, "MODULUS": wrapped, "TOKEN": "0x01", "PUBLIC_EXPONENT": "0x010001"}
     found = attributes("".join(f"OBJ_ATTR_{name}{end}{value}{end}" for name, value in pairs.items()))
     assert (found.label, found.id, found.token) == (label, id_, True)
@@ -175,8 +172,9 @@ def test_user_rows_are_read_whatever_the_name(rows: list[tuple[str, int]], facto
         f"{place} {place + 3} CU {name}\t\tNO   {count}{factor}\n" for place, (name, count) in enumerate(rows)
     )
     text += "Cfm3ListUsers returned: 0x00 : HSM Return: SUCCESS\n"
-    found = [(user["name"], user["login_failures"]) for user in parse("listUsers", text)["users"]]
-    assert found == rows
+    found = screens.users(text).fields
+    assert found is not None
+    assert [(user.name, user.login_failures) for user in found] == rows
 
 
 @given(st.lists(st.integers(1, 2**64 - 1), unique=True, max_size=60), st.sampled_from([1, 7, 15, 60]))

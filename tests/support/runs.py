@@ -42,14 +42,13 @@ class Done:
         return {key["rule"] for key in self.document["keys"] if key["rule"]}
 
 
-def keyferry(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Done:
+def keyferry(*arguments: object, **environment: str) -> Done:
     """Run the command; `environment` is added to this process'."""
     done = subprocess.run(
         [sys.executable, "-m", "keyferry.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=LIMIT,
-        cwd=cwd,
         env=os.environ | environment,
         check=False,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from programs import COMMAND, END, LIMIT, open_console, program, shown
 
-from keyferry.errors import RecordFailedError, UnknownScreenError, UnreachableError, UsageError
+from keyferry.errors import KeyferryError, RecordFailedError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.terminal.console import Console
 from keyferry.terminal.prompts import Manners, Prompt
 from keyferry.transcript.reader import read
@@ -120,6 +120,11 @@ def test_5_a_label_that_holds_the_prompt_ends_no_answer(tmp_path: Path, answer: 
         assert shown(console.hear(COMMAND, limit=LIMIT)) == answer.removesuffix("\n")
 
 
+def test_5_a_label_that_ends_what_has_come_so_far_with_the_prompt_ends_no_answer(tmp_path: Path) -> None:
+    with open_console(tmp_path, "out('label: Command: ')\nline()\n") as console, pytest.raises(KeyferryError):
+        console.hear(COMMAND, limit=0.3)
+
+
 def test_5_an_echo_inside_other_output_is_no_echo(tmp_path: Path) -> None:
     script = "out('Command: ')\necho(False)\nline()\nout('by the way\\ngo\\nCommand: ')\nline()\n"
     with open_console(tmp_path, script) as console:
@@ -173,7 +178,7 @@ def test_8_an_early_end_is_an_error_that_shows_the_last_words(tmp_path: Path) ->
     ):
         console.hear(COMMAND, limit=LIMIT)
     assert early.value.seen == "cannot load library"
-    assert early.value.record == str(tmp_path / "tool.cast")
+    assert early.value.record == f"{tmp_path}/tool.cast:2"
 
 
 def test_8_an_end_before_the_echo_is_the_same_error(tmp_path: Path) -> None:

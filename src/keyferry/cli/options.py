@@ -47,6 +47,13 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
             typer.Option("--password", metavar="SOURCE", help="Of the crypto user; sources as for --pin."),
         ],
     ),
+    "wrapping_label": (
+        ("wrapping", "label"),
+        Annotated[
+            str | None,
+            typer.Option("--wrapping-label", metavar="LABEL", help="Of the wrapping pair, instead of classic_wrap."),
+        ],
+    ),
     "allow_raised_counter": (
         ("run", "allow_raised_counter"),
         Annotated[

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.results import RunResult
 
-_NARROWEST = 100  # a pipe has no width; tables in it are for reading, so give them room
+_NARROWEST = 120  # a pipe has no width; tables in it are for reading, so give them room
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -38,7 +38,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
     grid = Table(title=title or None, box=SIMPLE, title_justify="left")
     for column in columns:
-        grid.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold", no_wrap=column == columns[-1])
     for row in rows:
         grid.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     console().print(grid)
@@ -76,7 +76,7 @@ def run_result(result: RunResult) -> None:
         )
         for key in (one.json() for one in result.keys)
     ]
-    columns = ("Classic handle", "Label", "Type", "Bits", "KCV", "CloudHSM handle", "Verdict")
+    columns = ("Classic", "Label", "Type", "Bits", "KCV", "CloudHSM", "Verdict")
     table("Keys", columns, rows)
     totals = result.totals
     parts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in totals.items() if state != "planned")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _STDIN, _STDOUT = 0, 1
 
 
-class EndOfInput(Exception):
+class EndOfInputError(Exception):
     """Nothing more can be read from standard input."""
 
 
@@ -33,11 +33,11 @@ class Terminal:
             del self._out[: os.write(_STDOUT, self._out)]
 
     def read_line(self) -> bytes:
-        """One line without its newline; flushes first. EndOfInput at the end of input."""
+        """One line without its newline; flushes first. EndOfInputError at the end of input."""
         self.flush()
         while b"\n" not in self._in:
             if not (chunk := self._read()):
-                raise EndOfInput
+                raise EndOfInputError
             self._in += chunk
         line, _, rest = bytes(self._in).partition(b"\n")
         self._in = bytearray(rest)

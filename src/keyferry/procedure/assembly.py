@@ -76,6 +76,7 @@ class Parties:
         self, config: Config, directory: Path, run_id: str, bus: Bus, secrets: Secrets, read_size: int = READ_SIZE
     ) -> None:
         self.bus = bus
+        self.step = "0"
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret]
         self.sessions = Sessions(directory, run_id, known, read_size)
@@ -131,6 +132,7 @@ class Parties:
 
     def _mark(self, event: Event) -> None:
         if isinstance(event, StepStarted):
+            self.step = event.number
             self.sessions.step(event.number, event.title if event.key is None else f"{event.title}: {event.key}")
 
 

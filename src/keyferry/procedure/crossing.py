@@ -119,6 +119,7 @@ class Crossing:
     def _note(self, result: KeyResult, error: KeyferryError) -> None:
         result.error = error
         error.redact(self._parties.sessions.redact)
+        error.fill(step=self._parties.step)
         if isinstance(error, NeedsOperatorError):
             result.end("needs_operator", error.rule or "CLUSTER-COVERAGE", error.what)
         elif self._unwrapping and error.exit_code in ENDING:

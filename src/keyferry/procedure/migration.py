@@ -41,6 +41,7 @@ class Migration:
         self._order = order
         self._interrupts = interrupts
         self.result = RunResult(directory.path)
+        self._changing = False
 
     def run(self) -> RunResult:
         """Do it all; an error ends up in the result, with where its record lies."""
@@ -51,10 +52,18 @@ class Migration:
                 self._carry(before)
         except KeyferryError as error:
             error.redact(self._parties.sessions.redact)
-            error.fill(record=str(self._directory.path))
+            error.fill(record=str(self._directory.path), step=self._parties.step, keys=self._meaning())
             self.result.error = error
             self._directory.journal.write("error", what=error.what, rule=error.rule)
         return self.result
+
+    def _meaning(self) -> str:
+        """What an error means for the keys, where the error itself does not know."""
+        if not self._changing:
+            return "nothing was changed on either side"
+        if self.result.wrapping_key is None:
+            return "no key was wrapped; a wrapping pair may have been made: the journal says how far it came"
+        return "each key's state is in the result; no key of the Classic side was changed"
 
     def _look(self) -> None:
         """Everything that can be read without a secret is read before the first secret is typed."""
@@ -99,6 +108,7 @@ class Migration:
         wrapping = Wrapping(self._parties, self._directory, self._order.wrapping)
         wrapping.check_free()
         self._interrupts.check()
+        self._changing = True
         self.result.wrapping_key = wrapping.make(self._order.wish.digest)
         carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
         for number, result in enumerate(results):

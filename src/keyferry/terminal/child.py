@@ -86,8 +86,8 @@ class Child(_Spawn):
     def wait_end(self, within: float) -> bool:
         """Wait until the program has ended, its status still to be read; False if it lives on."""
         try:
-            handle = os.pidfd_open(self.pid)
-        except ProcessLookupError:
+            handle = os.pidfd_open(self.pid or 0)
+        except OSError:  # it is gone already
             return True
         try:
             return bool(select.select([handle], [], [], within)[0])

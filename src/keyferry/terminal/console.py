@@ -251,7 +251,7 @@ class Console:
             tool=self.tool,
             host=self.host,
             seen=last_lines(redact(_decode(seen).removeprefix("\n"))),
-            record=str(self.recorder.path),
+            record=self.recorder.place,
         )
 
 

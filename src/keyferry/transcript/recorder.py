@@ -40,6 +40,7 @@ class Recorder:
         self._clock = clock
         self._start = clock()
         self._step: str | None = None
+        self._lines = 0
         self._undecoded = b""
         self._failed: RecordFailedError | None = None
         try:
@@ -47,6 +48,11 @@ class Recorder:
         except OSError as error:
             raise self._failure(error) from error
         self._line({"version": 2, "width": WIDTH, "height": HEIGHT, "format": FORMAT, **header})
+
+    @property
+    def place(self) -> str:
+        """Where the record is now: file and line."""
+        return f"{self.path}:{self._lines}"
 
     def step(self, number: str, title: str) -> None:
         """Name the step; the marker is written with the next thing typed, so idle steps leave none."""
@@ -132,6 +138,7 @@ class Recorder:
                 data = data[os.write(self._fd, data) :]
         except OSError as error:
             raise self._failure(error) from error
+        self._lines += 1
 
     def _failure(self, error: OSError) -> RecordFailedError:
         self._failed = RecordFailedError(

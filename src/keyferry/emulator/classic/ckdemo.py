@@ -16,7 +16,7 @@ from keyferry.emulator.classic.ckdemo_wrap import unwrap_key, wrap_key
 from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.hsm import Hsm
 from keyferry.emulator.faults import Fault
-from keyferry.emulator.terminal import EndOfInput, Terminal
+from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +89,7 @@ def main(store: Store, argv: Sequence[str]) -> int:
     try:
         if not _cannot_start(demo):
             _converse(demo, _start(demo))
-    except EndOfInput:
+    except EndOfInputError:
         pass
     except _CrashError:
         terminal.flush()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.terminal import EndOfInput
+from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
     from keyferry.emulator.terminal import Terminal
@@ -15,7 +15,7 @@ _NOT_HEX = "\nYou must enter an hexadecimal number of digits from 0 to f.\n>"
 
 
 class Reader:
-    """Answers as the real tool takes them (reference, section 4). EndOfInput where input ends."""
+    """Answers as the real tool takes them (reference, section 4). EndOfInputError where input ends."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -70,5 +70,5 @@ class Reader:
         self._terminal.flush()
         self._jammed += 1
         if self._jammed > _JAMMED_READS:
-            raise EndOfInput
+            raise EndOfInputError
         return b""

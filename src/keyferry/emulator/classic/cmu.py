@@ -10,7 +10,7 @@ from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.hsm import Hsm
 from keyferry.emulator.classic.mishaps import shared_faults, strikes_dead, writes_garbage
 from keyferry.emulator.faults import Fault
-from keyferry.emulator.terminal import EndOfInput, Terminal
+from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def main(store: Store, argv: list[str]) -> int:
     except CkrError as error:
         terminal.write(_refusal(error))
         status = 1
-    except EndOfInput:
+    except EndOfInputError:
         status = 1
     terminal.flush()
     return status

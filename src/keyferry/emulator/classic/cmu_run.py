@@ -22,6 +22,6 @@ class Run:
     pubkey_option: str
 
     def answer(self, prompt: str) -> bytes:
-        """One line typed at a prompt; EndOfInput where there is none."""
+        """One line typed at a prompt; EndOfInputError where there is none."""
         self.terminal.write(prompt)
         return self.terminal.read_line()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.faults import Fault, strikes
-from keyferry.emulator.terminal import EndOfInput
+from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
     from keyferry.emulator.store import Store
@@ -30,7 +30,7 @@ def strikes_dead(store: Store, tool: str, verb: str, terminal: Terminal) -> bool
     try:
         while True:
             terminal.read_line()
-    except EndOfInput:
+    except EndOfInputError:
         return True
 
 

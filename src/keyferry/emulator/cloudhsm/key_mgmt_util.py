@@ -14,7 +14,7 @@ from keyferry.emulator.cloudhsm.kmu_session import MAKING, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
 from keyferry.emulator.faults import Fault
 from keyferry.emulator.jitter import Jitter
-from keyferry.emulator.terminal import EndOfInput, Terminal
+from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,7 @@ def _converse(session: Session) -> None:
         session.screen.terminal.write(session.dialect.prompt)
         try:
             words = _words(session.screen.read_line())
-        except EndOfInput:
+        except EndOfInputError:
             ends += 1
             continue
         if words == ["exit"]:
@@ -152,7 +152,7 @@ def _answer(session: Session, words: Sequence[str]) -> None:
         session.screen.say(command.usage(misused.lines))
     except Refused as refused:
         session.refuse(refused)
-    except EndOfInput:
+    except EndOfInputError:
         pass  # the prompt loop sees it too
     session.screen.finish()
 

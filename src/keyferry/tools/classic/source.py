@@ -66,7 +66,7 @@ class ClassicSource:
         self._wanted_slot = slot
         self._import_option = import_option
         self._allow_raised = allow_raised
-        self._cmu_handle: int | None = None
+        self._cmu_handle: ClassicHandle | None = None
         self._identity: dict[str, str] = {}
 
     def look(self) -> None:

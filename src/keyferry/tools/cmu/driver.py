@@ -89,7 +89,7 @@ class Cmu:
                 heard, asked = self._converse(console)
                 return self._judged(verb, parse, heard, console.close(), asked=asked)
             except KeyferryError as error:
-                error.fill(host=self._host.name, record=str(console.recorder.path))
+                error.fill(host=self._host.name, record=console.recorder.place)
                 raise
 
     def _converse(self, console: Console) -> tuple[Heard, bool]:

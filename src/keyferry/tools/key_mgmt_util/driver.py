@@ -245,7 +245,7 @@ class KeyMgmtUtil:
     def _located(self, error: KeyferryError) -> KeyferryError:
         """The error with where it happened, and without a secret that the tool may have shown."""
         recorder = self._console.recorder
-        error.fill(host=self._console.host, record=str(recorder.path))
+        error.fill(host=self._console.host, record=recorder.place)
         error.what, error.seen = recorder.redact(error.what), error.seen and recorder.redact(error.seen)
         error.args = (error.what,)
         return error

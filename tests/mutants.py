@@ -1,0 +1,121 @@
+"""Twenty mistakes in parsers and rules, each of which a test must notice: `python tests/mutants.py`.
+
+Each mutant is one line changed in a copy of the sources; the tests named beside it are run against the copy and
+must fail. Ends with 1 and the mutant's text where one lives.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src" / "keyferry"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    file: str
+    right: str
+    wrong: str
+    tests: str
+
+
+MUTANTS = (
+    Mutant(
+        "procedure/rules.py", "(key.bits or 0) // 8 <= room", "(key.bits or 0) // 8 <= room + 1", "unit/test_rules.py"
+    ),
+    Mutant("procedure/rules.py", "if key.extractable:", "if key.extractable is not False:", "unit/test_rules.py"),
+    Mutant(
+        "procedure/rules.py",
+        "kcv is not None and key.kcv == kcv",
+        "kcv is None and key.kcv == kcv",
+        "unit/test_rules.py",
+    ),
+    Mutant("procedure/proof.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_proof.py"),
+    Mutant("procedure/proof.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
+    Mutant("procedure/plan.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py"),
+    Mutant(
+        "procedure/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
+    ),
+    Mutant("names.py", "2 * DIGEST_BYTES[digest] - 2", "2 * DIGEST_BYTES[digest]", "unit/test_rules.py"),
+    Mutant(
+        "errors.py",
+        "    Exit.UNKNOWN_SCREEN,\n    Exit.UNREACHABLE,",
+        "    Exit.UNREACHABLE,\n    Exit.UNKNOWN_SCREEN,",
+        "unit/test_results.py",
+    ),
+    Mutant(
+        "tools/logins.py",
+        "before not in (None, _Outcome.ACCEPTED)",
+        "before is _Outcome.REFUSED",
+        "unit/test_logins.py",
+    ),
+    Mutant("tools/ckdemo/screens.py", 'if (ckr == "CKR_OK") == bool(failed):', "if False:", "screens/test_ckdemo.py"),
+    Mutant("tools/ckdemo/screens.py", "if len(found) != 1:", "if not found:", "screens/test_ckdemo.py unit"),
+    Mutant("tools/ckdemo/screens.py", ', "little")', ', "big")', "screens/test_ckdemo.py"),
+    Mutant("tools/ckdemo/screens.py", "if len(set(found)) != 1:", "if not found:", "screens/test_ckdemo.py unit"),
+    Mutant(
+        "tools/classic/source.py",
+        "return None\n    return shown",
+        "return shown\n    return shown",
+        "unit/test_classic.py",
+    ),
+    Mutant("terminal/values.py", "self._value += len(piece)", "out += piece", "unit/test_values.py"),
+    Mutant(
+        "terminal/prompts.py",
+        r'rb"[\r\n\0][ \t]*(?:" + self.pattern + rb")\Z"',
+        'self.pattern + rb"\\Z"',
+        "unit/test_console.py",
+    ),
+    Mutant("terminal/console.py", "not self._child.has_more()", "True", "unit/test_console.py"),
+    Mutant("transcript/redactor.py", "keep = self._undecided(text[place:])", "keep = 0", "unit/test_redactor.py"),
+    Mutant(
+        "tools/vtl/driver.py",
+        "if len(meant) != 1:",
+        "if not meant:",
+        "unit/test_vtl_driver.py screens/test_vtl_screens.py",
+    ),
+    Mutant(
+        "tools/key_mgmt_util/driver.py",
+        "outcome.failure or outcome.not_on_all",
+        "outcome.failure",
+        "replay/test_mutated_twins.py -k kmu-unwrap-node",
+    ),
+    Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "screens/test_key_mgmt_util.py"),
+)
+
+
+def lives(mutant: Mutant) -> bool:
+    """Whether no test notices the mutant."""
+    with tempfile.TemporaryDirectory(prefix="keyferry-mutant-") as folder:
+        package = Path(folder) / "keyferry"
+        shutil.copytree(SOURCES, package, ignore=shutil.ignore_patterns("__pycache__"))
+        target = package / mutant.file
+        text = target.read_text()
+        if text.count(mutant.right) < 1:
+            raise SystemExit(f"{mutant.file} no longer has {mutant.right!r}: mend tests/mutants.py")
+        target.write_text(text.replace(mutant.right, mutant.wrong, 1))
+        tests = [str(path) if (path := ROOT / "tests" / word).exists() else word for word in mutant.tests.split()]
+        call = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
+        done = subprocess.run(call, cwd=ROOT, env=os.environ | {"PYTHONPATH": folder}, capture_output=True, check=False)
+        return done.returncode != 1
+
+
+def main() -> int:
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        living = [mutant for mutant, alive in zip(MUTANTS, pool.map(lives, MUTANTS), strict=True) if alive]
+    for mutant in living:
+        print(f"lives: {mutant.file}: {mutant.right!r} -> {mutant.wrong!r}")  # noqa: T201 - a command's output
+    print(f"{len(MUTANTS) - len(living)} of {len(MUTANTS)} mutants were noticed")  # noqa: T201 - as above
+    return 1 if living else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.errors import Exit, JournalHeldError, RecordFailedError
+from keyferry.procedure.journal import Journal, now
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_mock import MockerFixture
+
+FIRST = hashlib.sha256(b"keyferry-journal/1").hexdigest()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.jsonl"
+
+
+def test_each_line_carries_the_hash_of_the_line_before_it(path: Path) -> None:
+    journal = Journal(path)
+    assert journal.head == FIRST
+    journal.write("intent", act="wrap", key=42)
+    journal.write("done", label="two\nlines \udcff \u2028 é")
+    lines = path.read_bytes().splitlines(keepends=True)
+    entries = [json.loads(line) for line in lines]
+    assert [entry["prev"] for entry in entries] == [FIRST, hashlib.sha256(lines[0]).hexdigest()]
+    assert journal.head == hashlib.sha256(lines[1]).hexdigest()
+    assert [(entry["seq"], entry["kind"]) for entry in entries] == [(1, "intent"), (2, "done")]
+    assert entries[0]["key"] == 42
+    assert entries[1]["label"] == "two\nlines \udcff \u2028 é"
+
+
+def test_only_its_owner_reads_it(path: Path) -> None:
+    Journal(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_it_has_one_writer(path: Path) -> None:
+    first = Journal(path)
+    first.write("begin")
+    with pytest.raises(JournalHeldError) as held:
+        Journal(path)
+    assert held.value.exit_code is Exit.JOURNAL_HELD
+    first.write("still mine")
+    assert len(path.read_bytes().splitlines()) == 2
+    first.close()
+    Journal(path).close()
+
+
+def test_a_line_is_on_the_disk_before_the_next_command(path: Path, mocker: MockerFixture) -> None:
+    journal = Journal(path)
+    written: list[int] = []
+    mocker.patch("os.fsync", side_effect=lambda _file: written.append(path.stat().st_size))
+    journal.write("intent")
+    assert written == [path.stat().st_size]
+    assert written[0] > 0
+
+
+def test_a_full_disk_is_an_error_of_its_own(path: Path, mocker: MockerFixture) -> None:
+    journal = Journal(path)
+    journal.write("begin")
+    head = journal.head
+    mocker.patch("os.write", side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    with pytest.raises(RecordFailedError, match="No space left") as failed:
+        journal.write("intent")
+    assert failed.value.exit_code is Exit.RECORD_FAILED
+    assert journal.head == head
+
+
+def test_nothing_follows_a_torn_line(path: Path, mocker: MockerFixture) -> None:
+    journal = Journal(path)
+    mocker.patch("os.fsync", side_effect=OSError(errno.EIO, os.strerror(errno.EIO)))
+    with pytest.raises(RecordFailedError):
+        journal.write("intent")
+    mocker.stopall()
+    before = path.read_bytes()
+    with pytest.raises(RecordFailedError):
+        journal.write("error")
+    assert path.read_bytes() == before
+
+
+def test_a_write_in_pieces_is_one_line(path: Path, mocker: MockerFixture) -> None:
+    journal, whole = Journal(path), os.write
+    mocker.patch("os.write", side_effect=lambda file, data: whole(file, data[:7]))
+    journal.write("begin", run_id="abc")
+    assert json.loads(path.read_bytes())["run_id"] == "abc"
+
+
+def test_the_time_is_rfc_3339() -> None:
+    date, _, time = now().partition("T")
+    assert len(date.split("-")) == 3
+    assert time.endswith("Z")
+    assert len(time.partition(".")[2]) == len("123Z")
