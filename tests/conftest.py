@@ -4,6 +4,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from keyferry.emulator import install
 from place import Place, openssl
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from place import MakePlace
+
+
+# A machine that does other things meanwhile is no failure of what is tested.
+settings.register_profile("keyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("keyferry")
 
 
 @pytest.fixture(scope="session")

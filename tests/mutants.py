@@ -84,8 +84,8 @@ MUTANTS = (
     ),
     Mutant(
         "tools/key_mgmt_util/driver.py",
-        "outcome.failure or outcome.not_on_all",
-        "outcome.failure",
+        "if outcome.failure or outcome.not_on_all:",
+        "if outcome.not_on_all:",
         "replay/test_mutated_twins.py -k kmu-unwrap-node",
     ),
     Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "screens/test_key_mgmt_util.py"),

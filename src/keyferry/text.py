@@ -13,7 +13,7 @@ def last_lines(text: str, count: int = 12) -> str:
     lines = [printable(line) for line in text.replace("\r", "").replace("\0", "").split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()
-    return "\n".join(line[:400] for line in lines[-count:])
+    return "\n".join(lines[-count:])
 
 
 def _harmless(char: str) -> bool:

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from runs import World, keyferry
 
 if TYPE_CHECKING:

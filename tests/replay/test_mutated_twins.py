@@ -1,4 +1,4 @@
-"""Each recording has twins with one thing changed; a twin must fail at that line, and nothing is typed after it."""
+"""Each recording has twins with one thing changed; a twin fails at that line, and says no more than farewell."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS = ("i", "s")
+FAREWELLS = {"0\r", "logoutHSM\r", "exit\r"}
 NODE = r"(Node id \d+ status: )0x00000000 : HSM Return: SUCCESS"
 REFUSED = "0x000000b3 : HSM Error: This operation violates the current configured/FIPS policies"
 
@@ -82,12 +83,12 @@ def test_a_mutated_twin_fails_at_its_line(recording: Path, twin: Twin, tmp_path:
     typed = _inputs((tmp_path / "r" / "run" / "sessions" / session.name).read_text().splitlines())
     before = _inputs(session.read_text().splitlines()[: line - 1])
     if twin.later is None:
-        assert typed == before
+        assert set(typed[len(before) :]) <= FAREWELLS
     else:
         told = re.search(r"REPLAY: line (\d+) of", (tmp_path / "r" / "run" / "sessions" / session.name).read_text())
         assert told is not None
         assert int(told[1]) > line
-        assert twin.later < 0 or typed == before + twin.later + 1
+        assert twin.later < 0 or len(typed) == len(before) + twin.later + 1
 
 
 def _change(folder: Path, twin: Twin) -> tuple[Path, int]:
@@ -109,6 +110,6 @@ def _change(folder: Path, twin: Twin) -> tuple[Path, int]:
     raise AssertionError(f"{twin.pattern} does not stand {twin.nth} times in {folder}")
 
 
-def _inputs(lines: list[str]) -> int:
+def _inputs(lines: list[str]) -> list[str]:
     events: list[Any] = [json.loads(line) for line in lines[1:]]
-    return sum(event[1] in INPUTS for event in events)
+    return [event[2] for event in events if event[1] in INPUTS]

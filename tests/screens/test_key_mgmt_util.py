@@ -202,3 +202,10 @@ def test_a_rolled_back_key_is_not_success() -> None:
         "Couldn't verify key sync on 2 servers\nRolling back\nCfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS\n"
     )
     assert parse("genRSAKeyPair", text)["ok"] is False
+
+
+def test_an_attribute_that_stands_twice_in_a_file_is_not_understood() -> None:
+    once = "OBJ_ATTR_CLASS\n0x04\nOBJ_ATTR_KEY_TYPE\n0x1f\n"
+    assert attributes(once).key_type == 31
+    with pytest.raises(UnknownScreenError, match="twice"):
+        attributes(once + "OBJ_ATTR_KEY_TYPE\n0x15\n")

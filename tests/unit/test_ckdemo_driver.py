@@ -15,7 +15,6 @@ from keyferry.errors import (
     ToolRefusedError,
     UnknownScreenError,
     UnreachableError,
-    UsageError,
 )
 from keyferry.names import ClassicHandle, Slot
 from keyferry.secrets import Secret
@@ -163,7 +162,7 @@ def test_an_object_that_was_not_asked_for_is_not_taken(stage: Stage) -> None:
 
 def test_a_handle_that_cannot_be_typed_is_not(stage: Stage) -> None:
     tool = stage.play("line = status()")
-    with pytest.raises(UsageError, match="above 10000"):
+    with pytest.raises(CheckFailedError, match="above 10000"):
         tool.display_object(ClassicHandle(10_001))
     assert stage.typed == []
 

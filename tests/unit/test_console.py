@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from programs import COMMAND, END, LIMIT, open_console, program, shown
 
 from keyferry.errors import KeyferryError, RecordFailedError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.terminal.console import Console
 from keyferry.terminal.prompts import Manners, Prompt
 from keyferry.transcript.reader import read
 from keyferry.transcript.recorder import Recorder
+from programs import COMMAND, END, LIMIT, open_console, program, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

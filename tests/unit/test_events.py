@@ -27,7 +27,7 @@ def test_a_step_is_told_with_the_documents_title() -> None:
         steps.start(bus, "5.3")
 
 
-DOCUMENT = "1.1 1.2 2.1 3 4.1 4.2 4.3 4.4 4.5 4.6 5.1 5.2 6 7.1 7.2".split()
+DOCUMENT = ["1.1", "1.2", "2.1", "3", "4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "5.1", "5.2", "6", "7.1", "7.2"]
 """The steps of reference/procedure.md."""
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.results import RunResult
 
+_LONGEST = 400  # characters of a line that a tool showed
 _NARROWEST = 120  # a pipe has no width; tables in it are for reading, so give them room
 
 
@@ -52,7 +53,7 @@ def report(error: KeyferryError) -> int:
         lines.append(f"where: {told}")
     if error.seen:
         lines.append("seen:")
-        lines += [f"  | {printable(line)}" for line in error.seen.splitlines()]
+        lines += [f"  | {printable(line)[:_LONGEST]}" for line in error.seen.splitlines()]
     lines += [
         f"{name}: {printable(text)}"
         for name, text in (("keys", error.keys), ("hint", error.hint), ("record", error.record))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.errors import KeyferryError, MismatchError
+from keyferry.errors import KeyferryError, MismatchError, RecordFailedError
 from keyferry.events import KeyFinished, KeysPlanned
 from keyferry.procedure import steps
 from keyferry.procedure.crossing import Crossing
@@ -54,8 +55,16 @@ class Migration:
             error.redact(self._parties.sessions.redact)
             error.fill(record=str(self._directory.path), step=self._parties.step, keys=self._meaning())
             self.result.error = error
-            self._directory.journal.write("error", what=error.what, rule=error.rule)
+            with contextlib.suppress(RecordFailedError):  # which may be this very error
+                self._directory.journal.write("error", what=error.what, rule=error.rule)
+        self._leave()
         return self.result
+
+    def _leave(self) -> None:
+        """Leave the tools by their own exits where they still listen; else their sessions linger on the HSMs."""
+        for party in (self._parties.source, self._parties.destination):
+            with contextlib.suppress(KeyferryError):
+                party.close()
 
     def _meaning(self) -> str:
         """What an error means for the keys, where the error itself does not know."""
@@ -101,8 +110,6 @@ class Migration:
             self._cross(crossing)
         self._step("end")
         self._balance(before)
-        self._parties.source.close()
-        self._parties.destination.close()
 
     def _cross(self, results: Sequence[KeyResult]) -> None:
         wrapping = Wrapping(self._parties, self._directory, self._order.wrapping)

@@ -30,7 +30,7 @@ END_LIMIT = 5.0
 GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
 
-_QUESTION = re.compile(rb"[^\s\0] ?[:?>] *\Z")
+_QUESTION = re.compile(rb"[^\s\0] ?[]:?>] *\Z")
 _WINDOW = 600  # bytes at the end of an answer in which a prompt is looked for; the longest has four lines
 
 
@@ -76,7 +76,9 @@ class Console:
         self._send(data)
         echo = re.compile(re.escape(data) + rb"\r*(?=\n)")
         try:
-            found = self._await(lambda: echo.search(self._come), ECHO_LIMIT, f"the echo of {line!r}")
+            found = self._await(
+                lambda: echo.search(self._come), ECHO_LIMIT, f"the echo of {self.recorder.redact(line)!r}"
+            )
         except EOFError:
             self._drain()
             raise self._end(self._early()) from None
@@ -119,6 +121,10 @@ class Console:
             return self._heard(prompt, len(self._come), "")
         return self._heard(prompt, match.start(), _decode(match.group()).strip())
 
+    def rest(self, seconds: float) -> None:
+        """Wait a while before something is asked again; what comes meanwhile ends it, and is heard later."""
+        self._child.has_more(seconds)
+
     def close(self) -> int | None:
         """End the program, by force if it is still there; gives its exit status (None: a signal ended it)."""
         if self._over != "closed":
@@ -151,6 +157,9 @@ class Console:
                 raise self._end(self._unknown(what, bytes(self._come[-4000:]))) from None
             except KeyferryError as error:
                 raise self._end(error) from None
+            except BaseException:
+                self._over = "it was interrupted in the middle of an answer"
+                raise
         return found
 
     def _prompted(self, prompts: tuple[Prompt, ...]) -> tuple[Prompt, re.Match[bytes]] | None:
@@ -217,11 +226,13 @@ class Console:
 
     def _check(self, line: str, data: bytes) -> None:
         if any(char < " " or char == "\x7f" for char in line):
-            raise self._refuse(repr(line), "holds control characters")
+            raise self._refuse(repr(self.recorder.redact(line)), "holds control characters")
         if len(data) > self._manners.longest_line:
             raise self._refuse(f"a line of {len(data)} bytes", f"is cut after {self._manners.longest_line}")
         if self._manners.comment and line.lstrip().startswith(self._manners.comment):
-            raise self._refuse(repr(line), f"begins with {self._manners.comment}, which is read as a comment")
+            raise self._refuse(
+                repr(self.recorder.redact(line)), f"begins with {self._manners.comment}, which is read as a comment"
+            )
 
     def _refuse(self, what: str, why: str) -> UsageError:
         return UsageError(

@@ -118,7 +118,8 @@ class Source(Protocol):
 
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Leave every tool by its own exit; one that was never reached is no matter."""
 
 
 class Destination(Protocol):
@@ -153,7 +154,8 @@ class Destination(Protocol):
     def can_type(self, text: str) -> bool:
         """Whether a label or id can be told to this tool as it is."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Leave the tool by its own exit; if it was never reached, no matter."""
 
 
 TYPES_THAT_CROSS = {"AES": (128, 192, 256), "DES3": (192,), "GENERIC_SECRET": ()}

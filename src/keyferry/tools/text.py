@@ -16,7 +16,8 @@ _STARS_ONLY = re.compile(r"\*+")
 
 def clean(text: str) -> str:
     """The text without NUL and carriage returns: line ends become one newline."""
-    return re.sub(r"\r*\n|\r", "\n", text.replace("\0", ""))
+    # A run of carriage returns is looked at once, from its start: what a hostile tool sends stays linear.
+    return re.sub(r"(?<!\r)\r+\n", "\n", text.replace("\0", "")).replace("\r", "\n")
 
 
 def lines(text: str) -> list[str]:

@@ -34,7 +34,7 @@ OAEP_SOURCE = Prompt("OAEP Source Data", rb"Enter filename of OAEP Source Data[^
 ENCRYPTION = Prompt("Select mechanism for encryption", rb"Select mechanism for encryption *: *")
 FILE_TO_ENCRYPT = Prompt("name of file to encrypt", rb"Enter name of file to encrypt *: *")
 OPTION = Prompt("Enter option to change", rb"Enter option to change *: *")
-WRAP_TABLE = Prompt("wrap mechanisms", rb"\[ *\d+ *\] *RSA[_-]OAEP", settle=QUIET)
+WRAP_TABLE = Prompt("wrap mechanisms", rb"RSA[_-]?OAEP", settle=QUIET)
 HASH_TABLE = Prompt("OAEP hashes", rb"\[ *\d+ *\] *SHA-?(?:1|224|256|384|512)", settle=QUIET)
 
 NOT_TAKEN = (

@@ -1,27 +1,29 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from keyferry.errors import (
-    CheckFailedError,
-    MismatchError,
-    ToolRefusedError,
-    UnreachableError,
-    UsageError,
-)
+from keyferry.errors import CheckFailedError, MismatchError, UsageError
 from keyferry.names import KCV_BYTES, ClassicHandle, Kcv, KeyClass, Slot
-from keyferry.terminal.prompts import ENDED, Heard, Prompt
+from keyferry.terminal.prompts import Prompt
 from keyferry.tools.ckdemo import dialect, screens
+from keyferry.tools.ckdemo.dialogue import (
+    Dialogue,
+    Question,
+    always,
+    demand,
+    demand_said,
+    object_question,
+    slot_question,
+)
 from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
+    from keyferry.terminal.prompts import Heard
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
@@ -30,34 +32,14 @@ _ZERO_FILE = "zero.bin"
 _TAIL = 120  # bytes of a table by which it is known again
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One thing the tool may ask in a dialogue, and what to answer; `times` it may ask it."""
-
-    prompt: Prompt
-    answer: Callable[[Heard], str | Secret]
-    times: int = 1
-
-
-def _always(text: str) -> Callable[[Heard], str]:
-    return lambda _heard: text
-
-
 class Ckdemo:
-    """One ckdemo session. Every number typed was read from the screen by its name.
-
-    A dialogue is a table of questions: each is answered when it is asked, in whatever order this build asks,
-    and not at all where it does not ask (slot and session questions).
-    """
+    """One ckdemo session. Every number typed was read from the screen by its name."""
 
     def __init__(self, console: Console, host: Host, limits: Limits) -> None:
         self._console = console
         self._host = host
-        self._limits = limits
         self._wrap_table: Prompt | None = None
-        start = self._start()
-        self._demand(screens.answer(start.text))
-        self._menu = screens.menu(start.text, dialect.MENU)
+        self._dialogue = Dialogue(console, limits)
 
     @classmethod
     def open(cls, sessions: Sessions, host: Host, limits: Limits) -> Self:
@@ -82,11 +64,11 @@ class Ckdemo:
             done = True
             return str(screens.option_number(heard.text, title))
 
-        self._demand(self._turn("options", Question(dialect.OPTION, option, times=2)))
+        demand(self._dialogue.turn("options", Question(dialect.OPTION, option, times=2)))
 
     def token_info(self, slot: Slot) -> screens.Token:
         """What the token in a slot says of itself; asks for no login and changes nothing."""
-        return screens.token(self._demand(self._turn("token_info", self._slot(slot))).body)
+        return screens.token(demand(self._dialogue.turn("token_info", slot_question(slot))).body)
 
     def open_session(self, slot: Slot) -> None:
         """Open a read/write session as a normal user."""
@@ -94,7 +76,7 @@ class Ckdemo:
             dialect.ROLE_OF_SESSION,
             lambda heard: str(screens.choice(heard.text + "\n" + heard.question, "normal user", "openSession")),
         )
-        self._silent(self._turn("open_session", self._slot(slot), role), "openSession")
+        demand_said(self._dialogue.turn("open_session", slot_question(slot), role), "openSession")
 
     def login(self, pin: Secret, logins: Logins) -> None:
         """Log in as crypto officer; the PIN is typed once (LOGIN-ONCE), and refused text ends it for good."""
@@ -113,13 +95,15 @@ class Ckdemo:
             asked = True
             return pin
 
-        answer = self._turn("login", Question(dialect.ROLE_OF_LOGIN, role), Question(dialect.PIN, typed))
+        answer = self._dialogue.turn("login", Question(dialect.ROLE_OF_LOGIN, role), Question(dialect.PIN, typed))
         if not asked:
             raise unknown("ckdemo", "login", "no PIN was asked for", f"{answer.body}{answer.function}: {answer.ckr}")
         if not answer.ok and answer.ckr != dialect.ALREADY_IN:
             raise logins.refused(pin, "ckdemo", f"{answer.function}: {answer.ckr}")
-        self._nothing_said(answer, "login")
-        logins.accepted(pin)
+        if answer.body.strip():
+            raise unknown("ckdemo", "login", "something was said where nothing is known to be", answer.body)
+        if answer.ok:  # ALREADY_IN lets the session go on, but proves no PIN
+            logins.accepted(pin)
 
     def find_objects(self) -> tuple[screens.Listed, ...]:
         """Every object that this session sees, with its handle in this session."""
@@ -127,12 +111,12 @@ class Ckdemo:
             dialect.OBJECT_TYPE,
             lambda heard: str(screens.table_number(heard.text, dialect.SEARCH_ALL, "findObject")),
         )
-        return screens.listing(self._demand(self._turn("find_object", kind)).body)
+        return screens.listing(demand(self._dialogue.turn("find_object", kind)).body)
 
     def display_object(self, handle: ClassicHandle) -> screens.Shown:
         """An object's attributes; key values are cut before they get here (VALUE-NEVER-SHOWN)."""
-        answer = self._turn("display_object", self._object(dialect.OBJECT_SHOWN, handle))
-        shown = screens.shown(self._demand(answer).body)
+        answer = self._dialogue.turn("display_object", object_question(dialect.OBJECT_SHOWN, handle))
+        shown = screens.shown(demand(answer).body)
         if shown.handle != handle:
             raise unknown("ckdemo", "displayObject", f"asked for {handle}, got {shown.handle}")
         return shown
@@ -157,14 +141,14 @@ class Ckdemo:
             title, added = ("Accept Template" if added else "Add Attribute"), True
             return str(screens.table_number(heard.question, title, "setAttribute"))
 
-        answer = self._turn(
+        answer = self._dialogue.turn(
             "set_attribute",
-            self._object(dialect.OBJECT_MODIFIED, handle),
+            object_question(dialect.OBJECT_MODIFIED, handle),
             Question(dialect.TEMPLATE, template, times=2),
             Question(dialect.WHICH_ATTRIBUTE, lambda heard: str(screens.attribute_number(heard.text, name))),
-            Question(dialect.BOOLEAN, _always(str(int(value)))),
+            Question(dialect.BOOLEAN, always(str(int(value)))),
         )
-        self._silent(answer, "setAttribute")
+        demand_said(answer, "setAttribute")
 
     def wrap_key(self, wrapping: ClassicHandle, key: ClassicHandle, digest: str) -> int:
         """Wrap a key with RSA OAEP into `wrapped.key`; gives the file's size in bytes.
@@ -173,15 +157,15 @@ class Ckdemo:
         """
         self._host.remove(dialect.WRAPPED_FILE)
         hashes = () if digest == "sha1" else (self._hash(digest),)
-        answer = self._turn(
+        answer = self._dialogue.turn(
             "wrap_key",
             Question(self._wrap_table or dialect.WRAP_TABLE, self._wrap_mechanism),
             *hashes,
-            Question(dialect.OAEP_SOURCE, _always("0")),
-            self._object(dialect.WRAPPING_KEY, wrapping),
-            self._object(dialect.KEY_TO_WRAP, key),
+            Question(dialect.OAEP_SOURCE, always("0")),
+            object_question(dialect.WRAPPING_KEY, wrapping),
+            object_question(dialect.KEY_TO_WRAP, key),
         )
-        self._said(answer, "wrapKey", dialect.WRAPPED)
+        demand_said(answer, "wrapKey", dialect.WRAPPED)
         return self._made(dialect.WRAPPED_FILE, "wrapKey")
 
     def choose_hash(self) -> None:
@@ -201,7 +185,7 @@ class Ckdemo:
                 )
             return str(screens.option_number(heard.text, title))
 
-        self._demand(self._turn("options", Question(dialect.OPTION, option, times=2)))
+        demand(self._dialogue.turn("options", Question(dialect.OPTION, option, times=2)))
 
     def check_value(self, key: ClassicHandle, key_type: str) -> Kcv:
         """The first three bytes of the encryption of a zero block, by menu Encrypt file.
@@ -212,16 +196,16 @@ class Ckdemo:
         self._host.remove(dialect.ENCRYPTED_FILE)
         self._host.write(_ZERO_FILE, bytes(block))
         try:
-            answer = self._turn(
+            answer = self._dialogue.turn(
                 "encrypt_file",
                 Question(
                     dialect.ENCRYPTION,
                     lambda heard: str(screens.table_number(heard.text, mechanism, "encryptFile")),
                 ),
-                Question(dialect.FILE_TO_ENCRYPT, _always(_ZERO_FILE)),
-                self._object(dialect.KEY_TO_USE, key),
+                Question(dialect.FILE_TO_ENCRYPT, always(_ZERO_FILE)),
+                object_question(dialect.KEY_TO_USE, key),
             )
-            self._said(answer, "encryptFile", dialect.ENCRYPTED)
+            demand_said(answer, "encryptFile", dialect.ENCRYPTED)
             if (size := self._made(dialect.ENCRYPTED_FILE, "encryptFile")) != block:
                 raise unknown("ckdemo", "encryptFile", f"{size} bytes came of a block of {block}")
             return Kcv(self._host.read(dialect.ENCRYPTED_FILE, KCV_BYTES).hex())
@@ -230,64 +214,8 @@ class Ckdemo:
             self._host.remove(_ZERO_FILE)
 
     def quit(self) -> None:
-        """Leave by the tool's own exit."""
-        self._console.say(str(self._menu["quit"]))
-        self._console.hear(Prompt(ENDED, b""), limit=self._limits.answer)
-        self._console.close()
-
-    def _start(self) -> Heard:
-        try:
-            heard = self._console.hear(dialect.MAIN, dialect.CANNOT_START, limit=self._limits.start)
-        except UnreachableError as error:
-            error.fill(hint="is /etc/Chrystoki.conf readable (group hsmusers) and the library installed?")
-            raise
-        if heard.prompt != dialect.MAIN.name:
-            raise UnreachableError(
-                "ckdemo cannot start",
-                tool="ckdemo",
-                host=self._host.name,
-                seen=heard.text,
-                keys="nothing was changed",
-            )
-        return heard
-
-    def _turn(self, verb: str, *questions: Question) -> screens.Answer:
-        """Choose a menu entry and answer what is asked, until the main prompt comes back."""
-        left = {question.prompt.name: question for question in questions}
-        times = {name: question.times for name, question in left.items()}
-        self._console.say(str(self._menu[verb]))
-        while True:
-            prompts = [left[name].prompt for name, count in times.items() if count]
-            heard = self._console.hear(*prompts, dialect.MAIN, *dialect.NOT_TAKEN, limit=self._limits.answer)
-            if heard.prompt == dialect.MAIN.name:
-                return screens.answer(heard.text)
-            times[heard.prompt] -= 1
-            self._reply(left[heard.prompt], heard)
-
-    def _reply(self, question: Question, heard: Heard) -> None:
-        answer = question.answer(heard)
-        if isinstance(answer, str):
-            self._console.say(answer, among_output=question.prompt.settle is not None)
-        else:
-            self._console.say_secret(answer, hides=False)
-
-    def _slot(self, slot: Slot) -> Question:
-        def answer(heard: Heard) -> str:
-            if slot not in screens.slots(heard.text):
-                raise CheckFailedError(
-                    f"ckdemo has no slot {slot}", rule="SLOT-MATCH", tool="ckdemo", seen=heard.text.strip()
-                )
-            return str(slot)
-
-        return Question(dialect.SLOT, answer)
-
-    @staticmethod
-    def _object(prompt: Prompt, handle: ClassicHandle) -> Question:
-        if handle > dialect.HIGHEST_HANDLE:
-            raise UsageError(
-                f"handle {handle} cannot be typed to ckdemo: above {dialect.HIGHEST_HANDLE}", tool="ckdemo"
-            )
-        return Question(prompt, _always(str(handle)))
+        """Leave by the tool's own exit, or by force where that cannot be typed."""
+        self._dialogue.quit()
 
     @staticmethod
     def _hash(digest: str) -> Question:
@@ -299,29 +227,6 @@ class Ckdemo:
         if self._wrap_table is None:
             self._wrap_table = Prompt.ending_with(dialect.WRAP_TABLE.name, heard.text, _TAIL)
         return str(screens.table_number(heard.text + heard.question, dialect.RSA_OAEP, "wrapKey"))
-
-    def _demand(self, answer: screens.Answer) -> screens.Answer:
-        if not answer.ok:
-            raise ToolRefusedError(
-                f"{answer.function}: {answer.ckr}",
-                code=answer.ckr,
-                tool="ckdemo",
-                seen=answer.body.strip() or None,
-                hint=dialect.ADVICE.get(answer.ckr),
-            )
-        return answer
-
-    def _silent(self, answer: screens.Answer, verb: str) -> None:
-        self._nothing_said(self._demand(answer), verb)
-
-    @staticmethod
-    def _nothing_said(answer: screens.Answer, verb: str) -> None:
-        if answer.body.strip():
-            raise unknown("ckdemo", verb, "something was said where nothing is known to be", answer.body)
-
-    def _said(self, answer: screens.Answer, verb: str, sentence: str) -> None:
-        if self._demand(answer).body.strip() != sentence:
-            raise unknown("ckdemo", verb, f"not {sentence!r}", answer.body)
 
     def _made(self, file: str, verb: str) -> int:
         size = self._host.size(file)

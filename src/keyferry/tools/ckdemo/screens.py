@@ -173,6 +173,18 @@ def slots(text: str) -> dict[int, str]:
     return found
 
 
+def sessions(text: str) -> list[int]:
+    """The handles of `session#N - slot M` lines before the session question."""
+    found: list[int] = []
+    for line in _said(text):
+        match = re.fullmatch(r"[ \t]*session[ \t]*#[ \t]*(\d+)[ \t]*-[ \t]*slot[ \t]*#?[ \t]*\d+[ \t]*", line)
+        if match:
+            found.append(_number(match[1], "session"))
+        elif line.strip() != "Sessions available:":
+            raise unknown("ckdemo", "session", "a line that is no session", line)
+    return found
+
+
 def attribute_number(text: str, name: str) -> int:
     """The number of `CKA_NAME` in the template editor's list (`15 - CKA_WRAP`)."""
     return _only(re.findall(rf"(?<!\S)(\d+)[ \t]*-[ \t]*{name}(?!\w)", clean(text)), "setAttribute", name, text)

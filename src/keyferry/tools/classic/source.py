@@ -9,6 +9,7 @@ from keyferry.errors import (
     MismatchError,
     ToolRefusedError,
     UnknownScreenError,
+    UnreachableError,
 )
 from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, key_type
 from keyferry.tools.ckdemo import dialect
@@ -66,12 +67,13 @@ class ClassicSource:
         self._wanted_slot = slot
         self._import_option = import_option
         self._allow_raised = allow_raised
+        self._session: Ckdemo | None = None
         self._cmu_handle: ClassicHandle | None = None
         self._identity: dict[str, str] = {}
 
     def look(self) -> None:
         self._row = self._slot_row()
-        self._ckdemo = Ckdemo.open(self._sessions, self._host, self._limits)
+        self._session = Ckdemo.open(self._sessions, self._host, self._limits)
         self._ckdemo.menu_off()
         token = self._ckdemo.token_info(self._row.number)
         self._check_slot(token.label, token.serial)
@@ -158,7 +160,14 @@ class ClassicSource:
         return Wrapped(self._ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
 
     def close(self) -> None:
-        self._ckdemo.quit()
+        if self._session is not None:
+            self._session.quit()
+
+    @property
+    def _ckdemo(self) -> Ckdemo:
+        if self._session is None:
+            raise UnreachableError("ckdemo was not started", tool="ckdemo", host=self._host.name)
+        return self._session
 
     def _cmu(self) -> Cmu:
         self._same_slot()
@@ -229,6 +238,8 @@ def describe(listed: Listed, shown: Shown) -> SourceKey:
     kind = key_type(number) if (number := shown.number("CKA_KEY_TYPE")) is not None else "none"
     length = shown.number("CKA_VALUE_LEN")
     id_shown = shown.attributes.get("CKA_ID", "")
+    if not _same_text(listed.label, shown.attributes.get("CKA_LABEL", listed.label)):
+        raise unknown("ckdemo", "displayObject", f"object {listed.handle} has another label than in the listing")
     return SourceKey(
         handle=listed.handle,
         label=listed.label,
@@ -252,6 +263,12 @@ def told(shown: str) -> str | None:
     if re.fullmatch(r"(?:[0-9a-f]{2})+", shown) and not all(0x20 <= byte < 0x7F for byte in bytes.fromhex(shown)):
         return None
     return shown
+
+
+def _same_text(label: str, displayed: str) -> bool:
+    """Whether a label is the one displayed, as text or, where it is not all printable, in hex."""
+    data = label.encode("utf-8", "surrogateescape")
+    return displayed.rstrip() == label.rstrip() or displayed == data.hex()
 
 
 def _cmu_public_key(attributes: Mapping[str, str]) -> PublicKey | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.errors import LockoutNearError, MismatchError, ToolRefusedError
+from keyferry.errors import LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.parties import Coverage, DestinationKey, Pair
@@ -42,9 +42,11 @@ class KeyMgmtUtilDestination:
         self._password = password
         self._visible = visible
         self._allow_raised = allow_raised
+        self._session: KeyMgmtUtil | None = None
+        self._logged_in = False
 
     def look(self) -> None:
-        self._tool = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
+        self._session = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
         for user in self._tool.list_users():
             if (user.name, user.type) == (self._user, "CU") and user.login_failures and not self._allow_raised:
                 raise LockoutNearError(
@@ -57,6 +59,7 @@ class KeyMgmtUtilDestination:
 
     def log_in(self) -> None:
         self._tool.login(self._user, self._password, self._logins, visible=self._visible)
+        self._logged_in = True
 
     def identity(self) -> Mapping[str, str]:
         return {"user": self._user, "tool": "key_mgmt_util"}
@@ -108,8 +111,18 @@ class KeyMgmtUtilDestination:
         return KeyMgmtUtil.can_type(text)
 
     def close(self) -> None:
-        self._tool.logout()
-        self._tool.close()
+        if self._session is None:
+            return
+        if self._logged_in:
+            self._logged_in = False
+            self._session.logout()
+        self._session.close()
+
+    @property
+    def _tool(self) -> KeyMgmtUtil:
+        if self._session is None:
+            raise UnreachableError("key_mgmt_util was not started", tool="key_mgmt_util", host=self._host.name)
+        return self._session
 
 
 def described(handle: CloudHandle, attributes: Attributes) -> DestinationKey:

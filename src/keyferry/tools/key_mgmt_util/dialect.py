@@ -30,6 +30,8 @@ END: Final = Prompt(ENDED, b"")
 BUSY: Final = 0xBB
 """The one refusal that says that the command was not done (throttling): it may be typed again."""
 MOST_REPEATS: Final = 5
+BUSY_WAIT: Final = 1.0
+"""Seconds before it is typed again."""
 
 # Argument values
 

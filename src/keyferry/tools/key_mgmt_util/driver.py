@@ -61,6 +61,7 @@ class KeyMgmtUtil:
         self._limits = limits
         self._files = itertools.count(1)
         self._closed = False
+        self._at_prompt = True
 
     @classmethod
     def open(cls, sessions: Sessions, host: Host, limits: Limits) -> Self:
@@ -99,7 +100,9 @@ class KeyMgmtUtil:
         visible: type the password in the command, for clients before 3.2.0 which cannot ask for it.
         """
         type_it = self._login_visibly if visible else self._login_hidden
+        self._at_prompt = False
         text = type_it(user, password, logins)
+        self._at_prompt = True
         if self._understood(text, screens.login).outcome.failure:
             raise self._located(logins.refused(password, dialect.TOOL, last_lines(text)))
         logins.accepted(password)
@@ -178,6 +181,9 @@ class KeyMgmtUtil:
         if self._closed:
             return
         self._closed = True
+        if not self._at_prompt:  # at the password's prompt `exit` would be a wrong try
+            self._console.close()
+            return
         try:
             self._console.say("exit")
             self._console.hear(dialect.END, limit=self._limits.answer)
@@ -192,6 +198,7 @@ class KeyMgmtUtil:
         self._console.say(f"{line} -hpswd")
         heard = self._console.hear(dialect.PASSWORD, dialect.COMMAND, limit=self._limits.login)
         if heard.prompt == dialect.COMMAND.name:
+            self._at_prompt = True
             outcome = self._understood(heard.text, screens.login).outcome
             raise self._located(failures.not_asked(outcome, heard.text))
         self._console.say_secret(password, hides=True)
@@ -229,6 +236,7 @@ class KeyMgmtUtil:
             answer, text = self._ask_once(line, read, limit)
             if not _busy(answer):
                 return answer, text
+            self._console.rest(dialect.BUSY_WAIT)
         return self._ask_once(line, read, limit)
 
     def _ask_once(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> tuple[Answer[T], str]:
