@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import resource
 import shlex
 import stat
 import subprocess
@@ -47,6 +48,7 @@ def resolve(name: str, source: str, base: Path | None = None) -> Secret:
     source: `prompt`, `fd:N`, `file:PATH` (relative to `base`; mode 0600 or stricter), `cmd:ARGV` (split
     like a shell's words, run without a shell), `env:NAME`. One final newline is dropped.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # from now on this process has something to lose
     kind, _, rest = source.partition(":")
     try:
         value = _SOURCES[kind](name, rest, base)

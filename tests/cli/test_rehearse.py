@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from runs import World, keyferry
 if TYPE_CHECKING:
     from pathlib import Path
 
+SEEDS = int(os.environ.get("KEYFERRY_TEST_SEEDS", "20"))
 SKIPPING = {
     "KEY-CLASS",
     "KEY-TYPE",
@@ -54,7 +56,7 @@ def test_a_key_that_did_not_cross_is_not_on_the_new_side(tmp_path: Path) -> None
     assert not there & {classic_value(world, key["classic_handle"]) for key in skipped}
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_is_not_known_of_the_tools_may_vary(seed: int, tmp_path: Path) -> None:
     luna, nodes = ("5", "7")[seed % 2], seed % 3 + 1
     call = ("rehearse", "--luna", luna, "--nodes", nodes, "--jitter", f"seed-{seed}", "--json", "--dir", tmp_path / "r")

@@ -60,8 +60,6 @@ def _tell(result: RunResult) -> None:
         key = result.wrapping_key
         sys.stdout.write(
             f"wrapping key {key.label}: {key.pair.public} and {key.pair.private} on the new side, {key.classic_handle}"
-            " on the old one; its private half\n  cannot leave the cluster (-nex, our addition to the document)"
-            " unless a setting says otherwise;\n"
-            "  both stay there, and in the cluster's backups, until they are removed\n"
+            " on the old one;\n  both stay there, and in the cluster's backups, until they are removed\n"
         )
     sys.stdout.write(f"record: {result.run_dir}\n")

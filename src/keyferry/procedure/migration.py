@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import KeyferryError, MismatchError, RecordFailedError
-from keyferry.events import KeyFinished, KeysPlanned
+from keyferry.events import KeyFinished, KeysPlanned, Noticed
 from keyferry.procedure import steps
 from keyferry.procedure.crossing import Crossing
+from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.wrapping import Wrapping, WrappingWish
@@ -165,6 +166,13 @@ class Migration:
         for result in self.result.keys:
             if result.state != "planned":
                 bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+        self._notice([result.planned for result in self.result.keys if result.state == "planned"])
+
+    def _notice(self, crossing: Sequence[PlannedKey]) -> None:
+        wish = self._order.wrapping
+        for text in notices(crossing, wish.bits, extractable=wish.extractable) if crossing else ():
+            self._directory.journal.write("notice", text=text)
+            self._parties.bus.tell(Noticed(text))
 
     def _step(self, number: str) -> None:
         self._interrupts.check()

@@ -34,7 +34,7 @@ class RunDirectory:
     def create(cls, wanted: Path | None, parent: Path) -> RunDirectory:
         """Make the folder `wanted`, or `parent/<UTC time>-<id>`; UsageError where it is there already."""
         run_id = secrets.token_hex(4)
-        path = wanted or parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{run_id}"
+        path = wanted.absolute() if wanted else parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{run_id}"
         try:
             return cls(path, run_id)
         except OSError as error:

@@ -1,0 +1,35 @@
+"""What an operator should know that stops nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.names import MODULUS_STRENGTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from keyferry.procedure.plan import PlannedKey
+
+_DES3_STRENGTH = 112  # bits (NIST SP 800-57 part 1)
+
+
+def notices(crossing: Sequence[PlannedKey], modulus_bits: int, *, extractable: bool) -> Iterator[str]:
+    """For the keys that will cross under an RSA key of so many bits."""
+    if not extractable:
+        yield "the wrapping pair is made with -nex, our addition to the document: its private half cannot leave"
+    strength = MODULUS_STRENGTH[modulus_bits]
+    stronger = sum(_strength(one) > strength for one in crossing)
+    if stronger:
+        yield (
+            f"RSA {modulus_bits} has {strength} bits of strength, less than {stronger} of the keys that it wraps;"
+            " `[wrapping] bits` can be more"
+        )
+    if any(one.key.type == "DES3" for one in crossing):
+        yield "a cluster in FIPS mode may refuse DES3 keys since 2024; the cluster's answer decides"
+    if unproved := sum(one.kcv is None for one in crossing):
+        yield f"{unproved} keys have no check value on the Classic side; their proof will be their length"
+
+
+def _strength(planned: PlannedKey) -> int:
+    return _DES3_STRENGTH if planned.key.type == "DES3" else planned.key.bits or 0
