@@ -3,9 +3,9 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-import player
 import pytest
 
+import player
 from keyferry.errors import KeyferryError
 from keyferry.names import ClassicHandle, Slot
 from keyferry.secrets import Secret

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from programs import COMMAND, LIMIT, open_console, shown
 
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.secrets import Secret
 from keyferry.terminal import console as console_module
 from keyferry.terminal.prompts import Manners, Prompt
 from keyferry.transcript.reader import read
+from programs import COMMAND, LIMIT, open_console, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from keys import arrived, planned, source
 
 from keyferry.errors import CheckFailedError, Exit, UsageError
 from keyferry.names import Kcv, KeyClass
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
 from keyferry.procedure.rules import Verdict, Wish
+from keys import arrived, planned, source
 
 if TYPE_CHECKING:
     from keyferry.tools.parties import SourceKey

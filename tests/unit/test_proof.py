@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from keys import arrived, planned, source
 
 from keyferry.errors import Exit, MismatchError
 from keyferry.names import Kcv, KeyClass
 from keyferry.procedure.proof import attributes_match, kcv_match
+from keys import arrived, planned, source
 
 ALWAYS = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"]
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from programs import COMMAND, END, LIMIT, open_console, program, shown
 
 from keyferry.errors import UnreachableError
 from keyferry.secrets import Secret
@@ -19,6 +18,7 @@ from keyferry.terminal.prompts import Manners, Prompt
 from keyferry.transcript.reader import read
 from keyferry.transcript.recorder import Recorder
 from keyferry.transcript.replay import FAILED
+from programs import COMMAND, END, LIMIT, open_console, program, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

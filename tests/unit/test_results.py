@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from keys import planned, source
 
 from keyferry.errors import (
     CheckFailedError,
@@ -26,6 +25,7 @@ from keyferry.errors import (
 from keyferry.names import CloudHandle
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.rules import Verdict
+from keys import planned, source
 
 REFUSED = ToolRefusedError("no", code="CKR_X", tool="ckdemo")
 

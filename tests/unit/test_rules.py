@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from keys import arrived, source
 
 from keyferry.names import Kcv, KeyClass
 from keyferry.procedure import rules
 from keyferry.procedure.rules import Verdict, Wish
+from keys import arrived, source
 
 
 def _rule(verdict: Verdict | None) -> str | None:

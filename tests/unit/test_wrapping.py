@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from keys import arrived
 
 from keyferry.errors import MismatchError
 from keyferry.names import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
 from keyferry.procedure.wrapping import Wrapping, WrappingKey, WrappingWish, hash_of, read_pem
 from keyferry.tools.parties import Pair
+from keys import arrived
 
 if TYPE_CHECKING:
     from pathlib import Path
