@@ -1,63 +1,19 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fixture_files import Fixture, of_tool
+from fixture_files import Fixture, check_cases, check_document, of_tool
 from keyferry.errors import UnknownScreenError
 from keyferry.names import ClassicHandle, PublicKey
 from keyferry.tools.ckdemo import dialect, screens
+from keyferry.tools.ckdemo.parsing import VERBS, parse
 from keyferry.tools.ckdemo.screens import Shown
-from keyferry.tools.text import unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DIALECTS = ("5", "7")
-SILENT = ("openSession", "login", "setAttribute", "options")
-SENTENCES = {
-    "wrapKey": (dialect.WRAPPED, dialect.WRAPPED_FILE),
-    "encryptFile": (dialect.ENCRYPTED, dialect.ENCRYPTED_FILE),
-}
-VERBS = ("startup", "findObject", "displayObject", "tokenInfo", *SILENT, *SENTENCES)
-
-
-def document(verb: str, text: str) -> Mapping[str, Any]:
-    """A whole turn as `keyferry.parse/1`: the shape that `keyferry parse ckdemo VERB` has."""
-    answer = screens.answer(text)
-    envelope = {"schema": "keyferry.parse/1", "tool": "ckdemo", "verb": verb, "ok": answer.ok, "status": answer.ckr}
-    if not answer.ok:
-        said = f"{answer.function} returned error. ({answer.ckr})"
-        return envelope | {"error": {"code": answer.ckr, "text": said}, "function": answer.function}
-    return envelope | {"error": None} | _fields(verb, text, answer.body)
-
-
-def _fields(verb: str, text: str, body: str) -> dict[str, Any]:
-    match verb:
-        case "startup":
-            assert screens.menu(text, dialect.MENU).keys() == dialect.MENU.keys()
-            return {}
-        case "findObject":
-            return {"objects": [{"handle": one.handle, "label": one.label} for one in screens.listing(body)]}
-        case "displayObject":
-            shown = screens.shown(body)
-            return {"handle": shown.handle, "attributes": dict(shown.attributes)}
-        case "tokenInfo":
-            token = screens.token(body)
-            return {"attributes": {**token.fields, "Token Flags": " ".join(sorted(token.flags))}}
-    return _sentence(verb, body)
-
-
-def _sentence(verb: str, body: str) -> dict[str, Any]:
-    """What is said, if anything may be, is one sentence; the driver holds the same."""
-    sentence, file = SENTENCES.get(verb, ("", None))
-    if body.strip() != sentence:
-        raise unknown("ckdemo", verb, f"not {sentence!r}", body)
-    return {"file": file} if file else {}
 
 
 def _fixtures() -> list[tuple[str, Fixture]]:
@@ -66,21 +22,13 @@ def _fixtures() -> list[tuple[str, Fixture]]:
 
 @pytest.mark.parametrize("fixture", of_tool("ckdemo"))
 def test_fixture(fixture: Fixture) -> None:
-    if fixture.expected.get("exit") == 10:
-        with pytest.raises(UnknownScreenError) as error:
-            document(fixture.verb, fixture.text)
-        assert fixture.expected["shows"] in f"{error.value.what}\n{error.value.seen}"
-    else:
-        assert document(fixture.verb, fixture.text) == fixture.expected
+    check_document(fixture, parse)
 
 
 @pytest.mark.parametrize("version", DIALECTS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_its_fixtures(version: str, verb: str) -> None:
-    there = {name: one for name, one in _fixtures() if name.startswith(f"{version}-{verb}--")}
-    assert {one.expected.get("ok") for one in there.values()} == {True, False, None}
-    for case in ("empty", "truncated", "garbage"):
-        assert there[f"{version}-{verb}--{case}"].expected["exit"] == 10
+    check_cases("ckdemo", version, verb)
 
 
 MENUS = {
@@ -141,7 +89,7 @@ def test_a_damaged_screen_gives_a_document_or_the_documented_error(
     end = data.draw(st.integers(start, len(text)))
     piece = data.draw(st.one_of(st.text(max_size=8), st.sampled_from(["9" * 5000, "\0", text[start:end] * 2])))
     with contextlib.suppress(UnknownScreenError):
-        assert document(fixture.verb, text[:start] + piece + text[end:])["verb"] == fixture.verb
+        assert parse(fixture.verb, text[:start] + piece + text[end:])["verb"] == fixture.verb
 
 
 # --- single values ---------------------------------------------------------------------------------------------

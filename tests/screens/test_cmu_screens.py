@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixture_files import Fixture, check, of_tool
+from fixture_files import Fixture, check_cases, check_document, of_tool
 from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.tools.cmu import screens
+from keyferry.tools.cmu.parsing import VERBS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,23 +18,15 @@ if TYPE_CHECKING:
 PASSWORD = "Please enter password for token in slot 1 : ****\r\n"
 
 
-def _parsed(verb: str, text: str) -> Mapping[str, Any]:
-    if verb == "list":
-        return {"objects": [_object(one) for one in screens.listing(text)]}
-    if verb == "getAttribute":
-        return {"attributes": dict(screens.attributes(text))}
-    screens.silence(text, verb)
-    return {}
-
-
-def _object(one: screens.CmuObject) -> dict[str, object]:
-    name, number = ("ouid", one.ouid) if one.handle is None else ("handle", one.handle)
-    return {name: number, "label": one.label}
-
-
 @pytest.mark.parametrize("fixture", of_tool("cmu"))
 def test_fixture(fixture: Fixture) -> None:
-    check(fixture, lambda text: _parsed(fixture.verb, text))
+    check_document(fixture, parse)
+
+
+@pytest.mark.parametrize("version", ["5", "7"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_fixtures(version: str, verb: str) -> None:
+    check_cases("cmu", version, verb)
 
 
 def test_further_columns_are_kept_by_name() -> None:
@@ -61,6 +54,64 @@ def test_a_damaged_listing_gives_objects_or_the_documented_error(handles: list[i
     damaged = text[:start] + data.draw(st.text(max_size=8)) + text[end:]
     with contextlib.suppress(UnknownScreenError, ToolRefusedError):
         assert all(isinstance(one, screens.CmuObject) for one in screens.listing(damaged))
+
+
+HEX = st.binary(min_size=8, max_size=300).map(lambda data: "c3" + data.hex())
+
+
+@given(
+    st.dictionaries(st.sampled_from(["sensitive", "wrap", "extractable"]), st.sampled_from(["true", "F", "1"])),
+    LABELS,
+    HEX,
+    st.integers(20, 200),
+    st.sampled_from(["\n", "\r\n", "\r\r\n", "\0\r\n"]),
+    st.sampled_from(["", "  ", "\t"]),
+)
+def test_every_public_key_is_read_as_it_was_printed(
+    flags: dict[str, str], label: str, modulus: str, width: int, newline: str, indent: str
+) -> None:
+    whole = {"class": "publicKey", "label": label, "keytype": "RSA", **flags, "publicexponent": "010001"}
+    wrapped = [modulus[at : at + width] for at in range(0, len(modulus), width)]
+    lines = [f"{name}={value}" for name, value in whole.items()] + ["modulus=" + wrapped[0], *wrapped[1:]]
+    text = PASSWORD + "".join(f"{indent}{line}{newline}" for line in lines)
+    assert parse("getAttribute", text)["attributes"] == whole | {"modulus": modulus}
+
+
+@given(st.sampled_from([fixture for parameter in of_tool("cmu") for fixture in parameter.values]), st.data())
+def test_a_damaged_screen_gives_a_document_or_the_documented_error(fixture: Fixture, data: st.DataObject) -> None:
+    text = fixture.text
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    piece = data.draw(st.one_of(st.text(max_size=8), st.sampled_from(["9" * 5000, "\0", text[start:end] * 2])))
+    with contextlib.suppress(UnknownScreenError):
+        assert parse(fixture.verb, text[:start] + piece + text[end:])["verb"] == fixture.verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("piece", ["pin ", "login ", "fail ", "label=", "\t", " ", "$", "cmu/", "success", "handle=1"])
+def test_a_flood_is_refused_or_read_in_linear_time(verb: str, piece: str) -> None:
+    """A text that a quadratic parser would take minutes for; the suite's own time tells."""
+    with contextlib.suppress(UnknownScreenError):
+        parse(verb, PASSWORD + piece * (1_000_000 // len(piece)))
+
+
+SECRET = "7e11-n0b0dy"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Please enter password for token in slot 1 : {SECRET}\nnews\n",
+        f"cmu list -password={SECRET}\nnews\n",
+        f"  1\thandle=5\tlabel=x\tvalue={SECRET}\nnews\n",
+        f"  1  handle=5  class=secretKey  label=x  value={SECRET}\nnews\n",
+    ],
+)
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_secret_is_shown(verb: str, text: str) -> None:
+    with pytest.raises(UnknownScreenError) as refused:
+        parse(verb, text)
+    assert SECRET not in f"{refused.value.what}{refused.value.seen}"
 
 
 @pytest.mark.parametrize(

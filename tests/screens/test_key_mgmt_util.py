@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,11 +13,6 @@ from keyferry.names import PublicKey
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from _pytest.mark import ParameterSet
 
 CASES = ("ok", "error", "empty", "truncated", "garbage")
 DIALECTS = ("g1", "g2")
@@ -40,31 +33,6 @@ def test_fixture(fixture: Fixture) -> None:
 def test_every_verb_has_its_fixtures(dialect: str, verb: str) -> None:
     there = {path.name for path in (FIXTURES / "key_mgmt_util" / dialect).iterdir()}
     assert {f"{verb}--{case}.{kind}" for case in CASES for kind in ("txt", "json")} <= there
-
-
-SAMPLES = Path(__file__).parents[3] / "shared/reference/samples/key_mgmt_util"
-LEFT_OUT = ("attrfile-grep-checks", "genSymKey-singlecmd-loop", "FAIL-lost-connection")
-"""Pages that show a shell's work or single lines, not an answer."""
-
-
-def _sample_answers() -> Iterator[ParameterSet]:
-    """One command each: its verb and its text, the page's own notes (`#`) taken off."""
-    for path in sorted(SAMPLES.glob("*.txt")):
-        text = "".join(
-            line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if not line.startswith("#")
-        )
-        first = path.stem.partition("-")[0].replace("attrfile", "attributeFile")
-        for number, part in enumerate(re.split(r"(?m)^(?=[ \t]*Command:[ \t]*\S)", text)):
-            typed = re.match(r"\s*Command:\s*(\w+)", part)
-            verb = typed[1] if typed else first
-            if part.strip() and verb in VERBS and not path.name.startswith(LEFT_OUT):
-                yield pytest.param(verb, part, id=f"{path.stem}-{number}")
-
-
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of the AWS guide are not beside this repository")
-@pytest.mark.parametrize(("verb", "text"), list(_sample_answers()))
-def test_what_the_guide_shows_is_understood(verb: str, text: str) -> None:
-    assert parse(verb, text)["ok"] == ("returned: 0x00" in text or "OBJ_ATTR" in text or "dumped into" in text)
 
 
 GOOD = [

@@ -1,32 +1,29 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixture_files import Fixture, check, of_tool
+from fixture_files import Fixture, check_cases, check_document, of_tool
 from keyferry.errors import CheckFailedError, ToolRefusedError, UnknownScreenError
 from keyferry.names import Slot
 from keyferry.tools.vtl import screens
 from keyferry.tools.vtl.driver import choose
-from keyferry.tools.vtl.screens import SlotRow
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-def _parsed(text: str) -> Mapping[str, Any]:
-    return {"slots": [asdict(row) for row in screens.slots(text)]}
+from keyferry.tools.vtl.parsing import VERBS, parse
+from keyferry.tools.vtl.screens import SlotRow, VerifiedRow
 
 
 @pytest.mark.parametrize("fixture", of_tool("vtl"))
 def test_fixture(fixture: Fixture) -> None:
-    assert fixture.verb == "listSlots"
-    check(fixture, _parsed)
+    check_document(fixture, parse)
+
+
+@pytest.mark.parametrize("version", ["5", "7"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_fixtures(version: str, verb: str) -> None:
+    check_cases("vtl", version, verb)
 
 
 LABELS = st.text("abz 019-_=.", min_size=1, max_size=32).map(str.strip).filter(bool)
@@ -74,6 +71,59 @@ def test_a_table_cut_short_is_never_taken(rows: list[SlotRow], data: st.DataObje
     cut = data.draw(st.integers(0, len(text) - 1))
     with pytest.raises(UnknownScreenError):
         screens.slots(text[:cut])
+
+
+VERIFIED = st.lists(
+    st.builds(
+        lambda number, serial, label: VerifiedRow(None if number is None else Slot(number), str(serial), label),
+        st.none() | st.integers(0, 999),
+        st.integers(1, 10**13),
+        LABELS,
+    ),
+    unique_by=(lambda row: row.number or -id(row), lambda row: row.serial),
+    min_size=1,
+    max_size=6,
+)
+
+
+def _verified(rows: list[VerifiedRow], gap: str, width: int, newline: str) -> str:
+    head = ["", "The following Luna SA Slots/Partitions were found: ", "", gap.join(["Slot", "Serial #", "Label"])]
+    head.append(gap.join(["====", "=" * width, "====="]))
+    shown = ["-" if row.number is None else str(row.number) for row in rows]
+    table = [f"{number:>4}{gap}{row.serial:>{width}} {gap}{row.label}" for number, row in zip(shown, rows, strict=True)]
+    return newline.join([*head, *table, "", ""])
+
+
+GAPS = st.sampled_from(["\t", " ", "    "])
+
+
+@given(VERIFIED, GAPS, st.sampled_from([8, 16]), st.sampled_from(["\n", "\r\n", "\r\r\n", "\0\n"]))
+def test_every_table_of_verify_is_read_as_it_was_printed(
+    rows: list[VerifiedRow], gap: str, width: int, newline: str
+) -> None:
+    assert screens.verified(_verified(rows, gap, width, newline)) == tuple(rows)
+
+
+@given(VERIFIED, GAPS, st.data())
+def test_a_damaged_verify_is_partitions_or_the_documented_error(
+    rows: list[VerifiedRow], gap: str, data: st.DataObject
+) -> None:
+    text = _verified(rows, gap, 16, "\r\n")
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    piece = data.draw(st.one_of(st.text(max_size=8), st.sampled_from(["9" * 5000, "\0", text[start:end] * 2])))
+    with contextlib.suppress(UnknownScreenError):
+        assert parse("verify", text[:start] + piece + text[end:])["ok"] in (True, False)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "piece", ["1 " + " " * 50 + "x", "slot #1 a", "=", "$", "Error: ", "1\t2\t", "9", "vtl v1v", "\n", "\r", "\t"]
+)
+def test_a_flood_is_refused_or_read_in_linear_time(verb: str, piece: str) -> None:
+    """Ten times the text that a quadratic parser would take minutes for; the suite's own time tells."""
+    with contextlib.suppress(UnknownScreenError):
+        parse(verb, "Number of slots: 1\n" + piece * (1_000_000 // len(piece)))
 
 
 def _row(number: int, label: str, serial: str, *, present: bool = True) -> SlotRow:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.errors import ToolRefusedError, UnknownScreenError
+from keyferry.errors import UnknownScreenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,22 +31,23 @@ def of_tool(tool: str) -> list[Any]:
     return [pytest.param(_fixture(path), id=f"{path.parent.name}-{path.stem}") for path in found]
 
 
-def check(fixture: Fixture, parse: Callable[[str], Mapping[str, Any]]) -> None:
-    """parse: text to the fields of the document that its verb has."""
+def check_document(fixture: Fixture, parse: Callable[[str, str], Mapping[str, Any]]) -> None:
+    """parse: verb and text to a whole document."""
     if fixture.expected.get("exit") == 10:
         with pytest.raises(UnknownScreenError) as unknown:
-            parse(fixture.text)
+            parse(fixture.verb, fixture.text)
         assert fixture.expected["shows"] in f"{unknown.value.what}\n{unknown.value.seen}"
-    elif not fixture.expected["ok"]:
-        with pytest.raises(ToolRefusedError) as refused:
-            parse(fixture.text)
-        error = fixture.expected["error"]
-        assert (refused.value.code or None) == error["code"]
-        assert (refused.value.seen or "").endswith(error["text"])
     else:
-        envelope = {"schema", "tool", "verb", "ok", "error"}
-        fields = {name: value for name, value in fixture.expected.items() if name not in envelope}
-        assert parse(fixture.text) == fields
+        assert parse(fixture.verb, fixture.text) == fixture.expected
+
+
+def check_cases(tool: str, version: str, verb: str) -> None:
+    """A success, a refusal, and the cases that every verb must have."""
+    found = (FIXTURES / tool / version).glob(f"{verb}--*.txt")
+    there = {path.stem.partition("--")[2]: _fixture(path).expected for path in found}
+    assert {"empty", "truncated", "garbage"} <= there.keys()
+    assert {expected.get("ok") for expected in there.values()} == {True, False, None}
+    assert all(there[case]["exit"] == 10 for case in ("truncated", "garbage"))
 
 
 def _fixture(path: Path) -> Fixture:

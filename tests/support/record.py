@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -28,6 +29,8 @@ TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
 WORLDS: dict[str, dict[str, Any]] = {
     "luna-5_kmu-g2": {"luna": "5", "kmu": "g2", "nodes": 2, "keys": 10},
     "luna-7_kmu-g2": {"luna": "7", "kmu": "g2", "nodes": 3, "keys": 10},
+    "luna-5_kmu-g1": {"luna": "5", "kmu": "g1", "nodes": 3, "keys": 10},
+    "luna-7_kmu-g1": {"luna": "7", "kmu": "g1", "nodes": 2, "keys": 10},
 }
 RUN_ID = "5e1f1e55"
 CHECK_VALUE_BYTES = 3
@@ -94,11 +97,17 @@ def record(name: str, target: Path) -> None:
 
 
 def _note_outcome(target: Path, world: Path, document: dict[str, Any], status: int) -> None:
-    settings = (world / "keyferry.toml").read_text()
-    slot = next(line.split('"')[1] for line in settings.splitlines() if line.startswith("slot"))
-    user = next(line.split('"')[1] for line in settings.splitlines() if line.startswith("user"))
+    settings = tomllib.loads((world / "keyferry.toml").read_text())
+    cloudhsm = settings["cloudhsm"]
     del document["run_dir"]
-    about = {"run_id": RUN_ID, "slot": slot, "user": user, "status": status, "document": document}
+    about = {
+        "run_id": RUN_ID,
+        "slot": settings["classic"]["slot"],
+        "user": cloudhsm["user"],
+        "password_visible": cloudhsm.get("password_visible", False),
+        "status": status,
+        "document": document,
+    }
     (target / "outcome.json").write_text(json.dumps(about, indent=1) + "\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -12,9 +12,11 @@ from keyferry.errors import (
     CheckFailedError,
     KeyferryError,
     LoginRefusedError,
+    MismatchError,
     ToolRefusedError,
     UnknownScreenError,
     UnreachableError,
+    UsageError,
 )
 from keyferry.names import ClassicHandle, Slot
 from keyferry.secrets import Secret
@@ -25,7 +27,7 @@ from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PIN = Secret("pin", b"tell-nobody")
@@ -48,6 +50,12 @@ def ask(prompt):
 """
 
 
+class Make(Protocol):
+    """Makes a cmu of a script."""
+
+    def __call__(self, script: str, *, ha: bool = False, token: str | None = None) -> Cmu: ...
+
+
 @pytest.fixture
 def typed(tmp_path: Path) -> Path:
     """The file that holds what the tool read."""
@@ -57,7 +65,7 @@ def typed(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cmu(tmp_path: Path, typed: Path) -> Iterator[Callable[[str], Cmu]]:
+def cmu(tmp_path: Path, typed: Path) -> Iterator[Make]:
     """Makes a cmu of a script that has `ask(prompt)`; all share one memory of logins."""
     logins = Logins()
     folder = tmp_path / "bin"
@@ -65,11 +73,11 @@ def cmu(tmp_path: Path, typed: Path) -> Iterator[Callable[[str], Cmu]]:
     with LocalHost("classic", folder) as host:
         sessions = Sessions(tmp_path, "run", [PIN])
 
-        def make(script: str) -> Cmu:
+        def make(script: str, *, ha: bool = False, token: str | None = None) -> Cmu:
             tool = folder / "cmu"
             tool.write_text(_TOOL.format(python=sys.executable, typed=str(typed), script=script))
             tool.chmod(0o755)
-            return Cmu(sessions, host, LIMITS, Slot(1), PIN, logins)
+            return Cmu(sessions, host, LIMITS, Slot(1), PIN, logins, ha=ha, token=token)
 
         yield make
         sessions.close()
@@ -78,16 +86,14 @@ def cmu(tmp_path: Path, typed: Path) -> Iterator[Callable[[str], Cmu]]:
 LISTS = f"ask({ASK!r})\nprint('handle=3\\tlabel=x')"
 
 
-def test_the_pin_is_typed_at_its_prompt_and_an_understood_answer_allows_the_next(
-    cmu: Callable[[str], Cmu], typed: Path
-) -> None:
+def test_the_pin_is_typed_at_its_prompt_and_an_understood_answer_allows_the_next(cmu: Make, typed: Path) -> None:
     tool = cmu(LISTS)
     for _ in range(2):
         assert [(one.handle, one.label) for one in tool.list()] == [(3, "x")]
     assert typed.read_bytes() == b"tell-nobody\n" * 2
 
 
-def test_no_password_is_typed_where_none_is_asked(cmu: Callable[[str], Cmu], typed: Path) -> None:
+def test_no_password_is_typed_where_none_is_asked(cmu: Make, typed: Path) -> None:
     assert [one.label for one in cmu("print('handle=3\\tlabel=x')").list()] == ["x"]
     assert typed.read_bytes() == b""
 
@@ -101,9 +107,7 @@ def test_no_password_is_typed_where_none_is_asked(cmu: Callable[[str], Cmu], typ
         ("Error: no library\n" + ASK, ToolRefusedError),
     ],
 )
-def test_the_pin_is_not_typed_at_another_prompt(
-    cmu: Callable[[str], Cmu], typed: Path, prompt: str, kind: type[KeyferryError]
-) -> None:
+def test_the_pin_is_not_typed_at_another_prompt(cmu: Make, typed: Path, prompt: str, kind: type[KeyferryError]) -> None:
     with pytest.raises(kind) as refused:
         cmu(f"ask({prompt!r})").list()
     assert typed.read_bytes() == b""
@@ -125,7 +129,7 @@ def test_the_pin_is_not_typed_at_another_prompt(
     ],
 )
 def test_after_a_login_that_was_not_proved_the_pin_is_not_typed_again(
-    cmu: Callable[[str], Cmu], typed: Path, script: str, kind: type[KeyferryError]
+    cmu: Make, typed: Path, script: str, kind: type[KeyferryError]
 ) -> None:
     with pytest.raises(kind):
         cmu(f"ask({ASK!r})\n{script}").list()
@@ -135,7 +139,7 @@ def test_after_a_login_that_was_not_proved_the_pin_is_not_typed_again(
     assert typed.read_bytes() == b"tell-nobody\n"
 
 
-def test_a_tool_that_ends_before_it_asks_is_unreachable(cmu: Callable[[str], Cmu]) -> None:
+def test_a_tool_that_ends_before_it_asks_is_unreachable(cmu: Make) -> None:
     with pytest.raises(UnreachableError):
         cmu("sys.exit(1)").list()
 
@@ -144,9 +148,7 @@ SHOWS_ARGUMENTS = f"ask({ASK!r})\nopen('arguments', 'a').write(repr(sys.argv[1:]
 
 
 @pytest.mark.parametrize("said", ["", "print('...The public key was successfully created -> handle(9)')"])
-def test_an_import_has_the_slot_first_and_believes_no_words(
-    cmu: Callable[[str], Cmu], tmp_path: Path, said: str
-) -> None:
+def test_an_import_has_the_slot_first_and_believes_no_words(cmu: Make, tmp_path: Path, said: str) -> None:
     script = SHOWS_ARGUMENTS.replace("'arguments'", repr(str(tmp_path / "arguments"))) + said
     cmu(script).import_public_key("key.pem", "classic wrap", "-pub=rsa")
     assert (tmp_path / "arguments").read_text() == (
@@ -157,7 +159,7 @@ def test_an_import_has_the_slot_first_and_believes_no_words(
 @pytest.mark.parametrize(
     "script", ["print('Error: unknown option')", "print('usage: import x'); sys.exit(1)", "sys.exit(1)"]
 )
-def test_a_refused_import_names_the_setting(cmu: Callable[[str], Cmu], script: str) -> None:
+def test_a_refused_import_names_the_setting(cmu: Make, script: str) -> None:
     with pytest.raises((ToolRefusedError, UnknownScreenError)) as refused:
         cmu(f"ask({ASK!r})\n{script}").import_public_key("key.pem", "classic_wrap")
     assert "`[classic] cmu_public_key_option`" in (refused.value.hint or "")
@@ -171,7 +173,7 @@ def _holds(kind: str) -> str:
     )
 
 
-def test_a_public_key_is_deleted(cmu: Callable[[str], Cmu], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_key_is_deleted(cmu: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     cmu(_holds("publicKey")).delete(ClassicHandle(5))
     assert (tmp_path / "deleted").read_text() == "['delete', '-slot=1', '-handle=5', '-force']"
@@ -179,10 +181,96 @@ def test_a_public_key_is_deleted(cmu: Callable[[str], Cmu], tmp_path: Path, monk
 
 @pytest.mark.parametrize("kind", ["secretKey", "privateKey", "certificate", "data"])
 def test_nothing_but_a_public_key_is_deleted(
-    cmu: Callable[[str], Cmu], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    cmu: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(CheckFailedError) as refused:
         cmu(_holds(kind)).delete(ClassicHandle(5))
     assert refused.value.rule == "SOURCE-READ-ONLY"
     assert "deleted" not in os.listdir(tmp_path)
+
+
+def test_nothing_of_an_ha_slot_is_changed(cmu: Make, typed: Path) -> None:
+    tool = cmu(_holds("publicKey"), ha=True)
+    for change in (lambda: tool.delete(ClassicHandle(5)), lambda: tool.set_attributes(ClassicHandle(5), {"wrap": "1"})):
+        with pytest.raises(CheckFailedError, match="HA slot") as refused:
+            change()
+        assert refused.value.rule == "SOURCE-READ-ONLY"
+    assert typed.read_bytes() == b""
+
+
+def _keeps(kind: str, folder: Path) -> str:
+    """A tool that keeps what is set, `wrap` alone."""
+    return (
+        f"ask({ASK!r})\npath = {str(folder / 'kept')!r}\n"
+        "if sys.argv[1] == 'setAttribute':\n"
+        "    open(path, 'w').write(repr(sys.argv[2:]))\n"
+        "else:\n"
+        f"    print('class={kind}'); print('keytype=DES3')\n"
+        "    print('wrap=true' if os.path.exists(path) else 'wrap=false')\n"
+    )
+
+
+def test_an_attribute_is_set_and_read_back(cmu: Make, tmp_path: Path) -> None:
+    after = cmu(_keeps("publicKey", tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "1"})
+    assert after["wrap"] == "true"
+    assert (tmp_path / "kept").read_text() == "['-slot=1', '-handle=5', '-wrap=1']"
+
+
+def test_silence_is_no_proof_that_an_attribute_was_set(cmu: Make, tmp_path: Path) -> None:
+    with pytest.raises(MismatchError, match="'wrap': 'true'"):
+        cmu(_keeps("publicKey", tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "0"})
+
+
+@pytest.mark.parametrize("kind", ["secretKey", "privateKey", "certificate", "data"])
+def test_nothing_but_a_public_key_is_set(cmu: Make, tmp_path: Path, kind: str) -> None:
+    with pytest.raises(CheckFailedError) as refused:
+        cmu(_keeps(kind, tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "1"})
+    assert refused.value.rule == "SOURCE-READ-ONLY"
+    assert not (tmp_path / "kept").exists()
+
+
+def test_what_is_listed_can_be_narrowed(cmu: Make, tmp_path: Path) -> None:
+    script = SHOWS_ARGUMENTS.replace("'arguments'", repr(str(tmp_path / "arguments")))
+    script += "print('handle=3\\touid=0a0b\\tlabel=x'); print('handle=4\\touid=0a0c\\tlabel=x y')"
+    found = cmu(script).list(label="x", object_class="public", ouids=True)
+    assert [(one.handle, one.ouid, one.label) for one in found] == [(3, "0a0b", "x")]
+    assert (tmp_path / "arguments").read_text() == (
+        "['list', '-slot=1', '-label=x', '-class=public', '-display=handle,ouid,label']\n"
+    )
+    with pytest.raises(UsageError):
+        cmu(script).list(object_class="publicKey")
+
+
+TOKENS = "Select token\n [0] Token Label: tests\n [1] Token Label: payments\n \n Enter choice: "
+
+
+def _chooses(tokens: str, slot: int) -> str:
+    return (
+        f"assert '-slot=1' not in sys.argv\nos.write(1, {tokens!r}.encode())\n"
+        "open({typed}, 'ab').write(os.read(0, 99))\n"
+        f"ask('Please enter password for token in slot {slot} : ')\nprint('handle=3\\tlabel=x')"
+    )
+
+
+def test_the_question_for_a_token_is_answered_by_its_label(cmu: Make, typed: Path) -> None:
+    script = _chooses(TOKENS, 1).format(typed=repr(str(typed)))
+    assert [one.label for one in cmu(script, token="payments").list()] == ["x"]
+    assert typed.read_bytes() == b"1\ntell-nobody\n"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "slot", "kind", "read"),
+    [
+        (TOKENS, 0, CheckFailedError, b"1\n"),
+        (TOKENS.replace("payments", "else"), 1, UnknownScreenError, b""),
+        (TOKENS.replace("tests", "payments"), 1, UnknownScreenError, b""),
+        (TOKENS.replace(" [0]", "odd news\n [0]"), 1, UnknownScreenError, b""),
+    ],
+)
+def test_a_token_that_is_not_surely_the_one_gets_no_pin(
+    cmu: Make, typed: Path, tokens: str, slot: int, kind: type[KeyferryError], read: bytes
+) -> None:
+    with pytest.raises(kind):
+        cmu(_chooses(tokens, slot).format(typed=repr(str(typed))), token="payments").list()
+    assert typed.read_bytes() == read

@@ -83,7 +83,8 @@ class Parties:
         self._stack = contextlib.ExitStack()
         self.classic_host = self._host("classic")
         self.cloudhsm_host = self._host("cloudhsm")
-        around = Surroundings(config, self.sessions, limits(config), Logins())
+        self.limits = limits(config)
+        around = Surroundings(config, self.sessions, self.limits, Logins())
         if secrets.pin:
             self.source = self._source(around, secrets.pin)
         if secrets.password:

@@ -67,13 +67,13 @@ def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus
         extractable=not selection.non_extractable,
     )
     order = Order(selection.keys, wish, wrapping, selection.dry_run)
-    with _opened(config, run_dir, bus) as (parties, directory), Interrupts() as interrupts:
+    with opened(config, run_dir, bus) as (parties, directory), Interrupts() as interrupts:
         return Migration(parties, directory, order, interrupts).run()
 
 
 def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
     """Every key object of the partition; the only thing typed that is not a question is the PIN."""
-    with _opened(config, None, bus, need=("classic",)) as (parties, _directory):
+    with opened(config, None, bus, need=("classic",)) as (parties, _directory):
         parties.source.look()
         parties.source.open_session()
         parties.source.log_in()
@@ -84,7 +84,7 @@ def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
 
 def inventory_cloudhsm(config: Config, bus: Bus) -> Sequence[DestinationKey]:
     """Every secret key of the crypto user."""
-    with _opened(config, None, bus, need=("cloudhsm",)) as (parties, _directory):
+    with opened(config, None, bus, need=("cloudhsm",)) as (parties, _directory):
         parties.destination.look()
         parties.destination.log_in()
         keys = [parties.destination.describe(handle) for handle in parties.destination.secret_keys()]
@@ -104,7 +104,7 @@ def slots(config: Config, record: Path) -> Sequence[SlotRow]:
 
 
 @contextlib.contextmanager
-def _opened(
+def opened(
     config: Config, run_dir: Path | None, bus: Bus, need: tuple[str, ...] = ("classic", "cloudhsm")
 ) -> Iterator[tuple[Parties, RunDirectory]]:
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers

@@ -12,6 +12,7 @@ from keyferry.terminal.echo import EchoMask
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
 from keyferry.terminal.values import RULE, ValueFilter
 from keyferry.text import last_lines
+from keyferry.transcript.hints import UNKNOWN_SCREEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,6 +263,7 @@ class Console:
             tool=self.tool,
             host=self.host,
             seen=last_lines(redact(_decode(seen).removeprefix("\n"))),
+            hint=UNKNOWN_SCREEN if kind is UnknownScreenError else None,
             record=self.recorder.place,
         )
 

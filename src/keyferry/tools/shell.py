@@ -10,8 +10,6 @@ from keyferry.tools.text import clean
 NOTHING_MORE = Prompt(ENDED, b"")
 """The answer of a tool that does one thing and ends."""
 
-_BEFORE = r"(?:[^=]*[$#>%] ?)?(?:\S*[/\\])?"
-_AFTER = r"(?:\.exe)? +[-\"]?[A-Za-z].*"
 _PROMPT = re.compile(r"(?:\[[^\]]*\]|[\w.-]+@[\w.-]+(?::\S*)?|\w*sh-[\d.]+|[A-Za-z]:\\[^<>|=]*|[\w.~/-]*) ?[$#>%]\s*")
 
 
@@ -20,9 +18,18 @@ def screen(tool: str, text: str) -> list[str]:
 
     The echoed command may stand first, and a shell's prompt at the very end.
     """
-    *found, rest = clean(text).split("\n")
-    if not _PROMPT.fullmatch(rest):
-        found.append(rest)
-    found = [line for line in found if line.strip()]
-    command = re.compile(_BEFORE + re.escape(tool) + _AFTER, re.IGNORECASE)
-    return found[1:] if found and command.fullmatch(found[0].strip()) else found
+    found = [line for line in clean(text).split("\n") if line.strip()]
+    if found and _PROMPT.fullmatch(found[-1].strip()):
+        del found[-1]
+    return found[1:] if found and echoed(tool, found[0]) else found
+
+
+def echoed(tool: str, line: str) -> bool:
+    """Whether a line is the command that started the tool, as a shell shows it: behind a prompt, by a path or not."""
+    found = re.search(rf"(?<![\w.-]){re.escape(tool)}(?:\.exe)? +[-\"]?[A-Za-z]", line, re.IGNORECASE)
+    if found is None or "=" in (before := line[: found.start()]):
+        return False
+    if before.endswith(("/", "\\")):
+        before = before.removesuffix(before.split()[-1])
+    before = before.strip().removesuffix("sudo").rstrip()
+    return not before or before[-1] in "$#>%"

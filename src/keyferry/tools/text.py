@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UnknownScreenError
 from keyferry.text import last_lines
+from keyferry.transcript.hints import UNKNOWN_SCREEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,5 +38,5 @@ def unknown(tool: str, verb: str, why: str, line: str = "") -> UnknownScreenErro
         f"{tool} {verb}: {why}{shown}",
         tool=tool,
         seen=last_lines(line) or None,
-        hint="a tool version that is not known yet: the whole screen is in the record; please send it to us",
+        hint=UNKNOWN_SCREEN,
     )

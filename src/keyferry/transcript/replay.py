@@ -65,7 +65,7 @@ class Player:
         lines = [event.line for event in self._recording.events if event.code in {"o", "i", "s"}]
         for line, (code, data) in zip(lines, self._recording.conversation(), strict=True):
             if code == "o":
-                _write(data)
+                _write(self._with_secrets(data))
                 continue
             self._demand(line, code, data)
             inputs += 1
@@ -84,6 +84,12 @@ class Player:
                 raise self._departed(line, f"the secret {name}", self._shown(got))
         elif self._shown(got) != (wanted := repr(data.removesuffix(b"\r").decode())):
             raise self._departed(line, wanted, self._shown(got))
+
+    def _with_secrets(self, output: bytes) -> bytes:
+        """What the tool printed: a secret in it (the echo of one typed in a command) is recorded by its name."""
+        for name, secret in self._secrets.items():
+            output = output.replace(f"[{name}]".encode(), secret.reveal())
+        return output
 
     def _end(self) -> int:
         statuses = [event.data for event in self._recording.events if event.code == "x"]

@@ -70,6 +70,20 @@ ENCRYPTED_FILE = "ENCRYPT.BIN"
 WRAPPED = rf"Wrapped key was saved in file {WRAPPED_FILE}"
 ENCRYPTED = rf"Encrypted data stored in file {ENCRYPTED_FILE}"
 
+REFUSALS = (
+    r"ERROR: Can not find object with handle \d+",
+    r"Invalid selection, aborting operation\.?",
+    r"Error with binary file\.?",
+)
+"""What may be said before a Status line that tells of an error."""
+
+NO_SESSION_LEFT = r"Maximum number of opened sessions is already reached\..*"
+CANNOT_LOAD = r"ckdemo: Can ?not load library\..*"
+CANNOT_INITIALIZE = r"Error during (?P<function>C_\w+)\(\)\..*"
+ERROR_CODE = r"Error code: *(?P<code>[0-9]{1,20})"
+WRONG_VERSION = r"Program will terminate\.?"
+END_QUESTION = r"Enter 0 to end\. *[0-9]*"
+
 PIN_REFUSED = frozenset(
     {
         "CKR_PIN_INCORRECT",
@@ -95,3 +109,15 @@ ADVICE = {
     "CKR_DEVICE_ERROR": "with ReadBinaryFile or WriteBinaryFile a local file's problem, not the HSM's",
     "CKR_TOKEN_NOT_PRESENT": "an empty slot was chosen",
 }
+
+CKR_NAMES = {
+    0x03: "CKR_SLOT_ID_INVALID",
+    0x10: "CKR_ATTRIBUTE_READ_ONLY",
+    0x11: "CKR_ATTRIBUTE_SENSITIVE",
+    0x12: "CKR_ATTRIBUTE_TYPE_INVALID",
+    0x13: "CKR_ATTRIBUTE_VALUE_INVALID",
+    0x21: "CKR_DATA_LEN_RANGE",
+    0x30: "CKR_DEVICE_ERROR",
+    0xE0: "CKR_TOKEN_NOT_PRESENT",
+}
+"""Of the numbers that a failed start may give; any other is CKR_UNKNOWN, as ckdemo itself says it."""

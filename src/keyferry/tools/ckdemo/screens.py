@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from keyferry.errors import UnknownScreenError
 
-_STATUS = re.compile(r"^[ \t]*Status:[ \t]*(?P<message>[^\n]*?)[ \t]*\((?P<ckr>CKR_[A-Z0-9_]+)\)[ \t]*$", re.MULTILINE)
-_FUNCTION = re.compile(r"(?P<function>\S.*?) returned error\.?")
+_STATUS = re.compile(r"^[ \t]*Status:(?P<message>[^\n]*)\((?P<ckr>CKR_[A-Z0-9_]+)\)[ \t]*$", re.MULTILINE)
+_FUNCTION = re.compile(r"(?P<function>\S.*) returned error\.?")
 _OBJECT = re.compile(r"[ \t]*Handle[ \t]+(?P<handle>\d+)[ \t]+--[ \t]+label:(?: (?P<label>.*))?")
 _ATTRIBUTE = re.compile(r"[ \t]*(?P<name>CKA_\w+)=(?P<value>.*)")
 _HANDLE = re.compile(r"[ \t]*handle[ \t]*=[ \t]*(?P<handle>\d+)[ \t]*")
-_TOKEN_FIELD = re.compile(r"[ \t]*(?P<name>[A-Z][^>\n]*?)[ \t]*->[ \t]?(?P<value>.*)")
+_TOKEN_FIELD = re.compile(r"[ \t]*(?P<name>[A-Z][^>\n]*)->(?P<value>.*)")
 _FLAGS = re.compile(r"[ \t]*CKF_[A-Z0-9_]+(?:[ \t|,]+CKF_[A-Z0-9_]+)*[ \t]*")
 _FLAG = re.compile(r"CKF_[A-Z0-9_]+")
 _NAMELESS = "CKA_XXX"  # how ckdemo prints every attribute whose name it does not know
@@ -99,7 +99,7 @@ def answer(text: str) -> Answer:
     found = list(_STATUS.finditer(text))
     if len(found) != 1:
         raise unknown("ckdemo", "status", f"{len(found)} Status lines where one belongs", text)
-    message, ckr = found[0]["message"], found[0]["ckr"]
+    message, ckr = found[0]["message"].strip(), found[0]["ckr"]
     failed = _FUNCTION.fullmatch(message)
     if (ckr == "CKR_OK") == bool(failed):
         raise unknown("ckdemo", "status", "message and code disagree", found[0].group())
@@ -150,9 +150,9 @@ def token(body: str) -> Token:
     for line in _said(body):
         if _FLAGS.fullmatch(line):
             flags.update(_FLAG.findall(line))
-        elif (match := _TOKEN_FIELD.fullmatch(line)) and match["name"] not in fields:
-            fields[match["name"]] = match["value"].strip()
-            flags.update(_FLAG.findall(match["value"]) if match["name"] == "Token Flags" else ())
+        elif (match := _TOKEN_FIELD.fullmatch(line)) and (name := match["name"].strip()) not in fields:
+            fields[name] = match["value"].strip()
+            flags.update(_FLAG.findall(match["value"]) if name == "Token Flags" else ())
         elif line.strip() not in ("Token Info:", "None"):
             raise unknown("ckdemo", "tokenInfo", "a line that is no field", line)
     # Without the line of the flags nobody knows whether a lock-out is near.
@@ -165,9 +165,9 @@ def slots(text: str) -> dict[int, str]:
     """`slot#N - DESCRIPTION` lines before the slot question."""
     found: dict[int, str] = {}
     for line in _said(text):
-        match = re.fullmatch(r"[ \t]*slot[ \t]*#[ \t]*(\d+)[ \t]*-[ \t]*(.*?)[ \t]*", line)
+        match = re.fullmatch(r"[ \t]*slot[ \t]*#[ \t]*(\d+)[ \t]*-(.*)", line)
         if match:
-            found[_number(match[1], "openSession")] = match[2]
+            found[_number(match[1], "openSession")] = match[2].strip()
         elif line.strip() != "Slots available:":
             raise unknown("ckdemo", "openSession", "a line that is no slot", line)
     return found

@@ -74,8 +74,8 @@ class ClassicSource:
     def look(self) -> None:
         self._row = self._slot_row()
         self._session = Ckdemo.open(self._sessions, self._host, self._limits)
-        self._ckdemo.menu_off()
-        token = self._ckdemo.token_info(self._row.number)
+        self.ckdemo.menu_off()
+        token = self.ckdemo.token_info(self._row.number)
         self._check_slot(token.label, token.serial)
         self._check_counter(token.flags)
         self._identity = {
@@ -88,23 +88,23 @@ class ClassicSource:
         }
 
     def open_session(self) -> None:
-        self._ckdemo.open_session(self._row.number)
+        self.ckdemo.open_session(self._row.number)
 
     def log_in(self) -> None:
-        self._ckdemo.login(self._pin, self._logins)
+        self.ckdemo.login(self._pin, self._logins)
 
     def identity(self) -> Mapping[str, str]:
         return self._identity
 
     def keys(self) -> Sequence[SourceKey]:
-        found = [describe(one, self._ckdemo.display_object(one.handle)) for one in self._ckdemo.find_objects()]
+        found = [describe(one, self.ckdemo.display_object(one.handle)) for one in self.ckdemo.find_objects()]
         return [key for key in found if key.key_class in (KeyClass.SECRET, KeyClass.PRIVATE, KeyClass.PUBLIC)]
 
     def check_value(self, key: SourceKey) -> Kcv | None:
         if key.type not in dialect.CHECK_VALUE_MECHANISM or key.may_encrypt is False:
             return None
         try:
-            return self._ckdemo.check_value(key.handle, key.type)
+            return self.ckdemo.check_value(key.handle, key.type)
         except ToolRefusedError as refusal:
             if refusal.code in NO_CHECK_VALUE:
                 return None
@@ -112,10 +112,10 @@ class ClassicSource:
 
     def use_digest(self, digest: str) -> None:
         if digest != "sha1":
-            self._ckdemo.choose_hash()
+            self.ckdemo.choose_hash()
 
     def import_public_key(self, file: str, label: str) -> ClassicHandle:
-        cmu = self._cmu()
+        cmu = self.cmu()
         if any(one.label == label for one in cmu.list()):
             raise self._not_free(label)
         self._same_slot()
@@ -125,18 +125,18 @@ class ClassicSource:
         if len(new) != 1:
             raise self._not_imported(label, f"cmu list shows {len(new)} objects with that label")
         self._cmu_handle = new[0].handle
-        inside = [one.handle for one in self._ckdemo.find_objects() if one.label == label]
+        inside = [one.handle for one in self.ckdemo.find_objects() if one.label == label]
         if len(inside) != 1:
             raise self._not_imported(label, f"ckdemo shows {len(inside)} objects with that label")
         return inside[0]
 
     def public_key(self, handle: ClassicHandle) -> PublicKey:
-        shown = self._ckdemo.display_object(handle)
+        shown = self.ckdemo.display_object(handle)
         key = shown.public_key()
         if KeyClass.of(shown.number("CKA_CLASS") or 0) is not KeyClass.PUBLIC or key is None:
             raise unknown("ckdemo", "displayObject", f"object {handle} is no RSA public key")
         if self._cmu_handle is not None and not self._row.ha:
-            other = self._cmu().get_attributes(self._cmu_handle)
+            other = self.cmu().get_attributes(self._cmu_handle)
             if _cmu_public_key(other) != key:
                 raise MismatchError(
                     "cmu and ckdemo read different public keys back from the Classic HSM",
@@ -146,10 +146,10 @@ class ClassicSource:
         return key
 
     def allow_wrapping(self, handle: ClassicHandle) -> None:
-        if self._ckdemo.display_object(handle).flag("CKA_WRAP"):
+        if self.ckdemo.display_object(handle).flag("CKA_WRAP"):
             return
-        self._ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
-        if not self._ckdemo.display_object(handle).flag("CKA_WRAP"):
+        self.ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
+        if not self.ckdemo.display_object(handle).flag("CKA_WRAP"):
             raise MismatchError(
                 f"CKA_WRAP of the imported key {handle} is still not set",
                 tool="ckdemo",
@@ -157,21 +157,21 @@ class ClassicSource:
             )
 
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
-        return Wrapped(self._ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
+        return Wrapped(self.ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
 
     def close(self) -> None:
         if self._session is not None:
             self._session.quit()
 
     @property
-    def _ckdemo(self) -> Ckdemo:
+    def ckdemo(self) -> Ckdemo:
         if self._session is None:
             raise UnreachableError("ckdemo was not started", tool="ckdemo", host=self._host.name)
         return self._session
 
-    def _cmu(self) -> Cmu:
+    def cmu(self) -> Cmu:
         self._same_slot()
-        return Cmu(self._sessions, self._host, self._limits, self._row.number, self._pin, self._logins)
+        return Cmu(self._sessions, self._host, self._limits, self._row.number, self._pin, self._logins, ha=self._row.ha)
 
     def _slot_row(self) -> SlotRow:
         row = vtl.choose(vtl.list_slots(self._sessions, self._host, self._limits), self._wanted_slot)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, TypeVar
 from keyferry.errors import (
     CheckFailedError,
     KeyferryError,
+    MismatchError,
     ToolRefusedError,
     UnknownScreenError,
     UnreachableError,
+    UsageError,
 )
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect, screens
@@ -36,14 +38,40 @@ class Cmu:
     """
 
     def __init__(  # noqa: PLR0917 - what every call needs
-        self, sessions: Sessions, host: Host, limits: Limits, slot: Slot, pin: Secret, logins: Logins
+        self,
+        sessions: Sessions,
+        host: Host,
+        limits: Limits,
+        slot: Slot,
+        pin: Secret,
+        logins: Logins,
+        *,
+        ha: bool = True,
+        token: str | None = None,
     ) -> None:
+        """ha: handles mean nothing in the next process, so nothing is changed by one; False only for a known partition.
+
+        token: leave `-slot` out, and answer the tool's own question by this label or serial. The slot of its
+        password prompt must still be this one.
+        """
         self._sessions, self._host, self._limits = sessions, host, limits
         self._slot, self._pin, self._logins = slot, pin, logins
+        self._ha, self._token = ha, token
 
-    def list(self) -> tuple[CmuObject, ...]:
-        """Every object of the partition that this login sees, in no order."""
-        return self._call("list", screens.listing)
+    def list(
+        self, *, label: str | None = None, object_class: str | None = None, ouids: bool = False
+    ) -> tuple[CmuObject, ...]:
+        """The objects of the partition that this login sees, in no order.
+
+        label: only those with exactly this one. object_class: a word of CLASS_FILTERS. ouids: tell these too,
+        where the version has them.
+        """
+        if object_class not in (None, *dialect.CLASS_FILTERS):
+            raise UsageError(f"no class {object_class!r}", hint=f"one of {', '.join(dialect.CLASS_FILTERS)}")
+        filters = {"-label": label, "-class": object_class}
+        arguments = [f"{name}={value}" for name, value in filters.items() if value is not None]
+        found = self._call("list", screens.listing, *arguments, *[dialect.OUID_COLUMNS] * ouids)
+        return tuple(one for one in found if label in (None, one.label))
 
     def get_attributes(self, handle: ClassicHandle) -> Mapping[str, str]:
         """What the HSM reads back of an object, by lower-case names; key values are cut."""
@@ -66,25 +94,46 @@ class Cmu:
             error.hint = f"is {option!r} another word in this version? set `[classic] cmu_public_key_option`"
             raise
 
-    def delete(self, handle: ClassicHandle) -> None:
-        """Delete a public key (two calls). SOURCE-READ-ONLY: an object of any other class is refused.
+    def set_attributes(self, handle: ClassicHandle, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Set attributes of a public key by cmu's names (`wrap`: `1`); gives them all as read back (three calls).
 
-        Not for an HA slot: there the same handle is another object in the next process.
+        SOURCE-READ-ONLY: an object of any other class is refused, and so is every one of an HA slot.
+        MismatchError where one is not what was set: cmu says nothing when it is done.
         """
+        self._demand_public_key(handle)
+        arguments = [f"-{name}={value}" for name, value in values.items()]
+        self._call("setAttribute", lambda text: screens.silence(text, "setAttribute"), f"-handle={handle}", *arguments)
+        after = self.get_attributes(handle)
+        if wrong := {name: after.get(name.lower()) for name in values if not _same(values[name], after, name)}:
+            raise MismatchError(
+                f"cmu setAttribute said nothing, but object {handle} has {wrong}",
+                tool="cmu",
+                keys="no key was touched; look at this public key before it is used",
+            )
+        return after
+
+    def delete(self, handle: ClassicHandle) -> None:
+        """Delete a public key (two calls). SOURCE-READ-ONLY: as `set_attributes`."""
+        self._demand_public_key(handle)
+        self._call("delete", lambda text: screens.silence(text, "delete"), f"-handle={handle}", "-force")
+
+    def _demand_public_key(self, handle: ClassicHandle) -> None:
+        if self._ha:
+            raise self._read_only("on an HA slot a handle is another object in the next process")
         kind = self.get_attributes(handle)["class"]
         if kind.lower() != "publickey":
-            raise CheckFailedError(
-                f"object {handle} is a {kind}, no public key: it is not deleted",
-                rule="SOURCE-READ-ONLY",
-                tool="cmu",
-                keys="nothing was changed",
-            )
-        self._call("delete", lambda text: screens.silence(text, "delete"), f"-handle={handle}", "-force")
+            raise self._read_only(f"object {handle} is a {kind}, no public key")
+
+    @staticmethod
+    def _read_only(why: str) -> CheckFailedError:
+        return CheckFailedError(
+            f"nothing is changed here: {why}", rule="SOURCE-READ-ONLY", tool="cmu", keys="nothing was changed"
+        )
 
     def _call(self, verb: str, parse: Callable[[str], T], *arguments: str) -> T:
         """One process: the password where it is asked, the whole answer, the exit status, the verdict."""
-        slot = f"-slot={self._slot}"
-        with self._sessions.open(self._host, "cmu", verb, slot, *arguments, manners=dialect.MANNERS) as console:
+        slot = [] if self._token else [f"-slot={self._slot}"]
+        with self._sessions.open(self._host, "cmu", verb, *slot, *arguments, manners=dialect.MANNERS) as console:
             try:
                 heard, asked = self._converse(console)
                 return self._judged(verb, parse, heard, console.close(), asked=asked)
@@ -94,7 +143,11 @@ class Cmu:
 
     def _converse(self, console: Console) -> tuple[Heard, bool]:
         # Where an application id is logged in already, no password is asked and the answer comes at once.
-        heard = console.hear(dialect.PASSWORD, dialect.QUESTION, NOTHING_MORE, limit=self._limits.start)
+        choice = dialect.CHOICE if self._token else dialect.QUESTION
+        heard = console.hear(dialect.PASSWORD, choice, NOTHING_MORE, limit=self._limits.start)
+        if self._token and heard.prompt == dialect.CHOICE.name:
+            console.say(str(screens.token_number(heard.text, self._token)))
+            heard = console.hear(dialect.PASSWORD, dialect.QUESTION, NOTHING_MORE, limit=self._limits.start)
         if heard.prompt != dialect.PASSWORD.name:
             return heard, False
         self._same_slot(heard)
@@ -133,3 +186,11 @@ class Cmu:
         if asked:
             self._logins.accepted(self._pin)
         return result
+
+
+def _same(wanted: str, found: Mapping[str, str], name: str) -> bool:
+    """Whether an attribute is what was set: a boolean in any of cmu's words for it."""
+    value = found.get(name.lower())
+    if name.lower() in dialect.BOOLEAN_NAMES and value is not None:
+        return (wanted.lower() in dialect.TRUE) == (value.lower() in dialect.TRUE)
+    return value == wanted

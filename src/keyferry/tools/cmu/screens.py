@@ -14,14 +14,15 @@ from keyferry.errors import ToolRefusedError
 from keyferry.names import ClassicHandle
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect
-from keyferry.tools.shell import screen
+from keyferry.tools.shell import echoed, screen
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HIGHEST = 2**64 - 1
-_INDEX = re.compile(r"\s*\d+\s+")
+_INDEX = re.compile(r"\s*[0-9]+\s+")
+_LOST_TAB = re.compile(r"(?i)(?<= {2})value=$")  # a column that a terminal program set off by blanks
 _FOLLOWING = "|".join(sorted(dialect.COLUMNS))
 _COLUMN = re.compile(
     rf"\s*(?:label=(?P<label>.*?)(?:$|\t(?=(?:{_FOLLOWING})=))|(?P<name>[a-z][a-z0-9]*)=(?P<value>\S*)(?:\s+|$))",
@@ -29,7 +30,7 @@ _COLUMN = re.compile(
 )
 _ATTRIBUTE = re.compile(r"\s*(?P<name>[A-Za-z][A-Za-z0-9_]*)[ \t]*=(?P<value>.*)")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
-_CODE = re.compile(r"\bCKR_[A-Z0-9_]+|\b0x[0-9A-Fa-f]+\b")
+_CODES = (re.compile(r"\bCKR_(?!OK\b)[A-Z0-9_]+"), re.compile(r"\b0x[0-9A-Fa-f]+\b"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +43,60 @@ class CmuObject:
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-def answer(text: str) -> list[str]:
+def answer(text: str, verb: str = "login") -> list[str]:
     """The lines behind what may stand before every answer: banner, token question, password line.
 
-    UnknownScreenError where the screen ends in the prompt for the password.
+    UnknownScreenError where the screen ends in the prompt for the password, or begins a second time.
     """
-    if dialect.PASSWORD_LINE.fullmatch(clean(text).split("\n")[-1].strip()):
+    if dialect.PASSWORD_LINE.fullmatch(clean(text).rpartition("\n")[2].strip()):
         raise unknown("cmu", "login", "the screen ends in its prompt", text)
     lines = screen("cmu", text)
-    before = (dialect.BANNER, *[dialect.TOKEN_QUESTION] * len(lines), dialect.PASSWORD_LINE)
-    for pattern in before:
-        if lines and pattern.fullmatch(lines[0].strip()):
-            lines = lines[1:]
+    _drop(lines, dialect.BANNER)
+    if _drop(lines, dialect.SELECT_TOKEN):
+        _drop(lines, dialect.TOKEN, many=True)
+        _drop(lines, dialect.CHOSEN)
+    _drop(lines, dialect.PASSWORD_LINE)
+    for line in lines:
+        if dialect.PASSWORD_LINE.fullmatch(line.strip()) or _begins(line):
+            raise unknown("cmu", verb, "two commands in one text?", line)
     return lines
+
+
+def token_number(text: str, wanted: str) -> int:
+    """The number of the token with this label or serial, from the screen up to `Enter choice: `.
+
+    UnknownScreenError unless exactly one is it.
+    """
+    lines = screen("cmu", text)
+    _drop(lines, dialect.BANNER)
+    if not _drop(lines, dialect.SELECT_TOKEN):
+        raise unknown("cmu", "login", "not the question for a token", text)
+    numbers = []
+    for line in lines:
+        if (found := dialect.TOKEN.fullmatch(line.strip())) is None:
+            raise unknown("cmu", "login", "a line that is no token", line)
+        numbers += [int(found["number"])] * (found["name"].strip() == wanted)
+    if len(numbers) != 1:
+        raise unknown("cmu", "login", f"{len(numbers)} tokens are {wanted!r}, where one must be", text)
+    return numbers[0]
+
+
+def _drop(lines: list[str], pattern: re.Pattern[str], *, many: bool = False) -> bool:
+    """Take a line, or several, off the front; whether there was one."""
+    count = 0
+    while count < len(lines) and pattern.fullmatch(lines[count].strip()) and (many or not count):
+        count += 1
+    del lines[:count]
+    return bool(count)
+
+
+def _begins(line: str) -> bool:
+    return bool(dialect.BANNER.fullmatch(line.strip())) or echoed("cmu", line)
 
 
 def listing(text: str) -> tuple[CmuObject, ...]:
     """Every object of `list`, in the tool's order, which tells nothing; an empty partition prints nothing."""
-    lines = answer(text)
+    lines = answer(text, "list")
     objects = [_object(line) for line in lines]
     _refuse("list", [line for line, found in zip(lines, objects, strict=True) if found is None])
     found = tuple(found for found in objects if found)
@@ -71,11 +108,12 @@ def listing(text: str) -> tuple[CmuObject, ...]:
 def attributes(text: str) -> Mapping[str, str]:
     """The `name=value` lines of `getAttribute`, names in lower case, a wrapped modulus joined.
 
-    A class must be among them; of a key its type, of an RSA key modulus and exponent.
+    The question for an object, where no handle was given, may stand before them. A class must be among them;
+    of a key its type, of an RSA key modulus and exponent.
     """
     found: dict[str, str] = {}
     others, last = [], ""
-    for line in answer(text):
+    for line in _behind_the_question(answer(text, "getAttribute")):
         match = _ATTRIBUTE.fullmatch(line)
         if match and match["name"].lower() not in found:
             last = match["name"].lower()
@@ -91,18 +129,34 @@ def attributes(text: str) -> Mapping[str, str]:
 
 def silence(text: str, verb: str) -> None:
     """The answer of import, setAttribute and delete: nothing, or a newer version's word of success."""
-    said = (line.strip() for line in answer(text))
+    said = (line.strip() for line in answer(text, verb))
     _refuse(verb, [line for line in said if not dialect.DONE.fullmatch(line) or dialect.REFUSED.search(line)])
+
+
+def made(text: str) -> ClassicHandle | None:
+    """The handle that a newer version's word of success names; only where `silence` takes the answer."""
+    found = [match["handle"] for line in answer(text) for match in dialect.MADE.finditer(line)]
+    return ClassicHandle(int(found[0])) if len(found) == 1 and _is_handle(found[0]) else None
 
 
 def no_refusal(text: str, verb: str) -> None:
     """The answer of a call that is proved by looking: whatever was said, only a refusal counts."""
-    _refuse(verb, [line for line in map(str.strip, answer(text)) if dialect.REFUSED.search(line)])
+    _refuse(verb, [line for line in map(str.strip, answer(text, verb)) if dialect.REFUSED.search(line)])
 
 
 def about_the_pin(refusal: ToolRefusedError) -> bool:
     """Whether a refusal tells of the PIN, so that it counted as a wrong try."""
     return bool(dialect.PIN_REFUSED.search(refusal.seen or ""))
+
+
+def _behind_the_question(lines: list[str]) -> list[str]:
+    if not _drop(lines, dialect.SELECT_OBJECT):
+        return lines
+    _drop(lines, dialect.OBJECTS_HEADER)
+    _drop(lines, dialect.OBJECT, many=True)
+    if not _drop(lines, dialect.OBJECT_CHOSEN):
+        raise unknown("cmu", "getAttribute", "an object was asked for, but none chosen", "\n".join(lines))
+    return lines
 
 
 def _object(line: str) -> CmuObject | None:
@@ -116,26 +170,31 @@ def _object(line: str) -> CmuObject | None:
             return None
         columns[name] = column["value"] if column["name"] else column["label"]
         place = column.end()
+    if len(columns) > 2 and (lost := _LOST_TAB.search(columns.get("label", ""))):
+        columns |= {"label": columns["label"][: lost.start()].rstrip(), "value": ""}
     handle, ouid, label = columns.pop("handle", None), columns.pop("ouid", None), columns.pop("label", None)
-    if label is None or not (handle or ouid) or not _is_handle(handle) or (ouid and not _HEX.fullmatch(ouid)):
+    if label is None or not _is_handle(handle):
         return None
-    return CmuObject(ClassicHandle(int(handle)) if handle else None, ouid, label, MappingProxyType(columns))
+    ouid = None if handle and ouid == "n/a" else ouid
+    if not (handle or ouid) or (ouid and not _HEX.fullmatch(ouid)):
+        return None
+    return CmuObject(ClassicHandle(int(handle)) if handle else None, ouid, label, columns)
 
 
 def _is_handle(text: str | None) -> bool:
-    return text is None or (text.isdecimal() and text.isascii() and int(text) <= _HIGHEST)
+    return text is None or (text.isdecimal() and text.isascii() and len(text) <= 20 and int(text) <= _HIGHEST)
 
 
 def _refuse(verb: str, lines: list[str]) -> None:
-    """Judge the lines that no pattern of the verb knows."""
+    """Judge the lines that no pattern of the verb knows: a refusal, and what it goes on to say."""
     if not lines:
         return
     seen = "\n".join(lines)
-    if not dialect.REFUSED.search(seen):
+    if not dialect.REFUSED.search(lines[0]):
         raise unknown("cmu", verb, "a line that is not known", lines[0])
-    code = _CODE.search(seen)
+    codes = [code.group() for pattern in _CODES if (code := pattern.search(seen))]
     shown = last_lines(seen)
-    raise ToolRefusedError(f"cmu {verb}: {shown}", code=code.group() if code else "", tool="cmu", seen=shown)
+    raise ToolRefusedError(f"cmu {verb}: {shown}", code=codes[0] if codes else "", tool="cmu", seen=shown)
 
 
 def _check(found: Mapping[str, str], text: str) -> None:
@@ -159,5 +218,5 @@ def _check_numbers(found: Mapping[str, str]) -> None:
         if not _HEX.fullmatch(found[name]):
             raise unknown("cmu", "getAttribute", "not a number in hex", f"{name}={found[name]}")
     bits = found.get("modulusbits")
-    if bits and "modulus" in found and str(int(found["modulus"], 16).bit_length()) != bits:
+    if bits and found.get("modulus") and str(int(found["modulus"], 16).bit_length()) != bits:
         raise unknown("cmu", "getAttribute", "the modulus has not the bits that are told", f"modulusbits={bits}")

@@ -11,7 +11,7 @@ from keyferry.tools.key_mgmt_util import dialect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.names import CloudHandle
+    from keyferry.names import CloudHandle, Kcv
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,40 @@ class UnwrapRequest:
             raise _refusal(f"the hash {self.digest}", "is not one that unWrapKey knows")
         if (self.min_servers is None) != (self.timeout is None):
             raise _refusal("-min_srv", "goes with -timeout only: without it the tool waits for ever")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKeyRequest:
+    """What genSymKey makes; size in bytes. session: the key ends with the tool."""
+
+    label: str
+    key_type: str
+    size: int
+    id: str | None = None
+    extractable: bool = True
+    session: bool = False
+
+    def __post_init__(self) -> None:
+        if self.key_type not in dialect.KEY_TYPES:
+            raise _refusal(f"a key of type {self.key_type}", "is not one that genSymKey makes here")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """What findKey looks for; what is None does not count. Numbers are PKCS#11's.
+
+    session: True for session keys only, False for token keys only. users: ids of users who own or share
+    the key. modulus_file: relative to the tool's folder, hexadecimal.
+    """
+
+    key_class: int | None = None
+    key_type: int | None = None
+    label: str | None = None
+    id: str | None = None
+    session: bool | None = None
+    users: tuple[int, ...] | None = None
+    modulus_file: str | None = None
+    kcv: Kcv | None = None
 
 
 def can_type(text: str) -> bool:
@@ -76,22 +110,53 @@ def _unwrap_words(request: UnwrapRequest) -> Iterator[str]:
     yield f"-l {word('label', request.label)}"
     yield f"-kc {dialect.SECRET_KEY} -kt {dialect.KEY_TYPES[request.key_type]}"
     if request.id is not None:
-        yield f"-id {word('id', request.id)}"
+        yield _id(request.id).strip()
     if not request.extractable:
         yield "-nex"
     if request.min_servers is not None:
         yield f"-min_srv {request.min_servers} -timeout {request.timeout}"
 
 
-def find_keys(key_class: int | None, label: str | None, id_: str | None) -> str:
-    found = ["findKey"]
-    if key_class is not None:
-        found.append(f"-c {key_class}")
-    if label is not None:
-        found.append(f"-l {word('label', label)}")
-    if id_ is not None:
-        found.append(f"-id {word('id', id_)}")
-    return " ".join(found)
+def generate_secret_key(request: SecretKeyRequest) -> str:
+    key_type = dialect.KEY_TYPES[request.key_type]
+    line = f"genSymKey -t {key_type} -s {request.size} -l {word('label', request.label)}"
+    flags = (" -nex", not request.extractable), (" -sess", request.session)
+    return line + _id(request.id) + "".join(flag for flag, wanted in flags if wanted)
+
+
+def import_public_key(label: str, file: str, id_: str | None) -> str:
+    return f"importPubKey -l {word('label', label)} -f {word('file name', file)}{_id(id_)}"
+
+
+def find_keys(wanted: KeyFilter) -> str:
+    return " ".join(("findKey", *_filters(wanted)))
+
+
+def _filters(wanted: KeyFilter) -> Iterator[str]:
+    if wanted.key_class is not None:
+        yield f"-c {wanted.key_class}"
+    if wanted.key_type is not None:
+        yield f"-t {wanted.key_type}"
+    if wanted.label is not None:
+        yield f"-l {word('label', wanted.label)}"
+    if wanted.id is not None:
+        yield f"-id {word('id', wanted.id)}"
+    if wanted.session is not None:
+        yield f"-sess {int(wanted.session)}"
+    if wanted.users is not None:
+        yield f"-u {word('list of users', ','.join(map(str, wanted.users)))}"
+    if wanted.modulus_file is not None:
+        yield f"-m {word('file name', wanted.modulus_file)}"
+    if wanted.kcv is not None:
+        yield f"-kcv {word('check value', wanted.kcv)}"
+
+
+def set_attribute(handle: CloudHandle, attribute: int) -> str:
+    return f"setAttribute -o {handle} -a {attribute}"
+
+
+def _id(text: str | None) -> str:
+    return "" if text is None else f" -id {word('id', text)}"
 
 
 def get_attributes(handle: CloudHandle, file: str) -> str:

@@ -47,7 +47,7 @@ class KeyMgmtUtilDestination:
 
     def look(self) -> None:
         self._session = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
-        for user in self._tool.list_users():
+        for user in self.tool.list_users():
             if (user.name, user.type) == (self._user, "CU") and user.login_failures and not self._allow_raised:
                 raise LockoutNearError(
                     f"the crypto user {self._user} has {user.login_failures} failed logins behind it",
@@ -58,27 +58,27 @@ class KeyMgmtUtilDestination:
                 )
 
     def log_in(self) -> None:
-        self._tool.login(self._user, self._password, self._logins, visible=self._visible)
+        self.tool.login(self._user, self._password, self._logins, visible=self._visible)
         self._logged_in = True
 
     def identity(self) -> Mapping[str, str]:
         return {"user": self._user, "tool": "key_mgmt_util"}
 
     def secret_keys(self) -> Sequence[CloudHandle]:
-        return self._tool.find_keys(key_class=_SECRET_CLASS)
+        return self.tool.find_keys(key_class=_SECRET_CLASS)
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
-        return self._tool.find_keys(label=label)
+        return self.tool.find_keys(label=label)
 
     def describe(self, handle: CloudHandle) -> DestinationKey:
-        return described(handle, self._tool.get_attributes(handle))
+        return described(handle, self.tool.get_attributes(handle))
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
-        made = self._tool.generate_rsa_key_pair(label, bits, extractable=extractable)
+        made = self.tool.generate_rsa_key_pair(label, bits, extractable=extractable)
         return Pair(made.public, made.private)
 
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
-        self._tool.export_public_key(handle, file)
+        self.tool.export_public_key(handle, file)
 
     def unwrap(self, arrival: Arrival) -> CloudHandle:
         request = UnwrapRequest(
@@ -90,12 +90,12 @@ class KeyMgmtUtilDestination:
             id=arrival.id,
             extractable=arrival.extractable,
         )
-        return self._tool.unwrap_key(request).handle
+        return self.tool.unwrap_key(request).handle
 
     def coverage(self, handle: CloudHandle) -> Coverage:
         """CLUSTER-COVERAGE: findSingleKey finds the key, and every node answered 0."""
         try:
-            outcome = self._tool.find_single_key(handle)
+            outcome = self.tool.find_single_key(handle)
         except ToolRefusedError as refusal:
             raise MismatchError(
                 f"key {handle} is not on every HSM of the cluster",
@@ -119,7 +119,7 @@ class KeyMgmtUtilDestination:
         self._session.close()
 
     @property
-    def _tool(self) -> KeyMgmtUtil:
+    def tool(self) -> KeyMgmtUtil:
         if self._session is None:
             raise UnreachableError("key_mgmt_util was not started", tool="key_mgmt_util", host=self._host.name)
         return self._session

@@ -7,6 +7,7 @@ a pattern knows both wordings.
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import Final
 
 from keyferry.terminal.prompts import ENDED, Manners, Prompt
@@ -25,6 +26,16 @@ MANNERS: Final = Manners(longest_line=1399)  # the tool drops what comes after
 COMMAND: Final = Prompt("Command:", rb"Command:[ ]{1,2}")
 PASSWORD: Final = Prompt("Enter password:", rb"(?i:enter[ \t]+password)[ \t]*:[ \t]*")
 PASSWORD_AGAIN: Final = Prompt("Enter password:", PASSWORD.pattern, fatal=True)
+VALUE: Final = Prompt(
+    "Enter the boolean attribute value (0 or 1):",
+    rb"(?i:enter[ \t]+the[ \t]+boolean[ \t]+attribute[ \t]+value)[ \t]*\(0[ \t]+or[ \t]+1\)[ \t]*:[ \t]*",
+)
+COMMAND_TWICE: Final = Prompt("Command: twice", rb"Command:[ ]{1,2}[\r\n\0]+[ \t]*Command:[ ]{1,2}")
+COMMAND_AND_SILENCE: Final = Prompt("Command: and silence", rb"[\r\n\0][ \t]*Command:[ ]{1,2}", settle=0.5)
+"""After VALUE: the end of the typed line is read as an empty command, so the prompt comes again.
+
+A build that does not do so is waited for only until it is silent.
+"""
 END: Final = Prompt(ENDED, b"")
 
 BUSY: Final = 0xBB
@@ -40,11 +51,46 @@ RSA_OAEP: Final = 8
 HASHES: Final = {"sha1": 2, "sha256": 3, "sha384": 4, "sha512": 5, "sha224": 6}
 """-t of wrapKey and unWrapKey; there is no flag for MGF1's hash, which is taken to be the same."""
 KEY_TYPES: Final = {"GENERIC_SECRET": 16, "DES3": 21, "AES": 31}
-"""-kt of unWrapKey, -t of findKey, for the types that can cross."""
+"""-kt of unWrapKey, -t of genSymKey and findKey, for the types that can cross."""
 PUBLIC_KEY, PRIVATE_KEY, SECRET_KEY = 2, 3, 4
 """-kc of unWrapKey, -c of findKey, and the values of the attribute CLASS."""
-ALL_ATTRIBUTES: Final = 512
-"""-a of getAttribute."""
+ATTRIBUTES: Final = MappingProxyType(
+    {
+        "CLASS": 0,
+        "TOKEN": 1,
+        "PRIVATE": 2,
+        "LABEL": 3,
+        "TRUSTED": 134,
+        "KEY_TYPE": 256,
+        "ID": 258,
+        "SENSITIVE": 259,
+        "ENCRYPT": 260,
+        "DECRYPT": 261,
+        "WRAP": 262,
+        "UNWRAP": 263,
+        "SIGN": 264,
+        "VERIFY": 266,
+        "DERIVE": 268,
+        "MODULUS": 288,
+        "MODULUS_BITS": 289,
+        "PUBLIC_EXPONENT": 290,
+        "VALUE_LEN": 353,
+        "EXTRACTABLE": 354,
+        "LOCAL": 355,
+        "NEVER_EXTRACTABLE": 356,
+        "ALWAYS_SENSITIVE": 357,
+        "DESTROYABLE": 370,
+        "KCV": 371,
+        "ALL": 512,
+        "WRAP_WITH_TRUSTED": 528,
+        "WRAP_TEMPLATE": 1073742353,
+        "UNWRAP_TEMPLATE": 1073742354,
+    }
+)
+"""-a of getAttribute and setAttribute, by the names that getAttribute writes, less OBJ_ATTR_."""
+ALL_ATTRIBUTES: Final = ATTRIBUTES["ALL"]
+TOKEN: Final = ATTRIBUTES["TOKEN"]
+"""The one attribute that setAttribute changes."""
 
 # Success
 
@@ -53,19 +99,35 @@ FUNCTIONS: Final = {
     "loginHSM": frozenset({"LoginHSM"}),
     "logoutHSM": frozenset({"LogoutHSM"}),
     "genRSAKeyPair": frozenset({"GenerateKeyPair"}),
+    "genSymKey": frozenset({"GenerateSymmetricKey"}),
     "exportPubKey": frozenset({"ExportPubKey"}),
+    "importPubKey": frozenset({"CreatePublicKey"}),
+    "exportPrivateKey": frozenset({"WrapKey", "WrapKeyWithTemplate"}),
+    "imSymKey": frozenset({"UnWrapKey", "ImportUnWrapKey"}),
+    "exSymKey": frozenset({"WrapKey", "WrapKeyWithTemplate"}),
+    "wrapKey": frozenset({"WrapKey", "WrapKeyWithTemplate"}),
     "unWrapKey": frozenset({"UnWrapKey", "UnWrapWithTemplate"}),
     "findKey": frozenset({"FindKey"}),
     "findSingleKey": frozenset({"FindSingleKey", "FindKey"}),
     "getAttribute": frozenset({"GetAttribute"}),
+    "setAttribute": frozenset({"SetAttribute"}),
     "getKeyInfo": frozenset({"GetKey", "GetKeyInfo"}),
     "deleteKey": frozenset({"DeleteKey"}),
     "listUsers": frozenset({"ListUsers"}),
+    "getHSMInfo": frozenset({"GetHSMInfo"}),
+    "listAttributes": frozenset(),
+    "Error2String": frozenset(),
+    "help": frozenset(),
 }
 """The functions that report a verb's success, less `Cfm3` and a last digit. A failure may come from any."""
 STEPS: Final = {
     "startup": frozenset({"OpenSession", "GetPartitionInfo"}),
     "genRSAKeyPair": frozenset({"DeleteKey"}),
+    "genSymKey": frozenset({"DeleteKey"}),
+    "importPubKey": frozenset({"DeleteKey"}),
+    "exportPrivateKey": frozenset({"UnWrapHostKey"}),
+    "imSymKey": frozenset({"WrapHostKey", "ImportWrapKey", "CreateUnwrapTemplate", "DeleteKey"}),
+    "exSymKey": frozenset({"UnWrapHostKey"}),
     "unWrapKey": frozenset({"CreateUnwrapTemplate", "DeleteKey"}),
 }
 """Functions that may report success besides: a step before, or the roll-back of a key not on all nodes."""
@@ -88,6 +150,8 @@ REFUSALS: Final = tuple(
         r"Valid m_value range is .+",
         r"Incorrect Modulus Length for FIPS mode.*",
         r"Failed to open file.*",
+        r"This attribute is either not modifiable or unknown\.?",
+        r"\d{1,20} is not a symmetric key\.?",
         r"Version Mismatch with sdk api.*",
         r".*error while loading shared libraries:.*",
     )

@@ -1,31 +1,26 @@
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
-from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
-from keyferry.terminal.prompts import ENDED
+from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.text import last_lines
-from keyferry.tools.key_mgmt_util import commands, dialect, failures, screens
+from keyferry.tools.key_mgmt_util import commands, dialect, failures, screens, screens_making, screens_telling
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
-from keyferry.tools.key_mgmt_util.commands import UnwrapRequest, can_type
+from keyferry.tools.key_mgmt_util.commands import KeyFilter, SecretKeyRequest, UnwrapRequest, can_type
+from keyferry.tools.key_mgmt_util.conversation import Asked, Conversation, verb_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+    from collections.abc import Callable, Mapping
 
-    from keyferry.names import CloudHandle
+    from keyferry.names import CloudHandle, Kcv
     from keyferry.secrets import Secret
-    from keyferry.terminal.console import Console
-    from keyferry.terminal.host import Host
-    from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.key_mgmt_util.answers import Answer
     from keyferry.tools.key_mgmt_util.outcome import Node, Outcome
-    from keyferry.tools.key_mgmt_util.screens import Answer, KeyInfo, User
-    from keyferry.tools.limits import Limits
+    from keyferry.tools.key_mgmt_util.screens import KeyInfo, User
     from keyferry.tools.logins import Logins
 
-__all__ = ["Created", "KeyMgmtUtil", "KeyPair", "UnwrapRequest"]
+__all__ = ["Created", "KeyMgmtUtil", "KeyPair", "SecretKeyRequest", "UnwrapRequest"]
 
 T = TypeVar("T")
 
@@ -41,49 +36,19 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A key that was unwrapped; nodes: what each HSM answered, all of them success."""
+    """A key that was made or taken in; nodes: what each HSM answered, all of them success."""
 
     handle: CloudHandle
     nodes: tuple[Node, ...]
 
 
-class KeyMgmtUtil:
+class KeyMgmtUtil(Conversation):
     """One session of key_mgmt_util.
 
     Every verb ends at the next prompt with its answer understood whole. ToolRefusedError where the tool or
     one node of the cluster refused; its code is `0x..` or `usage`. NeedsOperatorError where a key came to be
     all the same. A context manager: it leaves by the tool's own `exit`, after an error by force.
     """
-
-    def __init__(self, console: Console, host: Host, limits: Limits) -> None:
-        self._console = console
-        self._host = host
-        self._limits = limits
-        self._files = itertools.count(1)
-        self._closed = False
-        self._at_prompt = True
-
-    @classmethod
-    def open(cls, sessions: Sessions, host: Host, limits: Limits) -> Self:
-        """Start the tool and wait for its first prompt. UnreachableError where it does not get that far."""
-        console = sessions.open(host, dialect.TOOL, manners=dialect.MANNERS)
-        tool = cls(console, host, limits)
-        heard = console.hear(dialect.COMMAND, dialect.END, limit=limits.start)
-        if heard.prompt == ENDED:
-            console.close()
-            raise tool._located(failures.not_started(heard.text))
-        return tool
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self._console.close()
 
     @staticmethod
     def can_type(text: str) -> bool:
@@ -112,30 +77,48 @@ class KeyMgmtUtil:
     ) -> KeyPair:
         """Make an RSA pair; both halves get the label."""
         line = commands.generate_rsa_key_pair(label, bits, exponent, extractable=extractable)
-        answer, text = self._ask(line, screens.key_pair, self._limits.generate)
-        pair = self._made(line, answer, text)
-        return KeyPair(pair.public, pair.private, answer.outcome.nodes)
+        asked = self._ask(line, screens_making.key_pair, self._limits.generate)
+        pair = self._made(line, asked)
+        return KeyPair(pair.public, pair.private, asked[0].outcome.nodes)
 
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
-        self._fields(commands.export_public_key(handle, file), screens.exported)
+        self._fields(commands.export_public_key(handle, file), screens_making.exported)
 
     def unwrap_key(self, request: UnwrapRequest) -> Created:
         """Unwrap a key. Every call that succeeds makes another key, also of the same file."""
         line = commands.unwrap_key(request)
         limit = self._limits.answer + (request.timeout or 0)
-        answer, text = self._ask(line, screens.unwrapped, limit)
-        return Created(self._made(line, answer, text), answer.outcome.nodes)
+        return self._create(line, screens_making.unwrapped, limit)
+
+    def gen_sym_key(self, request: SecretKeyRequest) -> Created:
+        """Make a secret key: for rehearsals, nothing of a migration needs it."""
+        return self._create(commands.generate_secret_key(request), screens_making.secret_key)
+
+    def import_public_key(self, label: str, file: str, *, id: str | None = None) -> Created:
+        """Take in a public key from a PEM file of the host."""
+        return self._create(commands.import_public_key(label, file, id), screens_making.public_key)
 
     def find_keys(
         self,
         *,
         key_class: int | None = None,
+        key_type: int | None = None,
         label: str | None = None,
         id: str | None = None,
+        session: bool | None = None,
+        users: tuple[int, ...] | None = None,
+        modulus: int | None = None,
+        kcv: Kcv | None = None,
     ) -> tuple[CloudHandle, ...]:
-        """The handles of all keys that match: own and shared ones, and every public key of the cluster."""
-        return self._fields(commands.find_keys(key_class, label, id), screens.found_keys)
+        """The handles of all keys that match: own and shared ones, and every public key of the cluster.
+
+        session: True for session keys only, False for token keys only. users: ids of users who own or share.
+        """
+        wanted = KeyFilter(key_class, key_type, label, id, session, users, kcv=kcv)
+        if modulus is None:
+            return self._fields(commands.find_keys(wanted), screens.found_keys)
+        return self._find_modulus(wanted, modulus)
 
     def find_single_key(self, handle: CloudHandle) -> Outcome:
         """CLUSTER-COVERAGE: look for a key on every node. ToolRefusedError where one does not have it."""
@@ -162,35 +145,38 @@ class KeyMgmtUtil:
         """Whose key this is."""
         return self._fields(f"getKeyInfo -k {handle}", screens.key_info)
 
+    def set_attribute(self, handle: CloudHandle, attribute: int = dialect.TOKEN, *, value: bool) -> None:
+        """Change a boolean attribute by number. The tool refuses (`usage`) all but TOKEN.
+
+        NeedsOperatorError where only some nodes changed it.
+        """
+        line = commands.set_attribute(handle, attribute)
+        done = f"attribute {attribute} of key {handle} was set to {int(value)}"
+        self._changed(line, self._until_free(lambda: self._set_once(line, value=value)), done)
+
     def delete_key(self, handle: CloudHandle) -> None:
         """Delete one key; the other half of a pair stays. NeedsOperatorError where some nodes keep it."""
         line = f"deleteKey -k {handle}"
-        answer, text = self._ask(line, screens.delete_key, self._limits.answer)
-        outcome = answer.outcome
-        if outcome.failure and any(node.code == 0 for node in outcome.nodes):
-            done = f"key {handle} was deleted"
-            raise self._located(failures.on_some_nodes(_verb(line), outcome, done, text))
-        if outcome.failure:
-            raise self._located(failures.refused(_verb(line), outcome, text))
+        self._changed(line, self._ask(line, screens.delete_key, self._limits.answer), f"key {handle} was deleted")
+
+    def list_attributes(self) -> Mapping[str, int]:
+        """The numbers of attributes by name, less OBJ_ATTR_; needs no login."""
+        return self._fields("listAttributes", screens_telling.attribute_numbers)
+
+    def hsm_info(self) -> Mapping[str, str]:
+        """What the HSM says of itself, by the tool's names; needs no login."""
+        return self._fields("getHSMInfo", screens_telling.hsm_info)
+
+    def error_to_string(self, code: int) -> str:
+        """What a code of the tool means; needs no login."""
+        meaning = self._fields(f"Error2String -r 0x{code:02x}", screens_telling.meaning)
+        if meaning.code != code:
+            what = f"Error2String was asked for 0x{code:x} and told of 0x{meaning.code:x}"
+            raise self._located(UnknownScreenError(what, seen=meaning.text))
+        return meaning.text
 
     def logout(self) -> None:
         self._fields("logoutHSM", screens.logout)
-
-    def close(self) -> None:
-        """Leave by the tool's own `exit`. UnreachableError where it does not end, or not with status 0."""
-        if self._closed:
-            return
-        self._closed = True
-        if not self._at_prompt:  # at the password's prompt `exit` would be a wrong try
-            self._console.close()
-            return
-        try:
-            self._console.say("exit")
-            self._console.hear(dialect.END, limit=self._limits.answer)
-        finally:
-            status = self._console.close()
-        if status != 0:
-            raise self._located(UnreachableError(f"{dialect.TOOL} ended with status {status} on exit"))
 
     def _login_hidden(self, user: str, password: Secret, logins: Logins) -> str:
         line = commands.login(user)
@@ -213,57 +199,50 @@ class KeyMgmtUtil:
         self._console.say(f"{line} -p {value}")
         return self._console.hear(dialect.COMMAND, limit=self._limits.login).text
 
-    def _fields(self, line: str, read: Callable[[str], Answer[T]]) -> T:
-        """Type a command that is done or refused as a whole; gives the fields of its answer."""
-        answer, text = self._ask(line, read, self._limits.answer)
-        if answer.outcome.failure or answer.fields is None:
-            raise self._located(failures.refused(_verb(line), answer.outcome, text))
-        return answer.fields
+    def _find_modulus(self, wanted: KeyFilter, modulus: int) -> tuple[CloudHandle, ...]:
+        """The tool reads a modulus from a file, which is removed."""
+        file = f"modulus-{next(self._files)}"
+        self._host.write(file, modulus.to_bytes((modulus.bit_length() + 7) // 8).hex().encode())
+        try:
+            return self._fields(commands.find_keys(replace(wanted, modulus_file=file)), screens.found_keys)
+        finally:
+            self._host.remove(file)
 
-    def _made(self, line: str, answer: Answer[T], text: str) -> T:
+    def _set_once(self, line: str, *, value: bool) -> Asked[Outcome]:
+        self._console.say(line)
+        heard = self._console.hear(dialect.VALUE, dialect.COMMAND, limit=self._limits.answer)
+        if heard.prompt == dialect.COMMAND.name:
+            answer = self._understood(heard.text, screens.set_attribute)
+            if answer.outcome.failure is None:
+                what = "setAttribute reported success without a question for the value"
+                raise self._located(UnknownScreenError(what, seen=last_lines(heard.text)))
+            return answer, heard.text
+        self._at_prompt = False
+        self._console.say(str(int(value)))
+        text = self._console.hear(dialect.COMMAND_TWICE, dialect.COMMAND_AND_SILENCE, limit=self._limits.answer).text
+        self._at_prompt = True
+        return self._understood(heard.text + heard.question + text, screens.set_attribute), text
+
+    def _changed(self, line: str, asked: Asked[Outcome], done: str) -> None:
+        """A change that is on all nodes; NeedsOperatorError for one that is on some."""
+        (answer, text), verb = asked, verb_of(line)
+        outcome = answer.outcome
+        if outcome.failure and any(node.code == 0 for node in outcome.nodes):
+            raise self._located(failures.on_some_nodes(verb, outcome, done, text))
+        if outcome.failure:
+            raise self._located(failures.refused(verb, outcome, text))
+
+    def _create(self, line: str, read: Callable[[str], Answer[CloudHandle]], limit: float | None = None) -> Created:
+        asked = self._ask(line, read, limit or self._limits.answer)
+        return Created(self._made(line, asked), asked[0].outcome.nodes)
+
+    def _made(self, line: str, asked: Asked[T]) -> T:
         """The handles of a key that is on all nodes; handles beside any failure mean that it is on some."""
+        answer, text = asked
         outcome, handles = answer.outcome, answer.fields
         if handles is None:
-            raise self._located(failures.refused(_verb(line), outcome, text))
+            raise self._located(failures.refused(verb_of(line), outcome, text))
         if outcome.failure or outcome.not_on_all:
             done = f"a key was made: handle {handles}"
-            raise self._located(failures.on_some_nodes(_verb(line), outcome, done, text))
+            raise self._located(failures.on_some_nodes(verb_of(line), outcome, done, text))
         return handles
-
-    def _ask(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> tuple[Answer[T], str]:
-        """Type a command, again while the HSM is too busy for it; gives the answer, read and as it was."""
-        for _ in range(dialect.MOST_REPEATS):
-            answer, text = self._ask_once(line, read, limit)
-            if not _busy(answer):
-                return answer, text
-            self._console.rest(dialect.BUSY_WAIT)
-        return self._ask_once(line, read, limit)
-
-    def _ask_once(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> tuple[Answer[T], str]:
-        self._console.say(line)
-        text = self._console.hear(dialect.COMMAND, limit=limit).text
-        return self._understood(text, read), text
-
-    def _understood(self, text: str, read: Callable[[str], T]) -> T:
-        try:
-            return read(text)
-        except UnknownScreenError as error:
-            raise self._located(error) from None
-
-    def _located(self, error: KeyferryError) -> KeyferryError:
-        """The error with where it happened, and without a secret that the tool may have shown."""
-        recorder = self._console.recorder
-        error.fill(host=self._console.host, record=recorder.place)
-        error.what, error.seen = recorder.redact(error.what), error.seen and recorder.redact(error.seen)
-        error.args = (error.what,)
-        return error
-
-
-def _busy(answer: Answer[T]) -> bool:
-    """Whether the HSM says that it was too busy, and nothing came of the command."""
-    refused = answer.outcome.refused
-    return answer.fields is None and refused is not None and refused.code == dialect.BUSY
-
-
-def _verb(line: str) -> str:
-    return line.split(maxsplit=1)[0]

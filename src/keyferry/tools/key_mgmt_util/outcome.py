@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _RESULT = words(
     r">? ?(?P<name>Cfm\d\w{1,60}|get_peer_version|getCaviumPrivKey)(?: ?\(\))? ?:? ?"
-    r"(?:sign )?(?:r(?:e)?turned)? ?:? ?0x(?P<code>[0-9a-f]{1,16}) ?(?:: ?(?P<text>.+)|:)?"
+    r"(?:sign )?(?:r(?:e)?turned|failure)? ?:? ?0x(?P<code>[0-9a-f]{1,16}) ?(?:: ?(?P<text>.+)|:)?"
 )
 _CLUSTER = words(r"Cluster (?:Error )?Status ?:?")
 _NO_CLUSTER = words(r"Couldn't get cluster error info")
@@ -111,7 +111,8 @@ class _Scan:
     def __init__(self, verb: str, *, silent: bool) -> None:
         self._verb = verb
         self._silent = silent
-        self._results: list[Result] = []
+        self._results: dict[str, Result] = {}
+        self._last: Result | None = None
         self._nodes: dict[int, Node] = {}
         self._refusal: str | None = None
         self._not_on_all: str | None = None
@@ -142,28 +143,29 @@ class _Scan:
         self._refusal = self._refusal or "usage text: the arguments were not understood"
 
     def outcome(self) -> Outcome:
-        failed = any(result.code for result in self._results)
-        for result in self._results:
+        results = tuple(self._results.values())
+        failed = any(result.code for result in results)
+        for result in results:
             if result.code in ERRORS_WITH_TEXT and not result.text:
                 raise self._unknown(f"cut short after 0x{result.code:02x}")
-        if self._refusal and self._results and not failed:
+        if self._refusal and results and not failed:
             raise self._unknown("a refusal beside success", self._refusal)
         if not (failed or self._refusal or self._silent or self._succeeded()):
             raise self._unknown("no result line")
-        return Outcome(tuple(self._results), tuple(self._nodes.values()), self._refusal, self._not_on_all)
+        return Outcome(results, tuple(self._nodes.values()), self._refusal, self._not_on_all)
 
     def _succeeded(self) -> bool:
-        return any(_plain(result.function) in FUNCTIONS[self._verb] for result in self._results)
+        return any(_plain(result.function) in FUNCTIONS[self._verb] for result in self._results.values())
 
     def _result(self, line: str, found: re.Match[str]) -> None:
         result = Result(found["name"], int(found["code"], 16), (found["text"] or "").strip())
         self._check_success(line, result.code, result.text)
-        if any(earlier.function == result.function for earlier in self._results):
+        if result.function in self._results:
             raise self._unknown("a second result of one function: two commands in one text?", line)
         known = FUNCTIONS[self._verb] | STEPS.get(self._verb, frozenset())
         if result.code == 0 and _plain(result.function) not in known:
             raise self._unknown("a result of another command", line)
-        self._results.append(result)
+        self._results[result.function] = self._last = result
         self._in_block = False
 
     def _block(self, line: str) -> None:
@@ -185,11 +187,11 @@ class _Scan:
 
     def _text_of_result(self, line: str) -> None:
         """Generation 2 gives the text of a failure on a line of its own, after the code."""
-        last = self._results[-1] if self._results else None
+        last = self._last
         if last is None or last.code == 0 or last.text or self._in_block:
             raise self._unknown("a line that is not known", line)
         self._check_success(line, last.code, line)
-        self._results[-1] = Result(last.function, last.code, line)
+        self._results[last.function] = self._last = Result(last.function, last.code, line)
 
     def _unknown(self, why: str, line: str = "") -> Exception:
         return unknown(TOOL, self._verb, why, line)

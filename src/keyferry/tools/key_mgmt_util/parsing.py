@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
-from keyferry.tools.key_mgmt_util import screens
+from keyferry.tools.key_mgmt_util import screens, screens_making, screens_telling
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
 from keyferry.tools.key_mgmt_util.dialect import TOOL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from keyferry.names import CloudHandle
+    from keyferry.tools.key_mgmt_util.answers import Answer
     from keyferry.tools.key_mgmt_util.outcome import Outcome
-    from keyferry.tools.key_mgmt_util.screens import Answer, Dump, KeyInfo, KeyPair, Startup, User
+    from keyferry.tools.key_mgmt_util.screens import Dump, KeyInfo, Startup, User
+    from keyferry.tools.key_mgmt_util.screens_making import KeyPair, Wrapped
+    from keyferry.tools.key_mgmt_util.screens_telling import Meaning
 
 SCHEMA = "keyferry.parse/1"
 
@@ -50,7 +53,7 @@ def _get_attribute(text: str) -> Json:
 
 
 def _values(found: Attributes) -> Json:
-    return {"attributes": dict(found.values)}
+    return {"attributes": {f"OBJ_ATTR_{name}": value for name, value in found.values.items()}}
 
 
 def _startup(fields: Startup) -> Json:
@@ -73,6 +76,10 @@ def _file(file: str) -> Json:
     return {"file": file}
 
 
+def _wrapped(fields: Wrapped) -> Json:
+    return {"file": fields.file, "length": fields.length}
+
+
 def _dump(fields: Dump) -> Json:
     found: Json = {"file": fields.file, "length": fields.size, "total": fields.count}
     return {name: value for name, value in found.items() if value is not None}
@@ -87,6 +94,18 @@ def _users(users: tuple[User, ...]) -> Json:
     return {"users": [asdict(user) for user in users]}
 
 
+def _attribute_numbers(found: Mapping[str, int]) -> Json:
+    return {"attributes": {f"OBJ_ATTR_{name}": str(number) for name, number in found.items()}}
+
+
+def _information(found: Mapping[str, str]) -> Json:
+    return {"info": dict(found)}
+
+
+def _meaning(found: Meaning) -> Json:
+    return {"info": asdict(found)}
+
+
 def _nothing(_fields: object) -> Json:
     return {}
 
@@ -95,14 +114,25 @@ VERBS: dict[str, Callable[[str], Json]] = {
     "startup": lambda text: _whole(screens.startup(text), _startup),
     "loginHSM": lambda text: _whole(screens.login(text), _nothing),
     "logoutHSM": lambda text: _whole(screens.logout(text), _nothing),
-    "genRSAKeyPair": lambda text: _whole(screens.key_pair(text), _pair),
-    "exportPubKey": lambda text: _whole(screens.exported(text), _file),
-    "unWrapKey": lambda text: _whole(screens.unwrapped(text), _handle),
+    "genRSAKeyPair": lambda text: _whole(screens_making.key_pair(text), _pair),
+    "genSymKey": lambda text: _whole(screens_making.secret_key(text), _handle),
+    "exportPubKey": lambda text: _whole(screens_making.exported(text), _file),
+    "importPubKey": lambda text: _whole(screens_making.public_key(text), _handle),
+    "exportPrivateKey": lambda text: _whole(screens_making.private_export(text), _file),
+    "imSymKey": lambda text: _whole(screens_making.symmetric_import(text), _handle),
+    "exSymKey": lambda text: _whole(screens_making.symmetric_export(text), _file),
+    "wrapKey": lambda text: _whole(screens_making.wrapped(text), _wrapped),
+    "unWrapKey": lambda text: _whole(screens_making.unwrapped(text), _handle),
     "findKey": lambda text: _whole(screens.found_keys(text), _handles),
     "findSingleKey": lambda text: _whole(screens.find_single_key(text), _nothing),
     "getAttribute": _get_attribute,
     "attributeFile": _attribute_file,
     "getKeyInfo": lambda text: _whole(screens.key_info(text), _key_info),
+    "setAttribute": lambda text: _whole(screens.set_attribute(text), _nothing),
     "deleteKey": lambda text: _whole(screens.delete_key(text), _nothing),
     "listUsers": lambda text: _whole(screens.users(text), _users),
+    "listAttributes": lambda text: _whole(screens_telling.attribute_numbers(text), _attribute_numbers),
+    "getHSMInfo": lambda text: _whole(screens_telling.hsm_info(text), _information),
+    "Error2String": lambda text: _whole(screens_telling.meaning(text), _meaning),
+    "help": lambda text: _whole(screens_telling.help_listing(text), _nothing),
 }

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import CheckFailedError, UnreachableError
 from keyferry.text import last_lines
@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.limits import Limits
-    from keyferry.tools.vtl.screens import SlotRow
+    from keyferry.tools.vtl.screens import SlotRow, VerifiedRow
+
+T = TypeVar("T")
 
 
 def list_slots(sessions: Sessions, host: Host, limits: Limits) -> tuple[SlotRow, ...]:
     """Every slot of this client, empty ones too; needs no login. An answer counts only with exit status 0."""
-    with sessions.open(host, "vtl", "listSlots", manners=dialect.MANNERS) as console:
+    return _call(sessions, host, limits, "listSlots", screens.slots)
+
+
+def verify(sessions: Sessions, host: Host, limits: Limits) -> tuple[VerifiedRow, ...]:
+    """Every partition that this client may use; needs no login. ToolRefusedError where there is none."""
+    return _call(sessions, host, limits, "verify", screens.verified)
+
+
+def _call(sessions: Sessions, host: Host, limits: Limits, verb: str, parse: Callable[[str], T]) -> T:
+    with sessions.open(host, "vtl", verb, manners=dialect.MANNERS) as console:
         text = console.hear(NOTHING_MORE, limit=limits.answer).text
         status = console.close()
     if status is None or (status and not text.strip()):
@@ -31,9 +42,9 @@ def list_slots(sessions: Sessions, host: Host, limits: Limits) -> tuple[SlotRow,
             seen=last_lines(text) or None,
             keys="nothing was changed",
         )
-    rows = screens.slots(text)
+    rows = parse(text)
     if status:
-        raise unknown("vtl", "listSlots", f"exit status {status} after a table of slots", text)
+        raise unknown("vtl", verb, f"exit status {status} after a whole answer", text)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""vtl's screens (reference/vtl.md, listSlots), each a pure function that fails closed."""
+"""vtl's screens (reference/vtl.md, listSlots and verify), each a pure function that fails closed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from itertools import pairwise
 
 from keyferry.errors import ToolRefusedError
 from keyferry.names import Slot
+from keyferry.text import last_lines
 from keyferry.tools.shell import screen
 from keyferry.tools.text import unknown
 from keyferry.tools.vtl import dialect
 
-_SLOT = r"(?i:slot\s*#\s*)?\d+"
+_SLOT = r"(?i:slot\s*#\s*)?[0-9]{1,20}"
 _STATUS = rf"{dialect.PRESENT}|{dialect.NOT_PRESENT}"
-_ROW = re.compile(rf"\s*(?P<slot>{_SLOT})\s+(?P<middle>\S.*?)\s+(?P<serial>\S+)\s+(?P<status>{_STATUS})\s*")
+_START = re.compile(rf"(?P<slot>{_SLOT})\s+(?=\S)")
+_VERIFIED = re.compile(r"\s*(?P<slot>[0-9]{1,20}|-)\s+(?P<serial>[0-9]+)\s(?P<label>.*)")
 # A description that ends in `Slot`, one that wide blanks or a tab end, or the dashes of an empty slot.
 _MIDDLES = (
     re.compile(r"(?P<description>(?:[^\s-]\S* ){1,4}?Slot)(?:\s+(?P<label>.*))?"),
@@ -28,6 +30,7 @@ _FRAME = {
     "header": dialect.HEADER,
     "rule": dialect.RULE,
 }
+_VERIFIED_FRAME = (dialect.VERIFIED, dialect.VERIFIED_HEADER, dialect.VERIFIED_RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class SlotRow:
     serial: str | None
     present: bool
     ha: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRow:
+    """One partition that this client may use; number is None where it has no slot that can be seen (HA only)."""
+
+    number: Slot | None
+    serial: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +69,7 @@ def slots(text: str) -> tuple[SlotRow, ...]:
     ToolRefusedError where the tool says that there is none; UnknownScreenError for any other line that is
     not of the table, and where the rows are not as many as the tool counted.
     """
-    lines = screen("vtl", text)
-    if lines and dialect.BANNER.fullmatch(lines[0].strip()):
-        lines = lines[1:]
-    _refused(lines)
+    lines = _answer("listSlots", text)
     count, rule, rows = _frame(lines)
     if len(rows) != count:
         raise unknown("vtl", "listSlots", f"{count} slots counted, {len(rows)} shown", "\n".join(rows))
@@ -70,16 +79,50 @@ def slots(text: str) -> tuple[SlotRow, ...]:
     return found
 
 
-def _refused(lines: list[str]) -> None:
-    if lines and dialect.REFUSED.fullmatch(lines[0].strip()):
-        seen = "\n".join(lines)
-        raise ToolRefusedError(
-            f"vtl listSlots: {lines[0].strip()}",
-            code="",
-            tool="vtl",
-            seen=seen,
-            hint="is this client registered with the HSM, and a partition assigned to it?",
-        )
+def verified(text: str) -> tuple[VerifiedRow, ...]:
+    """The partitions that `verify` lists, in its order; there is at least one.
+
+    ToolRefusedError where the tool says that there is none; UnknownScreenError for any other line.
+    """
+    lines = _answer("verify", text)
+    for pattern in _VERIFIED_FRAME:
+        if not lines or not pattern.fullmatch(lines[0].strip()):
+            raise unknown("vtl", "verify", "not the table of partitions", lines[0] if lines else "")
+        del lines[0]
+    rows = tuple(map(_verified, lines))
+    if not rows:
+        raise unknown("vtl", "verify", "a table without a partition: cut short?")
+    for name in ("serial", "number"):
+        told = [value for row in rows if (value := getattr(row, name)) is not None]
+        if len(set(told)) != len(told):
+            raise unknown("vtl", "verify", f"a {name} stands there twice", "\n".join(lines))
+    return rows
+
+
+def _verified(line: str) -> VerifiedRow:
+    found = _VERIFIED.fullmatch(line)
+    if not found:
+        raise unknown("vtl", "verify", "a line that is no partition", line)
+    number = None if found["slot"] == dialect.EMPTY else Slot(int(found["slot"]))
+    return VerifiedRow(number, found["serial"], found["label"].strip())
+
+
+def _answer(verb: str, text: str) -> list[str]:
+    """The lines behind the banner. ToolRefusedError for the tool's own error, which is one line."""
+    lines = screen("vtl", text)
+    if lines and dialect.BANNER.fullmatch(lines[0].strip()):
+        lines = lines[1:]
+    if not lines or not dialect.REFUSED.fullmatch(said := lines[0].strip()):
+        return lines
+    if lines[1:]:
+        raise unknown("vtl", verb, "a line behind an error", lines[1])
+    raise ToolRefusedError(
+        f"vtl {verb}: {said}",
+        code="",
+        tool="vtl",
+        seen=last_lines(said),
+        hint="is this client registered with the HSM, and a partition assigned to it?",
+    )
 
 
 def _frame(lines: list[str]) -> tuple[int, str, list[str]]:
@@ -117,13 +160,23 @@ def _by_widths(row: str, rule: str) -> _Cells | None:
 
 def _by_words(row: str) -> _Cells | None:
     """Cut a row whose padding collapsed, or was pushed aside by a wide label, from both its ends."""
-    if not (match := _ROW.fullmatch(row)):
+    row = row.strip()
+    start, status = _START.match(row), _status(row)
+    words = row[start.end() : -len(status)].rsplit(maxsplit=1) if start and status else []
+    if start is None or len(words) < 2:
         return None
     for pattern in _MIDDLES:
-        if middle := pattern.fullmatch(match["middle"]):
-            label = (middle["label"] or "").strip()
-            return _Cells(match["slot"], middle["description"], label, match["serial"], match["status"])
+        if found := pattern.fullmatch(words[0]):
+            return _Cells(start["slot"], found["description"], (found["label"] or "").strip(), words[1], status)
     return None
+
+
+def _status(row: str) -> str:
+    """The status at a row's end, behind a blank; "" for none."""
+    for status in (dialect.NOT_PRESENT, dialect.PRESENT):
+        if row.endswith(status) and row[: -len(status)][-1:].isspace():
+            return status
+    return ""
 
 
 def _slot(cells: _Cells) -> SlotRow:

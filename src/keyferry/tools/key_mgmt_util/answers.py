@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from keyferry.names import CloudHandle
+from keyferry.tools.key_mgmt_util.sheet import Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from keyferry.tools.key_mgmt_util.outcome import Outcome
+
+T = TypeVar("T")
+
+LARGEST_HANDLE = 2**64 - 1
+NUMBER = r"(\d{1,20})"
+"""A decimal number in a pattern: a handle, an id, a count."""
+LIST = r"((?:\d{1,20}(?: ?, ?|$))*)"
+"""Decimal numbers with commas between; one more may end the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """An outcome and the fields of the verb: always there unless the command failed."""
+
+    outcome: Outcome
+    fields: T | None
+
+
+def whole(sheet: Sheet, outcome: Outcome, fields: T | None) -> Answer[T]:
+    """The answer; UnknownScreenError for success without fields."""
+    if outcome.refused is None and fields is None:
+        raise sheet.unknown("success without the fields that prove it")
+    return Answer(outcome, fields)
+
+
+def plain(verb: str, text: str) -> Answer[Outcome]:
+    """An answer whose result and cluster block are all that it has."""
+    outcome = Sheet(verb, text).outcome()
+    return Answer(outcome, None if outcome.refused else outcome)
+
+
+def handle(sheet: Sheet, digits: str | int) -> CloudHandle:
+    """UnknownScreenError for a number of more than 64 bits."""
+    number = int(digits)
+    if number > LARGEST_HANDLE:
+        raise sheet.unknown("a handle of more than 64 bits", str(digits))
+    return CloudHandle(number)
+
+
+def numbers(row: str) -> Iterable[int]:
+    return map(int, re.findall(r"\d+", row))

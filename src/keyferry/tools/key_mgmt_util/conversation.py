@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+
+from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError
+from keyferry.terminal.prompts import ENDED
+from keyferry.tools.key_mgmt_util import dialect, failures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from keyferry.terminal.console import Console
+    from keyferry.terminal.host import Host
+    from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.key_mgmt_util.answers import Answer
+    from keyferry.tools.limits import Limits
+
+T = TypeVar("T")
+Asked: TypeAlias = "tuple[Answer[T], str]"
+"""An answer, and the text that it was read from."""
+
+
+class Conversation:
+    """One run of the tool: its start, commands that are typed and answered, its end by its own `exit`."""
+
+    def __init__(self, console: Console, host: Host, limits: Limits) -> None:
+        self._console = console
+        self._host = host
+        self._limits = limits
+        self._files = itertools.count(1)
+        self._closed = False
+        self._at_prompt = True
+
+    @classmethod
+    def open(cls, sessions: Sessions, host: Host, limits: Limits) -> Self:
+        """Start the tool and wait for its first prompt. UnreachableError where it does not get that far."""
+        console = sessions.open(host, dialect.TOOL, manners=dialect.MANNERS)
+        tool = cls(console, host, limits)
+        heard = console.hear(dialect.COMMAND, dialect.END, limit=limits.start)
+        if heard.prompt == ENDED:
+            console.close()
+            raise tool._located(failures.not_started(heard.text))
+        return tool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._console.close()
+
+    def close(self) -> None:
+        """Leave by the tool's own `exit`. UnreachableError where it does not end, or not with status 0."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._at_prompt:  # at a question `exit` would be an answer: at the password's, a wrong try
+            self._console.close()
+            return
+        try:
+            self._console.say("exit")
+            self._console.hear(dialect.END, limit=self._limits.answer)
+        finally:
+            status = self._console.close()
+        if status != 0:
+            raise self._located(UnreachableError(f"{dialect.TOOL} ended with status {status} on exit"))
+
+    def _fields(self, line: str, read: Callable[[str], Answer[T]]) -> T:
+        """Type a command that is done or refused as a whole; gives the fields of its answer."""
+        answer, text = self._ask(line, read, self._limits.answer)
+        if answer.outcome.failure or answer.fields is None:
+            raise self._located(failures.refused(verb_of(line), answer.outcome, text))
+        return answer.fields
+
+    def _ask(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:
+        """Type a command and read its answer, again while the HSM is too busy for it."""
+        return self._until_free(lambda: self._ask_once(line, read, limit))
+
+    def _until_free(self, ask: Callable[[], Asked[T]]) -> Asked[T]:
+        for _ in range(dialect.MOST_REPEATS):
+            asked = ask()
+            if not _busy(asked[0]):
+                return asked
+            self._console.rest(dialect.BUSY_WAIT)
+        return ask()
+
+    def _ask_once(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:
+        self._console.say(line)
+        text = self._console.hear(dialect.COMMAND, limit=limit).text
+        return self._understood(text, read), text
+
+    def _understood(self, text: str, read: Callable[[str], T]) -> T:
+        try:
+            return read(text)
+        except UnknownScreenError as error:
+            raise self._located(error) from None
+
+    def _located(self, error: KeyferryError) -> KeyferryError:
+        """The error with where it happened, and without a secret that the tool may have shown."""
+        recorder = self._console.recorder
+        error.fill(host=self._console.host, record=recorder.place)
+        error.what, error.seen = recorder.redact(error.what), error.seen and recorder.redact(error.seen)
+        error.args = (error.what,)
+        return error
+
+
+def verb_of(line: str) -> str:
+    return line.split(maxsplit=1)[0]
+
+
+def _busy(answer: Answer[T]) -> bool:
+    """Whether the HSM says that it was too busy, and nothing came of the command."""
+    refused, nodes = answer.outcome.refused, answer.outcome.nodes
+    nothing_done = answer.fields is None and all(node.code for node in nodes)
+    return nothing_done and refused is not None and refused.code == dialect.BUSY
