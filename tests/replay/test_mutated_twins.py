@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INPUTS = ("i", "s")
 FAREWELLS = {"0\r", "logoutHSM\r", "exit\r"}
-NODE = r"(Node id \d+ status: )0x00000000 : HSM Return: SUCCESS"
+NODE = r"(Node id \d+ (?:status:|and err state) )0x00000000 : HSM Return: SUCCESS"
 REFUSED = "0x000000b3 : HSM Error: This operation violates the current configured/FIPS policies"
 
 
@@ -71,8 +71,16 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
+# The Classic tools' texts are the same beside either generation of key_mgmt_util: there only its own twins are new.
+PAIRS = [
+    pytest.param(recording, twin, id=f"{recording.name}-{name}")
+    for recording in RECORDINGS
+    for name, twin in TWINS.items()
+    if recording.name.endswith("g2") or twin.tool == "key_mgmt_util"
+]
+
+
+@pytest.mark.parametrize(("recording", "twin"), PAIRS)
 def test_a_mutated_twin_fails_at_its_line(recording: Path, twin: Twin, tmp_path: Path) -> None:
     changed = tmp_path / "twin"
     shutil.copytree(recording, changed)

@@ -28,6 +28,7 @@ def replay(recording: Path, folder: Path, *, read_size: int = WHOLE, answer: int
     config.write_text(
         f'[classic]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
         f'[cloudhsm]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
+        f"password_visible = {str(outcome['password_visible']).lower()}\n"
     )
     return migrate(config, folder / "run", outcome["run_id"], SECRETS, read_size=read_size, answer=answer)
 
@@ -37,8 +38,9 @@ def expected(recording: Path) -> dict[str, Any]:
     return value
 
 
-def test_both_luna_dialects_are_recorded() -> None:
-    assert [path.name for path in RECORDINGS] == ["luna-5_kmu-g2", "luna-7_kmu-g2"]
+def test_all_dialects_are_recorded() -> None:
+    dialects = {f"luna-{luna}_kmu-{kmu}" for luna in (5, 7) for kmu in ("g1", "g2")}
+    assert {path.name for path in RECORDINGS} == dialects
 
 
 @pytest.mark.parametrize("read_size", [1, 7, 4096, WHOLE])
