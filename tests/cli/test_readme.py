@@ -16,7 +16,7 @@ from runs import World
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
-INSTALL, TEST, HARDER, FAULTS, REAL = BLOCKS
+INSTALL, TEST, HARDER, FAULTS, REAL, SINGLE = BLOCKS
 
 
 def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +81,14 @@ def test_the_commands_for_a_real_run(tmp_path: Path) -> None:
     for line in REAL:
         done = run(line, world.directory)
         assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_single_actions(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm")
+    for line in SINGLE:
+        done = run(line, world.directory)
+        assert done.returncode == 0, (line, done.stderr)
+        assert done.stdout
 
 
 def test_the_settings_of_the_readme_are_known() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import emulator, inventory, migrate, rehearse, render, transcript, vtl
+from keyferry.cli import ckdemo, cmu, emulator, inventory, kmu, migrate, parse, rehearse, render, transcript, vtl
 from keyferry.errors import KeyferryError
 
 app = typer.Typer(
@@ -19,6 +19,10 @@ app = typer.Typer(
 app.command()(rehearse.rehearse)
 app.command()(migrate.migrate)
 app.add_typer(inventory.app, name="inventory")
+app.command()(parse.parse)
+app.add_typer(kmu.app, name="kmu")
+app.add_typer(ckdemo.app, name="ckdemo")
+app.add_typer(cmu.app, name="cmu")
 app.add_typer(vtl.app, name="vtl")
 app.add_typer(emulator.app, name="emulator")
 app.add_typer(transcript.app, name="transcript")

@@ -94,3 +94,18 @@ def _verdict(key: dict[str, object]) -> str:
 
 def _advice(key: dict[str, object]) -> str:
     return f"{key['rule']} ({key['classic_handle']}): {key['detail']}"
+
+
+def action(tool: str, verb: str, fields: dict[str, object], *, as_json: bool) -> None:
+    """What a single action gave: a document, or its fields and lists as tables."""
+    if as_json:
+        document({"schema": "keyferry.action/1", "tool": tool, "verb": verb, **fields})
+        return
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            table(name, ("name", "value"), value.items())
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            table(name, list(value[0]), [list(row.values()) for row in value])
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            sys.stdout.write(f"{name}: {printable(shown)}\n")

@@ -19,3 +19,18 @@ def show(
 
     for line in render(read(file)):
         sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+@app.command()
+def sanitize(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A session of a run: sessions/NNN-TOOL.cast.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The new recording; must not be there yet.")],
+) -> None:
+    """Take out what identifies a site, to send a recording to others; it still replays.
+
+    Labels, ids, serials, users, hosts, handles, check values and moduli get aliases of the same length and kind.
+    """
+    from keyferry.transcript.sanitize import sanitize as write  # noqa: PLC0415 - start-up
+
+    count = write(file, out)
+    sys.stderr.write(f"{out}: {count} names have aliases; look it through before you send it\n")

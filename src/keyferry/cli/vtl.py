@@ -26,3 +26,13 @@ def list_slots(settings: Config, json: Json = False) -> None:
         render.document({"schema": "keyferry.slots/1", "slots": rows})
         return
     render.table("", list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+
+
+@app.command("verify")
+@with_settings
+def verify(settings: Config, json: Json = False) -> None:
+    """The partitions that the Classic client may use; a slot of None has no visible number."""
+    from keyferry.procedure.actions import vtl_verify  # noqa: PLC0415 - start-up: pexpect
+
+    rows = [dataclasses.asdict(row) for row in vtl_verify(settings)]
+    render.action("vtl", "verify", {"slots": rows}, as_json=json)

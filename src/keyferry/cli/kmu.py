@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyferry.cli import render
+from keyferry.cli.confirm import confirm_label
+from keyferry.cli.migrate import Json
+from keyferry.cli.options import with_settings
+from keyferry.config import Config
+from keyferry.names import CloudHandle
+from keyferry.procedure.actions import key_mgmt_util, key_mgmt_util_before_login
+
+app = typer.Typer(no_args_is_help=True, help="Single actions of key_mgmt_util, each with login and logout.")
+
+Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")]
+
+
+def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
+    render.action("key_mgmt_util", verb, fields, as_json=as_json)
+
+
+@app.command("gen-rsa-key-pair")
+@with_settings
+def gen_rsa_key_pair(
+    settings: Config,
+    label: Annotated[str, typer.Option("--label", help="Of both halves.")],
+    bits: Annotated[int, typer.Option("--bits")] = 2048,
+    extractable: Annotated[bool, typer.Option("--extractable", help="Without -nex.")] = False,
+    json: Json = False,
+) -> None:
+    """Make an RSA pair; its private half cannot leave unless --extractable."""
+    with key_mgmt_util(settings) as (tool, _host):
+        pair = tool.generate_rsa_key_pair(label, bits, extractable=extractable)
+    _show("genRSAKeyPair", {"public_handle": pair.public, "private_handle": pair.private}, as_json=json)
+
+
+@app.command("export-pub-key")
+@with_settings
+def export_pub_key(
+    settings: Config,
+    handle: Handle,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the PEM file goes.")],
+    json: Json = False,
+) -> None:
+    """Export a public key as a PEM file."""
+    with key_mgmt_util(settings) as (tool, host):
+        tool.export_public_key(CloudHandle(handle), "public.pem")
+        digest = host.fetch("public.pem", out)
+    _show("exportPubKey", {"file": str(out), "sha256": digest}, as_json=json)
+
+
+@app.command("unwrap-key")
+@with_settings
+def unwrap_key(
+    settings: Config,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    wrapping_key: Annotated[int, typer.Option("--wrapping-key", metavar="HANDLE", help="The pair's private half.")],
+    label: Annotated[str, typer.Option("--label")],
+    key_type: Annotated[str, typer.Option("--type", help="AES, DES3 or GENERIC_SECRET.")],
+    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT")] = None,
+    digest: Annotated[str, typer.Option("--hash", help="Of OAEP.")] = "sha1",
+    non_extractable: Annotated[bool, typer.Option("--non-extractable")] = False,
+    json: Json = False,
+) -> None:
+    """Unwrap a file that RSA OAEP wrapped. Doing it twice makes two keys."""
+    from keyferry.tools.key_mgmt_util.commands import UnwrapRequest  # noqa: PLC0415 - start-up
+
+    with key_mgmt_util(settings) as (tool, host):
+        host.put(file, "wrapped.key")
+        request = UnwrapRequest(
+            "wrapped.key", CloudHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
+        )
+        made = tool.unwrap_key(request)
+    _show("unWrapKey", {"handle": made.handle}, as_json=json)
+
+
+@app.command("find-key")
+@with_settings
+def find_key(
+    settings: Config,
+    key_class: Annotated[int | None, typer.Option("--class", help="2 public, 3 private, 4 secret.")] = None,
+    label: Annotated[str | None, typer.Option("--label")] = None,
+    key_id: Annotated[str | None, typer.Option("--id")] = None,
+    json: Json = False,
+) -> None:
+    """List the handles of keys that match; no match is no failure."""
+    with key_mgmt_util(settings) as (tool, _host):
+        found = tool.find_keys(key_class=key_class, label=label, id=key_id)
+    _show("findKey", {"handles": list(found), "total": len(found)}, as_json=json)
+
+
+@app.command("find-single-key")
+@with_settings
+def find_single_key(settings: Config, handle: Handle, json: Json = False) -> None:
+    """Prove that a key is on every HSM of the cluster."""
+    with key_mgmt_util(settings) as (tool, _host):
+        outcome = tool.find_single_key(CloudHandle(handle))
+    nodes = [{"id": node.id, "code": node.code, "text": node.text} for node in outcome.nodes]
+    _show("findSingleKey", {"handle": handle, "nodes": nodes}, as_json=json)
+
+
+@app.command("get-attribute")
+@with_settings
+def get_attribute(settings: Config, handle: Handle, json: Json = False) -> None:
+    """Show all attributes of a key."""
+    with key_mgmt_util(settings) as (tool, _host):
+        attributes = tool.get_attributes(CloudHandle(handle))
+    _show("getAttribute", {"handle": handle, "attributes": dict(attributes.values)}, as_json=json)
+
+
+@app.command("key-info")
+@with_settings
+def key_info(settings: Config, handle: Handle, json: Json = False) -> None:
+    """Show whose key it is and with whom it is shared."""
+    with key_mgmt_util(settings) as (tool, _host):
+        info = tool.get_key_info(CloudHandle(handle))
+    fields = {"handle": handle, "owner": info.owner, "shared": list(info.shared), "approvers": info.approvers}
+    _show("getKeyInfo", fields, as_json=json)
+
+
+@app.command("delete-key")
+@with_settings
+def delete_key(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
+    """Delete one key for good; cluster backups keep it until they expire."""
+    with key_mgmt_util(settings) as (tool, _host):
+        confirm_label(tool.get_attributes(CloudHandle(handle)).label, f"key {handle}", yes=yes)
+        tool.delete_key(CloudHandle(handle))
+    _show("deleteKey", {"handle": handle}, as_json=json)
+
+
+@app.command("list-users")
+@with_settings
+def list_users(settings: Config, json: Json = False) -> None:
+    """List users with their failed logins; needs no login."""
+    with key_mgmt_util_before_login(settings) as tool:
+        users = tool.list_users()
+    rows = [{"id": u.id, "type": u.type, "name": u.name, "login_failures": u.login_failures} for u in users]
+    _show("listUsers", {"users": rows}, as_json=json)
+
+
+@app.command("hsm-info")
+@with_settings
+def hsm_info(settings: Config, json: Json = False) -> None:
+    """Show what the HSM says of itself; needs no login."""
+    with key_mgmt_util_before_login(settings) as tool:
+        info = tool.hsm_info()
+    _show("getHSMInfo", {"info": dict(info)}, as_json=json)
+
+
+@app.command("error")
+@with_settings
+def error(
+    settings: Config,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="In hex, as in `returned: 0xc6`.")],
+    json: Json = False,
+) -> None:
+    """Say what an error code means, in the tool's own words; needs no login."""
+    with key_mgmt_util_before_login(settings) as tool:
+        text = tool.error_to_string(int(code, 16))
+    _show("Error2String", {"code": int(code, 16), "text": text}, as_json=json)
