@@ -31,6 +31,8 @@ def test_a_pem_file_is_read_by_its_numbers(tmp_path: Path) -> None:
     numbers = key.public_numbers()
     digest = hashlib.sha256(key.public_bytes(Encoding.DER, SPKI)).hexdigest()
     assert read_pem(path) == (PublicKey(numbers.n, numbers.e), digest)
+    ours = PublicKey(numbers.n, numbers.e)
+    assert Wrapping._match({"here": ours, "there": ours}, "2.1") == {"here": digest, "there": digest}
     assert hash_of(path) == hashlib.sha256(path.read_bytes()).hexdigest() != digest
 
 

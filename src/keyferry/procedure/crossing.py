@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from keyferry.errors import Exit, KeyferryError, MismatchError, NeedsOperatorError
@@ -100,7 +101,7 @@ class Crossing:
             wrapping_key=self._wrapping_key.pair.private,
             file=name,
         )
-        self._journal.write("intent", act="unwrap", key=result.handle, label=arrival.label, id=arrival.id)
+        self._journal.write("intent", act="unwrap", key=result.handle, **asdict(arrival))
         self._unwrapping = True
         handle = self._parties.destination.unwrap(arrival)
         self._unwrapping = False
@@ -110,8 +111,9 @@ class Crossing:
     def _prove(self, result: KeyResult, handle: CloudHandle) -> None:
         """CLUSTER-COVERAGE, ATTRIBUTES-MATCH, KCV-MATCH."""
         destination = self._parties.destination
-        destination.coverage(handle)
+        result.nodes = destination.coverage(handle).nodes
         arrived = destination.describe(handle)
+        result.kcv_there = arrived.kcv
         result.notes = attributes_match(result.planned, arrived, extractable=self._wish.extractable)
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
@@ -141,8 +143,11 @@ class Crossing:
             detail=result.detail,
             proof=result.proof,
             kcv=result.planned.kcv,
+            kcv_there=result.kcv_there,
             handle=result.cloudhsm_handle,
+            nodes=result.nodes,
             attributes=result.notes,
+            seen=result.error and result.error.seen,
         )
         self._parties.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import KeyferryError, MismatchError, RecordFailedError
@@ -57,7 +57,9 @@ class Migration:
             error.fill(record=str(self._directory.path), step=self._parties.step, keys=self._meaning())
             self.result.error = error
             with contextlib.suppress(RecordFailedError):  # which may be this very error
-                self._directory.journal.write("error", what=error.what, rule=error.rule)
+                self._directory.journal.write(
+                    "error", what=error.what, rule=error.rule, step=error.step, seen=error.seen, keys=error.keys
+                )
         self._leave()
         return self.result
 
@@ -156,7 +158,8 @@ class Migration:
                 result.end(state, one.verdict.rule, one.verdict.detail)
         document = {"schema": "keyferry.plan/1", "keys": [result.json() for result in self.result.keys]}
         digest = self._directory.write_json("plan.json", document)
-        self._directory.journal.write("planned", keys=len(planned), sha256=digest)
+        wish = asdict(self._order.wish)
+        self._directory.journal.write("planned", keys=len(planned), sha256=digest, wanted=self._order.wanted, wish=wish)
         self._tell()
 
     def _tell(self) -> None:

@@ -9,7 +9,7 @@ from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.names import ClassicHandle, CloudHandle
+    from keyferry.names import ClassicHandle, CloudHandle, Kcv
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.wrapping import WrappingKey
 
@@ -18,7 +18,10 @@ STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
 
 @dataclass(slots=True)
 class KeyResult:
-    """What became of one key. proof: `kcv`, `length` or None; notes: the lists of ATTRIBUTES-MATCH."""
+    """What became of one key. proof: `kcv`, `length` or None; notes: the lists of ATTRIBUTES-MATCH.
+
+    kcv_there: what the new side gives; nodes: those that answered for the new key (CLUSTER-COVERAGE).
+    """
 
     planned: PlannedKey
     state: str = "planned"
@@ -26,6 +29,8 @@ class KeyResult:
     detail: str | None = None
     proof: str | None = None
     cloudhsm_handle: CloudHandle | None = None
+    kcv_there: Kcv | None = None
+    nodes: tuple[int, ...] = ()
     notes: dict[str, list[str]] = field(default_factory=dict)
     error: KeyferryError | None = None
 

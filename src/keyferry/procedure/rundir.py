@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
+import platform
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -63,9 +65,16 @@ class RunDirectory:
             "run_id": self.run_id,
             "keyferry": __version__,
             "started": now(),
+            "operator": {"user": getpass.getuser(), "host": platform.node(), "system": platform.platform()},
         }
         self.write_json("run.json", about | {"settings": settings})
-        self.journal.write("begin", run_id=self.run_id, keyferry=__version__, settings=settings)
+        self.journal.write(
+            "begin",
+            run_id=self.run_id,
+            keyferry=__version__,
+            operator=about["operator"],
+            settings=settings,
+        )
 
     def finish(self) -> None:
         """Close the journal and write the manifest: every file of the run with its size and SHA-256."""

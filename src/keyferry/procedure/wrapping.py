@@ -108,8 +108,8 @@ class Wrapping:
             "the public half's attributes": public.public_key,
             "the private half's attributes": private.public_key,
         }
-        self._match(known | {"the PEM file": exported}, "2.1")
-        self._journal.write("done", act="export", sha256=digest)
+        places = self._match(known | {"the PEM file": exported}, "2.1")
+        self._journal.write("done", act="export", sha256=digest, places=places)
         return WrappingKey(self._wish.label, pair, None, exported, digest)
 
     def _move(self, key: WrappingKey) -> None:
@@ -125,7 +125,8 @@ class Wrapping:
         handle = source.import_public_key(PEM, key.label)
         self._journal.write("done", act="import", handle=handle)
         steps.start(self._parties.bus, "4.2")
-        self._match({"the pair": key.public_key, "the Classic HSM": source.public_key(handle)}, "4.2")
+        places = self._match({"the pair": key.public_key, "the Classic HSM": source.public_key(handle)}, "4.2")
+        self._journal.write("done", act="compare", handle=handle, places=places)
         steps.start(self._parties.bus, "4.6")
         self._journal.write("intent", act="allow wrapping", handle=handle)
         source.allow_wrapping(handle)
@@ -150,8 +151,8 @@ class Wrapping:
             )
 
     @staticmethod
-    def _match(places: Mapping[str, PublicKey | None], step: str) -> None:
-        """WRAPPING-KEY-MATCH: modulus and exponent are the same everywhere."""
+    def _match(places: Mapping[str, PublicKey | None], step: str) -> dict[str, Sha256]:
+        """WRAPPING-KEY-MATCH: modulus and exponent are the same everywhere. Gives the fingerprint of each place."""
         if None in places.values() or len(set(places.values())) != 1:
             told = [f"{place}: {_short(key)}" for place, key in places.items()]
             raise MismatchError(
@@ -162,6 +163,7 @@ class Wrapping:
                 keys="nothing was wrapped, so no key has left the Classic partition",
                 hint="find out who can write to the folders of both hosts before anything else",
             )
+        return {place: fingerprint(key) for place, key in places.items() if key is not None}
 
     @staticmethod
     def _same_file(hashes: Mapping[str, Sha256], step: str) -> None:
@@ -189,9 +191,18 @@ def read_pem(path: Path) -> tuple[PublicKey, Sha256]:
         raise MismatchError(
             f"{path.name} holds no RSA public key", rule="WRAPPING-KEY-MATCH", keys="nothing was wrapped"
         )
+    numbers = PublicKey(key.public_numbers().n, key.public_numbers().e)
+    return numbers, fingerprint(numbers)
+
+
+def fingerprint(key: PublicKey) -> Sha256:
+    """The SHA-256 of the DER SubjectPublicKeyInfo."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers  # noqa: PLC0415 - as above
+
     form, kind = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    numbers = key.public_numbers()
-    return PublicKey(numbers.n, numbers.e), Sha256(hashlib.sha256(key.public_bytes(form, kind)).hexdigest())
+    der = RSAPublicNumbers(key.exponent, key.modulus).public_key().public_bytes(form, kind)
+    return Sha256(hashlib.sha256(der).hexdigest())
 
 
 def hash_of(path: Path) -> Sha256:

@@ -41,9 +41,11 @@ class Sessions:
     def open(self, host: Host, tool: str, *arguments: str, manners: Manners) -> Console:
         """Start one tool. UnreachableError where it cannot be."""
         program = host.program(tool, *arguments)
+        started = datetime.now(UTC)
         header = {
-            "timestamp": int(datetime.now(UTC).timestamp()),
-            "started": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "timestamp": int(started.timestamp()),
+            "started": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "step": self._step[0],
             "title": f"{tool} on {host.name}",
             "tool": tool,
             "host": host.name,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from keyferry.transcript.places import Span
 
-_KEPT = ("version", "width", "height", "format", "timestamp", "started", "tool", "sha256", "run_id", "keyferry")
+_KEPT = ("version", "width", "height", "format", "timestamp", "started", "step", "tool", "sha256", "run_id", "keyferry")
 _CODES = frozenset("oimsvxr")
 _BETWEEN = "\n"
 _IN_HEADER = {"title": places.in_title, "host": places.in_whole, "user": places.in_whole, "path": places.in_path}
