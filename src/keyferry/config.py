@@ -51,6 +51,9 @@ class Config:
     def __init__(self, settings: Mapping[tuple[str, str], Setting]) -> None:
         self._settings = dict(settings)
 
+    def value(self, section: str, key: str) -> str | int | bool:
+        return self._settings[section, key].value
+
     def text(self, section: str, key: str) -> str:
         return str(self._settings[section, key].value)
 

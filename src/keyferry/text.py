@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import unicodedata
 
 
@@ -24,3 +25,8 @@ def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":
         return f"\\x{ord(char) - 0xDC00:02x}"  # a byte that is not UTF-8
     return char.encode("unicode_escape").decode("ascii")
+
+
+def canonical(value: object) -> bytes:
+    """A JSON document in the one form that is hashed: sorted names, no blanks, ASCII, one final newline."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

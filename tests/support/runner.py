@@ -8,10 +8,9 @@ from keyferry.config import load
 from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, Secrets
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.migration import Migration, Order
-from keyferry.procedure.rules import Wish
+from keyferry.procedure.migration import Migration
+from keyferry.procedure.order import Selection, order
 from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.wrapping import WrappingWish
 from keyferry.secrets import Secret
 from keyferry.terminal.child import READ_SIZE
 
@@ -30,9 +29,8 @@ def migrate(
     run = RunDirectory(directory, run_id)
     settings = load(config, {("limits", name): answer for name in ("start", "answer", "login", "generate")})
     known = Secrets(Secret(PIN, secrets[PIN].encode()), Secret(PASSWORD, secrets[PASSWORD].encode()))
-    order = Order((), Wish(), WrappingWish())
     try:
         with Parties(settings, run.sessions, run_id, Bus(), known, read_size) as parties, Interrupts() as interrupts:
-            return Migration(parties, run, order, interrupts).run()
+            return Migration(parties, run, order(settings, Selection()), interrupts).run()
     finally:
         run.finish()

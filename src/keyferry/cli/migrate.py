@@ -11,8 +11,8 @@ from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
-from keyferry.procedure.command import Selection
 from keyferry.procedure.command import migrate as carry
+from keyferry.procedure.order import Selection
 from keyferry.procedure.results import RunResult
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

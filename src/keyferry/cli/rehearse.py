@@ -12,7 +12,7 @@ import typer
 from keyferry import config
 from keyferry.cli.migrate import Json, run
 from keyferry.errors import UsageError
-from keyferry.procedure.command import Selection
+from keyferry.procedure.order import Selection
 
 
 class Luna(StrEnum):

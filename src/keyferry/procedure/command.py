@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import KeyferryError, UsageError
-from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.rules import Wish
+from keyferry.procedure.order import PLANNED_SETTINGS, Selection, order
 from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.wrapping import WrappingWish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,51 +21,17 @@ if TYPE_CHECKING:
     from keyferry.tools.parties import DestinationKey, SourceKey
     from keyferry.tools.vtl.screens import SlotRow
 
-PUBLIC_SETTINGS = (
-    ("classic", "slot"),
-    ("classic", "cmu_public_key_option"),
-    ("cloudhsm", "user"),
-    ("cloudhsm", "tool"),
-    ("cloudhsm", "password_visible"),
-    ("wrapping", "label"),
-    ("wrapping", "bits"),
-    ("wrapping", "hash"),
-    ("wrapping", "extractable"),
-    ("run", "allow_raised_counter"),
-)
+PUBLIC_SETTINGS = (*PLANNED_SETTINGS, ("run", "allow_raised_counter"))
 """Settings that go into the record: all but where secrets come from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What the command line says of the keys: which (none: all), and how they are judged."""
-
-    keys: tuple[str, ...] = ()
-    relabel: bool = False
-    reid: bool = False
-    again: bool = False
-    require_kcv: bool = False
-    non_extractable: bool = False
-    dry_run: bool = False
 
 
 def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus) -> RunResult:
     """Carry keys across. Errors after the start are in the result; UsageError and the like before it are raised."""
-    from keyferry.procedure.migration import Migration, Order  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.procedure.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
-    wrapping = _wrapping(config)
-    wish = Wish(
-        digest=config.text("wrapping", "hash"),
-        modulus_bits=wrapping.bits,
-        relabel=selection.relabel,
-        reid=selection.reid,
-        again=selection.again,
-        require_kcv=selection.require_kcv,
-        extractable=not selection.non_extractable,
-    )
-    order = Order(selection.keys, wish, wrapping, selection.dry_run)
+    wanted = order(config, selection)
     with opened(config, run_dir, bus) as (parties, directory), Interrupts() as interrupts:
-        return Migration(parties, directory, order, interrupts).run()
+        return Migration(parties, directory, wanted, interrupts).run()
 
 
 def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
@@ -135,18 +98,3 @@ def _check_named(config: Config, need: tuple[str, ...]) -> None:
                 hint=f"give {option}, or `{key}` in [{section}] of the configuration; "
                 "`keyferry rehearse` needs neither",
             )
-
-
-def _wrapping(config: Config) -> WrappingWish:
-    wish = WrappingWish(
-        config.text("wrapping", "label"),
-        config.number("wrapping", "bits"),
-        config.flag("wrapping", "extractable"),
-    )
-    if wish.bits not in MODULUS_STRENGTH:
-        raise UsageError(f"[wrapping] bits: {wish.bits} is not one of {', '.join(map(str, MODULUS_STRENGTH))}")
-    if config.text("wrapping", "hash") not in DIGEST_BYTES:
-        raise UsageError(
-            f"[wrapping] hash: {config.text('wrapping', 'hash')!r} is not one of {', '.join(DIGEST_BYTES)}"
-        )
-    return wish

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from keyferry import __version__
 from keyferry.errors import KeyferryError, MismatchError, RecordFailedError
 from keyferry.events import KeyFinished, KeysPlanned, Noticed
 from keyferry.procedure import steps
 from keyferry.procedure.crossing import Crossing
+from keyferry.procedure.journal import now
 from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
+from keyferry.procedure.planfile import Plan
 from keyferry.procedure.results import KeyResult, RunResult
-from keyferry.procedure.wrapping import Wrapping, WrappingWish
+from keyferry.procedure.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.rules import Wish
+    from keyferry.procedure.order import Order
     from keyferry.procedure.rundir import RunDirectory
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the user ordered: which keys (none named: all), how they are judged, and the wrapping pair."""
-
-    wanted: tuple[str, ...]
-    wish: Wish
-    wrapping: WrappingWish
-    dry_run: bool = False
 
 
 class Migration:
@@ -154,13 +147,23 @@ class Migration:
             result = KeyResult(one)
             self.result.keys.append(result)
             if one.verdict is not None:
-                state = "failed" if one.verdict.failed else "skipped"
-                result.end(state, one.verdict.rule, one.verdict.detail)
-        document = {"schema": "keyferry.plan/1", "keys": [result.json() for result in self.result.keys]}
-        digest = self._directory.write_json("plan.json", document)
+                result.end(one.state, one.verdict.rule, one.verdict.detail)
+        digest = self._directory.write_json("plan.json", self._plan(planned).document())
         wish = asdict(self._order.wish)
         self._directory.journal.write("planned", keys=len(planned), sha256=digest, wanted=self._order.wanted, wish=wish)
         self._tell()
+
+    def _plan(self, planned: Sequence[PlannedKey]) -> Plan:
+        return Plan(
+            run_id=self._directory.run_id,
+            keyferry=__version__,
+            made=now(),
+            selection=self._order.selection,
+            settings=self._order.settings,
+            classic=self._parties.source.identity(),
+            cloudhsm=self._parties.destination.identity(),
+            keys=tuple(planned),
+        )
 
     def _tell(self) -> None:
         bus = self._parties.bus

@@ -12,7 +12,7 @@ from keyferry.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from keyferry.names import Kcv
+    from keyferry.names import ClassicHandle, Kcv
     from keyferry.procedure.rules import Verdict, Wish
     from keyferry.tools.parties import DestinationKey, SourceKey
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class PlannedKey:
     """One key with its verdict (None: it crosses) and what it shall be called on the new side.
 
-    id_given: the source has no CKA_ID, so the run gives the new key one of its own.
+    id_given: the source has no CKA_ID, so the run gives the new key one of its own. known_as: the handle by
+    which the plan and the record know the key, where it is another than in this session (HA: a handle is good
+    in one process only).
     """
 
     key: SourceKey
@@ -30,11 +32,42 @@ class PlannedKey:
     new_id: str
     id_given: bool
     kcv: Kcv | None = None
+    known_as: ClassicHandle | None = None
+
+    @property
+    def handle(self) -> ClassicHandle:
+        """By which the record knows the key."""
+        return self.key.handle if self.known_as is None else self.known_as
+
+    @property
+    def state(self) -> str:
+        """`planned`, or how it ended already."""
+        if self.verdict is None:
+            return "planned"
+        return "failed" if self.verdict.failed else "skipped"
+
+    def json(self) -> dict[str, object]:
+        """As in `keyferry.run/1`, before anything is done."""
+        key, stays = self.key, self.verdict is not None
+        return {
+            "classic_handle": self.handle,
+            "label": key.label.encode("utf-8", "replace").decode(),
+            "new_label": None if stays else self.new_label,
+            "id": (key.id_shown or None) if stays else self.new_id,
+            "type": key.type,
+            "bits": key.bits,
+            "state": self.state,
+            "rule": self.verdict.rule if self.verdict else None,
+            "detail": self.verdict.detail if self.verdict else None,
+            "proof": None,
+            "kcv": self.kcv,
+            "cloudhsm_handle": None,
+        }
 
     @property
     def name(self) -> str:
         """How a person recognises the key."""
-        return printable(self.key.label) or f"(handle {self.key.handle})"
+        return printable(self.key.label) or f"(handle {self.handle})"
 
 
 def select(keys: Sequence[SourceKey], wanted: Sequence[str]) -> list[SourceKey]:

@@ -39,22 +39,14 @@ class KeyResult:
 
     @property
     def handle(self) -> ClassicHandle:
-        return self.planned.key.handle
+        return self.planned.handle
 
     def json(self) -> dict[str, object]:
-        key, skipped = self.planned.key, self.planned.verdict is not None
-        return {
-            "classic_handle": key.handle,
-            "label": key.label.encode("utf-8", "replace").decode(),
-            "new_label": None if skipped else self.planned.new_label,
-            "id": (key.id_shown or None) if skipped else self.planned.new_id,
-            "type": key.type,
-            "bits": key.bits,
+        return self.planned.json() | {
             "state": self.state,
             "rule": self.rule,
             "detail": self.detail,
             "proof": self.proof,
-            "kcv": self.planned.kcv,
             "cloudhsm_handle": self.cloudhsm_handle,
         }
 

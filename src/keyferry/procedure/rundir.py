@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import json
 import platform
 import secrets
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from keyferry import __version__
 from keyferry.errors import RecordFailedError, UsageError
 from keyferry.procedure.journal import Journal, now
 from keyferry.terminal.host import write_private
+from keyferry.text import canonical
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ class RunDirectory:
 
     def write_json(self, name: str, value: object) -> str:
         """Write a JSON file in canonical form (sorted, no blanks); gives its SHA-256, or RecordFailedError."""
-        data = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        data = canonical(value)
         try:
             write_private(self.path / name, data)
         except OSError as error:

@@ -1,0 +1,93 @@
+"""What the user ordered: which keys, how they are judged, how the pair is made, from options and settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import UsageError
+from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
+from keyferry.procedure.rules import Wish
+from keyferry.procedure.wrapping import WrappingWish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from keyferry.config import Config
+
+    Value = str | int | bool
+
+PLANNED_SETTINGS = (
+    ("classic", "slot"),
+    ("classic", "cmu_public_key_option"),
+    ("cloudhsm", "user"),
+    ("cloudhsm", "tool"),
+    ("cloudhsm", "password_visible"),
+    ("wrapping", "label"),
+    ("wrapping", "bits"),
+    ("wrapping", "hash"),
+    ("wrapping", "extractable"),
+)
+"""Settings that say what a run does; the plan holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line says of the keys: which (none: all), and how they are judged."""
+
+    keys: tuple[str, ...] = ()
+    relabel: bool = False
+    reid: bool = False
+    again: bool = False
+    require_kcv: bool = False
+    non_extractable: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A selection and the settings that it is carried out with, by `section.key`."""
+
+    selection: Selection
+    settings: Mapping[str, Value]
+    wish: Wish
+    wrapping: WrappingWish
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        return self.selection.keys
+
+    @property
+    def dry_run(self) -> bool:
+        return self.selection.dry_run
+
+
+def order(config: Config, selection: Selection) -> Order:
+    """UsageError for settings of the pair that no HSM of either side can follow."""
+    wrapping = _wrapping(config)
+    wish = Wish(
+        digest=config.text("wrapping", "hash"),
+        modulus_bits=wrapping.bits,
+        relabel=selection.relabel,
+        reid=selection.reid,
+        again=selection.again,
+        require_kcv=selection.require_kcv,
+        extractable=not selection.non_extractable,
+    )
+    settings = {f"{section}.{key}": config.value(section, key) for section, key in PLANNED_SETTINGS}
+    return Order(selection, settings, wish, wrapping)
+
+
+def _wrapping(config: Config) -> WrappingWish:
+    wish = WrappingWish(
+        config.text("wrapping", "label"),
+        config.number("wrapping", "bits"),
+        config.flag("wrapping", "extractable"),
+    )
+    if wish.bits not in MODULUS_STRENGTH:
+        raise UsageError(f"[wrapping] bits: {wish.bits} is not one of {', '.join(map(str, MODULUS_STRENGTH))}")
+    if config.text("wrapping", "hash") not in DIGEST_BYTES:
+        raise UsageError(
+            f"[wrapping] hash: {config.text('wrapping', 'hash')!r} is not one of {', '.join(DIGEST_BYTES)}"
+        )
+    return wish

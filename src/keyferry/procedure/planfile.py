@@ -1,0 +1,245 @@
+"""The plan as a document, `keyferry.plan/1`: written before anything is changed, approved, carried out, resumed.
+
+Canonical JSON: sorted names, no blanks, ASCII, one final newline. What is read must be byte for byte what
+would be written again, so an unknown, missing or doubled field, and one that contradicts another, is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from keyferry.errors import UsageError
+from keyferry.names import ClassicHandle, Kcv, KeyClass, Sha256
+from keyferry.procedure import steps
+from keyferry.procedure.order import PLANNED_SETTINGS, Selection
+from keyferry.procedure.plan import PlannedKey
+from keyferry.procedure.rules import Verdict
+from keyferry.text import canonical
+from keyferry.tools.parties import SourceKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import UnionType
+
+    from keyferry.procedure.order import Value
+
+SCHEMA = "keyferry.plan/1"
+_VALUES = frozenset({"CKA_VALUE"})  # has no value here anyway: the terminal cut it
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a later process needs to do exactly this.
+
+    run_id: of the run that made the plan; the ids that it gives to keys are made of it. made: RFC 3339, UTC.
+    classic, cloudhsm: who the two parties say that they are.
+    """
+
+    run_id: str
+    keyferry: str
+    made: str
+    selection: Selection
+    settings: Mapping[str, Value]
+    classic: Mapping[str, str]
+    cloudhsm: Mapping[str, str]
+    keys: tuple[PlannedKey, ...]
+
+    def document(self) -> dict[str, object]:
+        selection = asdict(self.selection)
+        del selection["dry_run"]  # how a plan is looked at is no part of it
+        return {
+            "schema": SCHEMA,
+            "run_id": self.run_id,
+            "keyferry": self.keyferry,
+            "made": self.made,
+            "selection": selection | {"keys": list(self.selection.keys)},
+            "settings": dict(self.settings),
+            "classic": dict(self.classic),
+            "cloudhsm": dict(self.cloudhsm),
+            "steps": [{"number": number, "title": title} for number, title in steps.TITLES.items()],
+            "keys": [_key_document(one) for one in self.keys],
+        }
+
+    def canonical(self) -> bytes:
+        return canonical(self.document())
+
+    @property
+    def sha256(self) -> Sha256:
+        return Sha256(hashlib.sha256(self.canonical()).hexdigest())
+
+
+def read(path: Path) -> Plan:
+    """UsageError for a file that cannot be read, or is not a plan that this version wrote."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", keys="nothing was started") from error
+    try:
+        return loads(data)
+    except UsageError as error:
+        error.what = f"{path}: {error.what}"
+        raise
+
+
+def loads(data: bytes) -> Plan:
+    """A plan from its bytes; UsageError as for `read`."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _no_plan(f"no JSON: {error}") from None
+    plan = _plan(document)
+    if plan.canonical() != data:
+        raise _no_plan("its bytes are not those that its content has: it was edited or written by another version")
+    return plan
+
+
+def _key_document(one: PlannedKey) -> dict[str, object]:
+    key = one.key
+    return one.json() | {
+        "source": {
+            "label": key.label,
+            "class": str(key.key_class),
+            "id": key.id,
+            "id_shown": key.id_shown,
+            "extractable": key.extractable,
+            "may_encrypt": key.may_encrypt,
+            "attributes": {name: value for name, value in key.attributes.items() if name not in _VALUES},
+        },
+        "id_given": one.id_given,
+    }
+
+
+def _plan(document: object) -> Plan:
+    top = _exactly(
+        document,
+        "the plan",
+        schema=str,
+        run_id=str,
+        keyferry=str,
+        made=str,
+        selection=dict,
+        settings=dict,
+        classic=dict,
+        cloudhsm=dict,
+        steps=list,
+        keys=list,
+    )
+    if top["schema"] != SCHEMA:
+        raise _no_plan(f"its schema is {top['schema']!r}, not {SCHEMA}")
+    return Plan(
+        run_id=top["run_id"],
+        keyferry=top["keyferry"],
+        made=top["made"],
+        selection=_selection(top["selection"]),
+        settings=_settings(top["settings"]),
+        classic=_texts(top["classic"], "classic"),
+        cloudhsm=_texts(top["cloudhsm"], "cloudhsm"),
+        keys=tuple(_key(one) for one in top["keys"]),
+    )
+
+
+def _selection(value: object) -> Selection:
+    flags = dict.fromkeys(("relabel", "reid", "again", "require_kcv", "non_extractable"), bool)
+    found = _exactly(value, "selection", keys=list, **flags)
+    if not all(isinstance(name, str) for name in found["keys"]):
+        raise _no_plan("selection.keys are not all texts")
+    return Selection(**found | {"keys": tuple(found["keys"])})
+
+
+def _settings(value: dict[str, Any]) -> dict[str, Value]:
+    names = {f"{section}.{key}" for section, key in PLANNED_SETTINGS}
+    if value.keys() != names or not all(isinstance(one, str | int | bool) for one in value.values()):
+        raise _no_plan(f"its settings are not {', '.join(sorted(names))}")
+    return value
+
+
+def _texts(value: dict[str, Any], where: str) -> dict[str, str]:
+    if not all(isinstance(one, str) for one in value.values()):
+        raise _no_plan(f"{where} is not all texts")
+    return value
+
+
+def _key(value: object) -> PlannedKey:
+    """Both names are empty where the key stays: they were never decided."""
+    flat = _exactly(
+        value,
+        "a key",
+        classic_handle=int,
+        label=str,
+        new_label=str | None,
+        id=str | None,
+        type=str,
+        bits=int | None,
+        state=str,
+        rule=str | None,
+        detail=str | None,
+        proof=type(None),
+        kcv=str | None,
+        cloudhsm_handle=type(None),
+        source=dict,
+        id_given=bool,
+    )
+    if flat["kcv"] is not None and not re.fullmatch("[0-9a-f]{6}", flat["kcv"]):
+        raise _no_plan(f"{flat['kcv']!r} is no check value")
+    stays = flat["state"] != "planned"
+    verdict = Verdict(flat["rule"] or "", flat["detail"] or "", flat["state"] == "failed") if stays else None
+    return PlannedKey(
+        key=_source(flat),
+        verdict=verdict,
+        new_label="" if stays else flat["new_label"] or "",
+        new_id="" if stays else flat["id"] or "",
+        id_given=flat["id_given"],
+        kcv=flat["kcv"] and Kcv(flat["kcv"]),
+    )
+
+
+def _source(flat: dict[str, Any]) -> SourceKey:
+    found = _exactly(
+        flat["source"],
+        "a key's source",
+        **{"class": str},
+        label=str,
+        id=str | None,
+        id_shown=str,
+        extractable=bool | None,
+        may_encrypt=bool | None,
+        attributes=dict,
+    )
+    if found["class"] not in set(KeyClass):
+        raise _no_plan(f"{found['class']!r} is no class of objects")
+    return SourceKey(
+        handle=ClassicHandle(flat["classic_handle"]),
+        label=found["label"],
+        key_class=KeyClass(found["class"]),
+        type=flat["type"],
+        bits=flat["bits"],
+        id=found["id"],
+        id_shown=found["id_shown"],
+        extractable=found["extractable"],
+        may_encrypt=found["may_encrypt"],
+        attributes=_texts(found["attributes"], "a key's attributes"),
+    )
+
+
+def _exactly(value: object, where: str, **kinds: type | UnionType) -> dict[str, Any]:
+    """The fields of an object, if they are these and of these types (a boolean is no number)."""
+    if not isinstance(value, dict) or value.keys() != kinds.keys():
+        told = ", ".join(sorted(map(repr, value.keys() ^ kinds.keys()))) if isinstance(value, dict) else "no object"
+        raise _no_plan(f"{where} has not the fields that it must have: {told}")
+    for name, kind in kinds.items():
+        if type(value[name]) not in (get_args(kind) or (kind,)):
+            raise _no_plan(f"{name} of {where} is of another type")
+    return value
+
+
+def _no_plan(why: str) -> UsageError:
+    return UsageError(
+        f"not a plan that can be used: {why}",
+        keys="nothing was started",
+        hint="make a new plan with `keyferry plan`",
+    )
