@@ -9,6 +9,7 @@ import pexpect
 from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeError, Child
 from keyferry.terminal.echo import EchoMask
+from keyferry.terminal.editor import Row, UnknownSequenceError, start_of_row
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
 from keyferry.terminal.values import RULE, ValueFilter
 from keyferry.text import last_lines
@@ -51,6 +52,7 @@ class Console:
         self._mask: EchoMask | None = None
         self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
         self._come = bytearray(b"\n")  # what came and was not given out yet; a program's first line starts a line
+        self._row = Row() if manners.edits_lines else None
         try:
             self._child = Child(program.argv, program.cwd, program.env, self._tap, read_size)
         except (pexpect.ExceptionPexpect, OSError) as error:
@@ -73,21 +75,13 @@ class Console:
         data = line.encode("utf-8", "surrogateescape")
         self._check(line, data)
         self._ready()
-        self.recorder.typed(data)
-        self._send(data)
-        echo = re.compile(re.escape(data) + rb"\r*(?=\n)")
         try:
-            found = self._await(
-                lambda: echo.search(self._come), ECHO_LIMIT, f"the echo of {self.recorder.redact(line)!r}"
-            )
+            before = self._say_in_row(self._row, data) if self._row else self._say_at_once(data)
         except EOFError:
             self._drain()
             raise self._end(self._early()) from None
-        before = bytes(self._come[: found.start()])
         if before.strip(b" \t\r\n\0") and not among_output:
             raise self._end(self._unknown("something was printed before it was asked", before))
-        # The newline stays: what follows is at the start of a line.
-        del self._come[: found.end()]
 
     def say_secret(self, secret: Secret, *, hides: bool) -> None:
         """Type a secret; neither it nor its length reaches the record or the next answer.
@@ -102,7 +96,9 @@ class Console:
             raise self._end(self._unknown(f"the echo stayed on at the prompt for the {secret.name}", b""))
         self.recorder.secret(secret.name)
         self._mask = EchoMask(secret.reveal(), self._echoed)
-        self._send(secret.reveal())
+        if self._row:
+            self._row.forget(self._come, row=True)
+        self._send(secret.reveal() + self._manners.enter)
 
     def hear(self, *prompts: Prompt, limit: float) -> Heard:
         """Wait for what comes next, all of it: up to one of the prompts, or (ENDED) to the program's end.
@@ -139,12 +135,49 @@ class Console:
         status: int | None = self._child.exitstatus
         return status
 
+    def _say_at_once(self, data: bytes) -> bytes:
+        """The terminal echoes the line; gives what came before the echo."""
+        self.recorder.typed(data)
+        self._send(data + self._manners.enter)
+        echo = re.compile(re.escape(data) + rb"\r*(?=\n)")
+        found = self._await(lambda: echo.search(self._come), ECHO_LIMIT, self._echo_of(data))
+        before = bytes(self._come[: found.start()])
+        # The newline stays: what follows is at the start of a line.
+        del self._come[: found.end()]
+        return before
+
+    def _say_in_row(self, row: Row, data: bytes) -> bytes:
+        """The tool's editor draws the line as it likes: see it stand behind the prompt, then press return."""
+        before = bytes(self._come[: start_of_row(self._come)])
+        row.forget(self._come)
+        prompt = bytes(self._come[: row.end(self._come)]).rstrip(b" ")
+        self.recorder.keys(data)
+        self._send(data)
+        stands = re.compile(re.escape(prompt) + b" *" + re.escape(data))
+        self._await(
+            lambda: stands.fullmatch(self._come, 0, row.end(self._come)) or None, ECHO_LIMIT, self._echo_of(data)
+        )
+        self.recorder.typed(b"")
+        self._send(self._manners.enter)
+        self._await(lambda: b"\n" in self._come or None, ECHO_LIMIT, "the end of the line")
+        del self._come[: self._come.index(b"\n")]
+        return before
+
+    def _echo_of(self, data: bytes) -> str:
+        return f"the echo of {self.recorder.redact(_decode(data))!r}"
+
+    def _take(self, data: bytes) -> None:
+        if self._row is None:
+            self._come += data
+        else:
+            self._row.feed(self._come, data)
+
     def _await(self, look: Callable[[], T | None], limit: float, awaited: str) -> T:
         """Read until `look` finds something. EOFError at the program's end."""
         end = time.monotonic() + limit
         while (found := look()) is None:
             try:
-                self._come += self._child.read_within(max(0.0, end - time.monotonic()))
+                self._take(self._child.read_within(max(0.0, end - time.monotonic())))
             except pexpect.TIMEOUT:
                 # Something that ends like a question is one that nobody here knows; else the tool just hangs.
                 kind = UnknownScreenError if _QUESTION.search(self._come) else UnreachableError
@@ -156,6 +189,8 @@ class Console:
             except AnswerTooLargeError:
                 what = f"an answer of more than {LARGEST_ANSWER} bytes"
                 raise self._end(self._unknown(what, bytes(self._come[-4000:]))) from None
+            except UnknownSequenceError as error:
+                raise self._end(self._unknown(f"it sent {error}", bytes(self._come))) from None
             except KeyferryError as error:
                 raise self._end(error) from None
             except BaseException:
@@ -165,8 +200,9 @@ class Console:
 
     def _prompted(self, prompts: tuple[Prompt, ...]) -> tuple[Prompt, re.Match[bytes]] | None:
         start = max(0, len(self._come) - _WINDOW)
+        end = self._row.end(self._come) if self._row else len(self._come)
         for prompt in prompts:
-            if prompt.name == ENDED or not (match := prompt.compiled().search(self._come, start)):
+            if prompt.name == ENDED or not (match := prompt.compiled().search(self._come, start, end)):
                 continue
             # Words of a prompt that more text follows were no prompt: a label can hold them.
             if prompt.settle is not None or not self._child.has_more():
@@ -175,13 +211,16 @@ class Console:
 
     def _settle(self, silence: float, end: float) -> None:
         while self._child.has_more(silence) and time.monotonic() < end:
-            self._come += self._child.read_within(0)
+            self._take(self._child.read_within(0))
 
     def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
         self.recorder.sync()
         heard = Heard(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
         seen = bytes(self._come)
-        self._come.clear()
+        if self._row:
+            self._row.forget(self._come)
+        else:
+            self._come.clear()
         if prompt.fatal:
             raise self._end(self._unknown(f"{question!r} came: the answer before it was not taken", seen))
         return heard
@@ -198,7 +237,7 @@ class Console:
         rest = self._values.feed(self._mask.flush()) if self._mask else b""
         rest += self._values.flush()
         self.recorder.output(rest)
-        self._come += rest
+        self._take(rest)
 
     def _tap(self, data: bytes) -> bytes:
         if self._mask:
@@ -211,10 +250,10 @@ class Console:
         self.recorder.cut("SECRET-SHOWN" if shown else "SECRET-STARS", None)
 
     def _send(self, data: bytes) -> None:
-        self.asked += 1
+        self.asked += data.endswith(self._manners.enter)
         self._child.answer_size = 0
         try:
-            self._child.send(data + b"\n")
+            self._child.send(data)
         except OSError as error:
             raise self._end(self._early()) from error
 

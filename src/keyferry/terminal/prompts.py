@@ -37,12 +37,22 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """What a tool can take and how it takes it. longest: bytes of a line that it does not cut."""
+    """What a tool can take and how it takes it. longest: bytes of a line that it does not cut.
+
+    edits_lines: the tool has a line editor, which echoes by itself: it may draw the line again and again, with
+    escape sequences and hints, so return is pressed only when the line is seen to stand.
+    """
 
     longest_line: int = 4094  # the kernel's canonical mode cuts at 4,095 with the newline
     longest_secret: int = 4094
     comment: str = ""  # an answer that begins so is thrown away by the tool
     highest_slot: int | None = None
+    edits_lines: bool = False
+
+    @property
+    def enter(self) -> bytes:
+        """What the return key sends. An editor waits for that; other tools have the terminal make a newline of it."""
+        return b"\r" if self.edits_lines else b"\n"
 
 
 @dataclass(frozen=True, slots=True)

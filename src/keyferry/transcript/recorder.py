@@ -64,8 +64,12 @@ class Recorder:
 
     def typed(self, line: bytes) -> None:
         """A line that is about to be typed; durable before it is."""
+        self.keys(line + b"\r")
+
+    def keys(self, data: bytes) -> None:
+        """What is about to be typed, perhaps before the return key: a line editor shows it first."""
         self._before_input()
-        self._event("i", self._redactor.text(_decode(line)) + "\r")
+        self._event("i", self._redactor.text(_decode(data)))
         self.sync()
 
     def secret(self, name: str) -> None:

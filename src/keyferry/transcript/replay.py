@@ -68,8 +68,9 @@ class Player:
                 _write(self._with_secrets(data))
                 continue
             self._demand(line, code, data)
-            inputs += 1
-            self._make_files(inputs)
+            if code == "s" or data.endswith(b"\r"):
+                inputs += 1
+                self._make_files(inputs)
 
     def _demand_arguments(self, arguments: Sequence[str] | None) -> None:
         recorded = self._recording.header.get("argv")
@@ -77,6 +78,9 @@ class Player:
             raise self._departed(1, f"the arguments {recorded[1:]}", str(list(arguments)))
 
     def _demand(self, line: int, code: str, data: bytes) -> None:
+        if code == "i" and not data.endswith(b"\r"):
+            self._demand_keys(line, data)
+            return
         got = self._read_line()
         if code == "s":
             name = data.decode()
@@ -84,6 +88,15 @@ class Player:
                 raise self._departed(line, f"the secret {name}", self._shown(got))
         elif self._shown(got) != (wanted := repr(data.removesuffix(b"\r").decode())):
             raise self._departed(line, wanted, self._shown(got))
+
+    def _demand_keys(self, line: int, wanted: bytes) -> None:
+        """What is typed to a line editor, which shows it before the return key is pressed."""
+        while len(self._typed) < len(wanted) and wanted.startswith(self._typed):
+            if not self._read_more():
+                raise self._departed(line, repr(wanted.decode()), self._shown(None))
+        got, self._typed = self._typed[: len(wanted)], self._typed[len(wanted) :]
+        if got != wanted:
+            raise self._departed(line, repr(wanted.decode()), self._shown(got))
 
     def _with_secrets(self, output: bytes) -> bytes:
         """What the tool printed: a secret in it (the echo of one typed in a command) is recorded by its name."""
@@ -121,15 +134,18 @@ class Player:
     def _read_line(self) -> bytes | None:
         """One typed line without its newline; None where the other side is gone."""
         while b"\n" not in self._typed:
-            try:
-                chunk = os.read(_STDIN, 65536)
-            except OSError:  # EIO: the other end of the pty is closed
+            if not self._read_more():
                 return None
-            if not chunk:
-                return None
-            self._typed += chunk
         line, _, self._typed = self._typed.partition(b"\n")
         return line
+
+    def _read_more(self) -> bool:
+        try:
+            chunk = os.read(_STDIN, 65536)
+        except OSError:  # EIO: the other end of the pty is closed
+            return False
+        self._typed += chunk
+        return bool(chunk)
 
 
 def _side_effects(path: Path) -> list[dict[str, object]]:
@@ -145,11 +161,13 @@ def _write(data: bytes) -> None:
 
 @contextlib.contextmanager
 def _raw_terminal() -> Iterator[None]:
-    """Echo off, for the recorded echo is the echo, and output as it is, for its line ends are recorded too."""
+    """Echo off, for the recorded echo is the echo; output as it is, for its line ends are recorded too; and typed
+    keys at once, for an editor shows them before their line ends.
+    """
     before = termios.tcgetattr(_STDIN)
     quiet = [*before]
     quiet[1] = before[1] & ~termios.OPOST
-    quiet[3] = before[3] & ~(termios.ECHO | termios.ECHONL)
+    quiet[3] = before[3] & ~(termios.ECHO | termios.ECHONL | termios.ICANON)
     termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
     try:
         yield
