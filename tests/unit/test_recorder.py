@@ -12,7 +12,7 @@ from keyferry.errors import RecordFailedError, UsageError
 from keyferry.secrets import Secret
 from keyferry.transcript.reader import read
 from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.show import render
+from keyferry.transcript.show import heading, pieces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,10 +124,12 @@ def test_a_recording_is_shown_with_its_steps_and_nothing_that_moves_a_cursor(tmp
     recorder.secret("pin")
     recorder.exit(3)
     recorder.close()
-    assert list(render(read(tmp_path / "x.cast"))) == [
-        "# tool: vtl",
+    recording = read(tmp_path / "x.cast")
+    assert list(heading(recording)) == ["# tool: vtl\n"]
+    assert "".join(text for _at, text in pieces(recording)).splitlines() == [
         "Command: ",
-        "\n== 5.2 Wrap",
+        "",
+        "== 5.2 Wrap",
         "go",
         "\\x1b[2Jdone",
         "PIN: [typed: pin][exit status 3]",

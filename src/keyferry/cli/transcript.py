@@ -6,24 +6,57 @@ from typing import Annotated
 
 import typer
 
+from keyferry.errors import Exit
+
 app = typer.Typer(no_args_is_help=True, help="Read recordings of tool sessions.")
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A session of a run: sessions/NNN-TOOL.cast.")]
 
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A session of a run: sessions/NNN-TOOL.cast.")],
+    file: File,
+    step: Annotated[str | None, typer.Option("--step", metavar="N", help="Only this step: 5.2, or all of 5.")] = None,
 ) -> None:
     """Print a recording with its steps; control characters are made harmless."""
     from keyferry.transcript.reader import read  # noqa: PLC0415 - start-up
-    from keyferry.transcript.show import render  # noqa: PLC0415 - start-up
+    from keyferry.transcript.show import heading, pieces  # noqa: PLC0415 - start-up
 
-    for line in render(read(file)):
-        sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+    recording = read(file)
+    conversation = [text for _at, text in pieces(recording, step)]
+    sys.stdout.writelines([*heading(recording), *conversation])
+
+
+@app.command()
+def play(
+    file: File,
+    speed: Annotated[float, typer.Option("--speed", metavar="N", min=0.01, help="So many times as fast.")] = 1.0,
+    idle_limit: Annotated[
+        float | None, typer.Option("--idle-limit", metavar="S", min=0, help="No pause is longer, in seconds.")
+    ] = None,
+) -> None:
+    """Play a recording in its own time, control characters made harmless; q or Ctrl-C stops."""
+    from keyferry.transcript.play import play as run  # noqa: PLC0415 - start-up
+    from keyferry.transcript.play import stopped_by_key  # noqa: PLC0415 - start-up
+    from keyferry.transcript.reader import read  # noqa: PLC0415 - start-up
+
+    recording = read(file)
+    try:
+        with stopped_by_key() as wait:
+            run(recording, _write_now, wait, speed=speed, idle_limit=idle_limit)
+    except KeyboardInterrupt:
+        raise typer.Exit(int(Exit.INTERRUPTED)) from None
+
+
+def _write_now(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 @app.command()
 def sanitize(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A session of a run: sessions/NNN-TOOL.cast.")],
+    file: File,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The new recording; must not be there yet.")],
 ) -> None:
     """Take out what identifies a site, to send a recording to others; it still replays.

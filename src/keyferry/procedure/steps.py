@@ -1,34 +1,14 @@
-"""The documented steps (AWS, 25 September 2019), by their numbers."""
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from keyferry.events import StepStarted
+from keyferry.transcript.steps import TITLES
 
 if TYPE_CHECKING:
     from keyferry.events import Bus
 
-TITLES = {
-    "0": "Look before anything is changed",
-    "1.1": "Log in to the CloudHSM cluster as the crypto user",
-    "1.2": "Generate the RSA wrapping key pair",
-    "2.1": "Export the public key",
-    "3": "Move the public key to the Classic client",
-    "4.1": "Import the public key into the partition",
-    "4.2": "Find the imported key and compare it with the pair",
-    "4.3": "Start ckdemo",
-    "4.4": "Open a session to the slot",
-    "4.5": "Log in to the partition",
-    "4.6": "Let the imported public key wrap (CKA_WRAP)",
-    "5.1": "Describe the keys: which may leave",
-    "5.2": "Wrap the key (RSA OAEP)",
-    "6": "Move the wrapped key to the CloudHSM client",
-    "7.1": "Continue in the session of step 1.1",
-    "7.2": "Unwrap the key and prove it",
-    "end": "Balance the totals and leave",
-}
-"""`0` and `end` are ours; the document has the others."""
+__all__ = ["TITLES", "start"]
 
 
 def start(bus: Bus, number: str, key: str | None = None) -> None:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from keyferry.transcript.steps import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keyferry.transcript.reader import Event, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing that was said to a tool, and its answer.
+
+    key: whose step it is, None for a step of no single key. at: seconds since the session's start. first, last:
+    lines of the file. question: the prompt that it answers. typed: for a secret its name in brackets.
+    """
+
+    step: str
+    title: str
+    key: str | None
+    at: float
+    first: int
+    last: int
+    question: str
+    typed: str
+    answer: str
+
+
+def turns(recording: Recording) -> Iterator[Turn]:
+    """A session as turns; the first is the program's start with its arguments."""
+    argv = recording.header.get("argv")
+    start = shlex.join(map(str, argv)) if isinstance(argv, list) else str(recording.header.get("title", ""))
+    now, answer = Turn(str(recording.header.get("step", "0")), "", None, 0.0, 1, 1, "", start, ""), ""
+    step = now.step, now.title, now.key
+    for event in recording.events:
+        if event.code in "is":
+            yield replace(now, answer=answer)
+            question, answer = answer.rpartition("\n")[2], ""
+            now = Turn(*step, event.at, event.line, event.line, question, _typed(event), "")
+            continue
+        if event.code == "m":
+            step = split(event.data)
+        elif event.code in _ANSWERS:
+            answer += _ANSWERS[event.code].format(event.data.replace("\r", ""))
+            now = replace(now, last=event.line)
+    yield replace(now, answer=answer)
+
+
+_ANSWERS = {"o": "{}", "v": "[cut: {}]", "x": "[exit status {}]"}
+
+
+def _typed(event: Event) -> str:
+    return f"[{event.data}]" if event.code == "s" else event.data.removesuffix("\r")
