@@ -4,13 +4,14 @@ import errno
 import hashlib
 import json
 import os
+import signal
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
 from keyferry.errors import Exit, JournalHeldError, RecordFailedError
-from keyferry.procedure.journal import Journal, now
+from keyferry.procedure.journal import Journal, is_held, now, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +94,49 @@ def test_a_write_in_pieces_is_one_line(path: Path, mocker: MockerFixture) -> Non
     mocker.patch("os.write", side_effect=lambda file, data: whole(file, data[:7]))
     journal.write("begin", run_id="abc")
     assert json.loads(path.read_bytes())["run_id"] == "abc"
+
+
+def test_it_goes_on_where_it_was(path: Path) -> None:
+    first = Journal(path)
+    first.write("begin")
+    first.close()
+    second, found = Journal.reopen(path)
+    second.write("resumed")
+    assert [entry["kind"] for entry in found.entries] == ["begin"]
+    assert [entry["seq"] for entry in read(path).entries] == [1, 2]
+    with pytest.raises(JournalHeldError):
+        Journal.reopen(path)
+    assert is_held(path)
+    second.close()
+    assert not is_held(path)
+
+
+def test_a_torn_last_line_is_cut_off_before_it_goes_on(path: Path) -> None:
+    first = Journal(path)
+    first.write("begin")
+    first.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:40])
+    second, found = Journal.reopen(path)
+    assert (found.torn, path.read_bytes()) == (40, whole)
+    second.write("resumed")
+    assert len(read(path).entries) == 2
+
+
+def test_a_signal_waits_until_the_line_is_whole(path: Path, mocker: MockerFixture) -> None:
+    """A second SIGINT ends a run where it stands; a line that is begun is ended before."""
+    journal, fsync = Journal(path), os.fsync
+
+    def interrupted(file: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        fsync(file)
+
+    mocker.patch("os.fsync", side_effect=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.write("begin")
+    mocker.stopall()
+    journal.write("error")
+    assert [entry["kind"] for entry in read(path).entries] == ["begin", "error"]
 
 
 def test_the_time_is_rfc_3339() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import ckdemo, cmu, emulator, inventory, kmu, migrate, parse, rehearse, render, transcript, vtl
+from keyferry.cli import ckdemo, cmu, emulator, inventory, kmu, migrate, parse, rehearse, render, runs, transcript, vtl
 from keyferry.errors import KeyferryError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command()(rehearse.rehearse)
 app.command()(migrate.migrate)
+app.command()(runs.status)
 app.add_typer(inventory.app, name="inventory")
 app.command()(parse.parse)
 app.add_typer(kmu.app, name="kmu")

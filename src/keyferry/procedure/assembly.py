@@ -73,7 +73,14 @@ class Parties:
     destination: Destination
 
     def __init__(  # noqa: PLR0917 - what a run is made of
-        self, config: Config, directory: Path, run_id: str, bus: Bus, secrets: Secrets, read_size: int = READ_SIZE
+        self,
+        config: Config,
+        directory: Path,
+        run_id: str,
+        bus: Bus,
+        secrets: Secrets,
+        read_size: int = READ_SIZE,
+        logins: Logins | None = None,
     ) -> None:
         self.bus = bus
         self.step = "0"
@@ -84,7 +91,7 @@ class Parties:
         self.classic_host = self._host("classic")
         self.cloudhsm_host = self._host("cloudhsm")
         self.limits = limits(config)
-        around = Surroundings(config, self.sessions, self.limits, Logins())
+        around = Surroundings(config, self.sessions, self.limits, logins or Logins())
         if secrets.pin:
             self.source = self._source(around, secrets.pin)
         if secrets.password:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus
     from keyferry.procedure.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     wanted = order(config, selection)
-    with opened(config, run_dir, bus) as (parties, directory), Interrupts() as interrupts:
+    with opened(config, run_dir, bus, order=asdict(selection)) as (parties, directory), Interrupts() as interrupts:
         return Migration(parties, directory, wanted, interrupts).run()
 
 
@@ -68,17 +69,23 @@ def slots(config: Config, record: Path) -> Sequence[SlotRow]:
 
 @contextlib.contextmanager
 def opened(
-    config: Config, run_dir: Path | None, bus: Bus, need: tuple[str, ...] = ("classic", "cloudhsm")
+    config: Config,
+    run_dir: Path | None,
+    bus: Bus,
+    need: tuple[str, ...] = ("classic", "cloudhsm"),
+    order: dict[str, object] | None = None,
 ) -> Iterator[tuple[Parties, RunDirectory]]:
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
 
     _check_named(config, need)
     secrets = Parties.resolve_secrets(config, need)
     parent = config.folder("run", "directory") or Path("keyferry-runs")
     directory = RunDirectory.create(run_dir, parent.absolute())
-    directory.begin({f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS})
+    directory.begin({f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS}, order)
+    logins = Logins(lambda name, outcome: directory.journal.write("login", secret=name, outcome=outcome))
     try:
-        with Parties(config, directory.sessions, directory.run_id, bus, secrets) as parties:
+        with Parties(config, directory.sessions, directory.run_id, bus, secrets, logins=logins) as parties:
             try:
                 yield parties, directory
             except KeyferryError as error:

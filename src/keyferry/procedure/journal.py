@@ -4,15 +4,21 @@ import fcntl
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from keyferry.errors import JournalHeldError, RecordFailedError
+from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
+from keyferry.procedure.interrupts import held_back
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-_DOMAIN = "keyferry-journal/1"
+_FIRST = hashlib.sha256(b"keyferry-journal/1").hexdigest()
+
+Entry = dict[str, Any]
+"""One line: `seq`, `at`, `kind`, what it tells, `prev`."""
 
 
 def now() -> str:
@@ -20,24 +26,87 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """What a journal holds. head: the hash of its last whole line; torn: bytes after that line."""
+
+    entries: tuple[Entry, ...]
+    head: str
+    torn: int
+
+
+def read(path: Path) -> Journaled:
+    """Read a journal and verify its chain. CheckFailedError names the first line that is not as it was written.
+
+    A last line without its newline was never finished, so nothing that it tells was begun: it does not count.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="name the run's directory") from error
+    whole, _, torn = data.rpartition(b"\n")
+    entries, head = [], _FIRST
+    for number, line in enumerate(whole.split(b"\n") if whole else (), start=1):
+        entry = _parsed(line)
+        if entry is None or (entry.get("seq"), entry.get("prev")) != (number, head):
+            raise _edited(path, number)
+        entries.append(entry)
+        head = hashlib.sha256(line + b"\n").hexdigest()
+    return Journaled(tuple(entries), head, len(torn))
+
+
+def _parsed(line: bytes) -> Entry | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _edited(path: Path, number: int) -> CheckFailedError:
+    return CheckFailedError(
+        f"{path}: line {number} is not as it was written: the chain breaks here",
+        keys="nothing was typed to any tool; what this journal says of the keys cannot be trusted",
+        hint="take the journal from a copy, or look at both sides by hand",
+    )
+
+
 class Journal:
     """What was about to be done and what came of it: append-only, chained by hash, one writer, on the disk.
 
-    Each line is a JSON object whose `prev` is the SHA-256 of the line before it (of the domain string, for
+    Each line is a JSON object whose `prev` is the SHA-256 of the line before it (of a fixed text, for
     the first). `write` returns only when the line is durable. JournalHeldError where another run writes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
-        self._head = hashlib.sha256(_DOMAIN.encode()).hexdigest()
+        self._head = _FIRST
         self._count = 0
         self._failed: RecordFailedError | None = None
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
             raise JournalHeldError(f"{path}: another run holds this journal", keys="nothing was changed") from None
+
+    @classmethod
+    def reopen(cls, path: Path) -> tuple[Journal, Journaled]:
+        """Go on with a journal: lock it, verify its chain, and cut off a last line that was never finished."""
+        try:
+            journal = cls(path, create=False)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be opened: {error.strerror}", hint="name the run's directory") from error
+        try:
+            found = read(path)
+            if found.torn:
+                os.ftruncate(journal._file, path.stat().st_size - found.torn)
+                os.fsync(journal._file)
+        except BaseException:
+            journal.close()
+            raise
+        journal._head, journal._count = found.head, len(found.entries)
+        return journal, found
 
     @property
     def head(self) -> str:
@@ -48,8 +117,10 @@ class Journal:
         """Add one line and wait until it is on the disk; RecordFailedError where it cannot be."""
         if self._failed:  # a torn line is the end of a journal, even if there is space again
             raise self._failed
-        self._count += 1
-        entry = {"seq": self._count, "at": now(), "kind": kind, **what, "prev": self._head}
+        with held_back():
+            self._add({"seq": self._count + 1, "at": now(), "kind": kind, **what, "prev": self._head})
+
+    def _add(self, entry: Mapping[str, object]) -> None:
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         try:
             self._append(line)
@@ -57,10 +128,11 @@ class Journal:
             self._failed = RecordFailedError(
                 f"the journal {self.path} cannot be written: {error}",
                 keys="nothing more was typed to any tool",
-                hint="free space or mend the folder, then look at both sides before running again",
+                hint="free space or mend the folder, then `keyferry resume` this run",
             )
             raise self._failed from error
         self._head = hashlib.sha256(line).hexdigest()
+        self._count += 1
 
     def _append(self, line: bytes) -> None:
         while line:
@@ -69,3 +141,13 @@ class Journal:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a run writes this journal now."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -93,7 +93,9 @@ class Migration:
         self._step("5.1")
         source, destination = self._parties.source, self._parties.destination
         chosen = select(source.keys(), self._order.wanted)
-        there = [destination.describe(handle) for handle in destination.secret_keys()]
+        before = destination.secret_keys()
+        self._directory.journal.write("before", handles=list(before))
+        there = [destination.describe(handle) for handle in before]
         judge = Judge(self._order.wish, self._directory.run_id, destination.can_type, there, source.check_value)
         planned = [judge.judge(key) for key in chosen]
         self._keep(planned)

@@ -59,7 +59,8 @@ class RunDirectory:
             ) from error
         return hashlib.sha256(data).hexdigest()
 
-    def begin(self, settings: dict[str, object]) -> None:
+    def begin(self, settings: dict[str, object], order: dict[str, object] | None = None) -> None:
+        """Say what this run is. order: what `migrate` was told of the keys, for a run that is resumed."""
         about = {
             "schema": "keyferry.run-info/1",
             "run_id": self.run_id,
@@ -74,6 +75,7 @@ class RunDirectory:
             keyferry=__version__,
             operator=about["operator"],
             settings=settings,
+            order=order or {},
         )
 
     def finish(self) -> None:

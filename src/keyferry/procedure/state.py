@@ -1,0 +1,249 @@
+"""What a run's journal and plan say of it: where each key is, where the wrapping pair is, whose run it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from keyferry.errors import CheckFailedError, UsageError
+from keyferry.names import ClassicHandle, CloudHandle, Sha256
+from keyferry.procedure.journal import Journaled, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from keyferry.procedure.journal import Entry
+
+JOURNAL, PLAN = "journal.jsonl", "plan.json"
+
+
+class Stage(StrEnum):
+    """Where a key is (guides/reliability.md). An intent is a command whose outcome the journal does not tell."""
+
+    PLANNED = "planned"
+    WRAP_INTENT = "wrap intent"
+    WRAPPED = "wrapped"
+    MOVED = "moved"
+    UNWRAP_INTENT = "unwrap intent"
+    UNWRAPPED = "unwrapped"
+    VERIFIED = "verified"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    NEEDS_OPERATOR = "needs operator"
+
+
+ENDS = frozenset({Stage.VERIFIED, Stage.SKIPPED, Stage.FAILED, Stage.NEEDS_OPERATOR})
+
+UNKNOWN = "OUTCOME-UNKNOWN"
+"""The rule of a key whose last command ended in nobody knows what: its end is for a resumed run to find."""
+
+
+class PairStage(StrEnum):
+    """Where the wrapping pair is."""
+
+    NONE = "none"
+    GENERATE_INTENT = "generate intent"
+    GENERATED = "generated"
+    EXPORTED = "exported"
+    IMPORT_INTENT = "import intent"
+    IMPORTED = "imported"
+    READY = "ready"
+    CLEANED = "cleaned up"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an operator ordered for one key with `keyferry resolve`: adopt (a handle), retry or skip."""
+
+    what: str
+    handle: CloudHandle | None = None
+
+
+@dataclass(slots=True)
+class KeyState:
+    """One key's way so far. handle: the source's, as the plan has it; kept: rule and detail of its last end."""
+
+    handle: ClassicHandle
+    label: str = ""
+    stage: Stage = Stage.PLANNED
+    before: Stage = Stage.PLANNED
+    rule: str | None = None
+    detail: str | None = None
+    proof: str | None = None
+    blob: Sha256 | None = None
+    cloud_handle: CloudHandle | None = None
+    decision: Decision | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do or to find out for this key."""
+        return self.stage in ENDS and self.rule != UNKNOWN and self.decision is None
+
+
+@dataclass(slots=True)
+class PairState:
+    """The wrapping pair so far. sha256: of the DER SubjectPublicKeyInfo."""
+
+    stage: PairStage = PairStage.NONE
+    label: str | None = None
+    public: CloudHandle | None = None
+    private: CloudHandle | None = None
+    classic: ClassicHandle | None = None
+    sha256: Sha256 | None = None
+
+
+@dataclass(slots=True)
+class RunState:
+    """A run as far as it came. before: the new side's secret keys before anything was changed.
+
+    logins: the last outcome for each secret by its name (`typed`: nobody saw how it went). head: the hash of
+    the journal's last whole line.
+    """
+
+    run_id: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    order: Mapping[str, Any] = field(default_factory=dict)
+    parties: Mapping[str, Mapping[str, str]] | None = None
+    before: frozenset[CloudHandle] | None = None
+    plan: Sha256 | None = None
+    pair: PairState = field(default_factory=PairState)
+    keys: dict[ClassicHandle, KeyState] = field(default_factory=dict)
+    logins: dict[str, str] = field(default_factory=dict)
+    begun: str = ""
+    last: str = ""
+    ended: bool = False
+    head: str = ""
+    torn: int = 0
+
+    @property
+    def open_keys(self) -> list[KeyState]:
+        return [key for key in self.keys.values() if not key.settled]
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """How many keys are where, in the order of the way; `planned` counts those not begun."""
+        counts = Counter(key.stage for key in self.keys.values())
+        return {stage.value: counts[stage] for stage in Stage if counts[stage]}
+
+
+def load(directory: Path) -> RunState:
+    """Read a run's journal and plan. CheckFailedError where either is not as the run wrote it."""
+    return build(read(directory / JOURNAL), directory)
+
+
+def build(journal: Journaled, directory: Path) -> RunState:
+    """The state that the journal's lines make; the plan's keys come in with the line that names the plan."""
+    state = RunState(head=journal.head, torn=journal.torn)
+    for entry in journal.entries:
+        _apply(state, entry, directory)
+    if not state.run_id:
+        raise UsageError(f"{directory} holds no run: its journal does not say that one began")
+    return state
+
+
+def _apply(state: RunState, entry: Entry, directory: Path) -> None:
+    state.last = entry["at"]
+    match entry["kind"]:
+        case "begin":
+            state.run_id, state.begun = entry["run_id"], entry["at"]
+            state.settings, state.order = entry["settings"], entry.get("order", {})
+        case "parties":
+            state.parties = {side: entry[side] for side in ("classic", "cloudhsm")}
+        case "before":
+            state.before = frozenset(map(CloudHandle, entry["handles"]))
+        case "planned":
+            state.plan = Sha256(entry["sha256"])
+            state.keys = _planned(directory, state.plan)
+        case "login":
+            state.logins[entry["secret"]] = entry["outcome"]
+        case "resumed":
+            state.ended = False
+        case "end":
+            state.ended = True
+        case "intent" | "done" if "key" in entry and entry["act"] in _KEY_STAGES:
+            _key_went_on(state.keys[entry["key"]], entry)
+        case "intent" | "done" if entry["act"] in _PAIR_STAGES:
+            _pair_went_on(state.pair, entry)
+        case "key":
+            _key_ended(state.keys[entry["key"]], entry)
+        case "resolve":
+            handle = entry.get("handle")
+            decision = Decision(entry["order"], None if handle is None else CloudHandle(handle))
+            state.keys[entry["key"]].decision = decision
+
+
+_KEY_STAGES = {
+    "wrap": {"intent": Stage.WRAP_INTENT, "done": Stage.WRAPPED},
+    "move": {"done": Stage.MOVED},
+    "unwrap": {"intent": Stage.UNWRAP_INTENT, "done": Stage.UNWRAPPED},
+}
+_PAIR_STAGES = {
+    "generate": {"intent": PairStage.GENERATE_INTENT, "done": PairStage.GENERATED},
+    "export": {"done": PairStage.EXPORTED},
+    "import": {"intent": PairStage.IMPORT_INTENT, "done": PairStage.IMPORTED},
+    "allow wrapping": {"intent": PairStage.IMPORTED, "done": PairStage.READY},
+    "clean up": {"done": PairStage.CLEANED},
+}
+
+
+def _key_went_on(key: KeyState, entry: Entry) -> None:
+    key.stage = _KEY_STAGES[entry["act"]][entry["kind"]]
+    key.rule = key.detail = None
+    if key.stage is Stage.WRAPPED:
+        key.blob = Sha256(entry["sha256"])
+    if key.stage is Stage.UNWRAPPED:
+        key.cloud_handle = CloudHandle(entry["handle"])
+
+
+def _key_ended(key: KeyState, entry: Entry) -> None:
+    stage = Stage(entry["state"].replace("_", " "))
+    if key.stage not in ENDS:
+        key.before = key.stage
+    key.stage, key.decision = stage, None
+    key.rule, key.detail, key.proof = entry["rule"], entry["detail"], entry["proof"]
+    if entry["handle"] is not None:
+        key.cloud_handle = CloudHandle(entry["handle"])
+
+
+def _pair_went_on(pair: PairState, entry: Entry) -> None:
+    pair.stage = _PAIR_STAGES[entry["act"]].get(entry["kind"], pair.stage)
+    match entry:
+        case {"act": "generate", "kind": "intent", "label": str(label)}:
+            pair.label = label
+        case {"act": "generate", "public": int(public), "private": int(private)}:
+            pair.public, pair.private = CloudHandle(public), CloudHandle(private)
+        case {"act": "export", "sha256": str(digest)}:
+            pair.sha256 = Sha256(digest)
+        case {"act": "import", "kind": "done", "handle": int(handle)}:
+            pair.classic = ClassicHandle(handle)
+
+
+def _planned(directory: Path, digest: Sha256) -> dict[ClassicHandle, KeyState]:
+    keys = {}
+    for key in plan_keys(directory, digest):
+        handle = ClassicHandle(key["classic_handle"])
+        stage = Stage(key["state"].replace("_", " "))
+        keys[handle] = KeyState(handle, key["label"], stage, rule=key["rule"], detail=key["detail"])
+    return keys
+
+
+def plan_keys(directory: Path, digest: Sha256) -> Iterable[Mapping[str, Any]]:
+    """The plan's keys; CheckFailedError where the file is not the one that the journal names."""
+    path = directory / PLAN
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="name the run's directory") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CheckFailedError(
+            f"{path} is not the plan that this run made: its SHA-256 is not the journal's",
+            keys="nothing was typed to any tool",
+            hint="take the plan from a copy of the run's directory",
+        )
+    keys: Iterable[Mapping[str, Any]] = json.loads(data)["keys"]
+    return keys

@@ -1,0 +1,90 @@
+"""A run as an operator asks for it, also while it goes on: what is done, what is open, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from typing import TYPE_CHECKING
+
+from keyferry.procedure import state
+from keyferry.procedure.journal import is_held
+from keyferry.procedure.state import JOURNAL, RunState, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from keyferry.procedure.state import KeyState
+
+_LOOK_EVERY = 1.0  # seconds
+
+
+def document(directory: Path) -> dict[str, object]:
+    """The document `keyferry.status/1`. Nothing is locked and nothing is logged in to."""
+    running, run = is_held(directory / JOURNAL), state.load(directory)
+    return {
+        "schema": "keyferry.status/1",
+        "run_dir": str(directory),
+        "run_id": run.run_id,
+        "state": _state(run, running=running),
+        "begun": run.begun,
+        "last": run.last,
+        "head": run.head,
+        "wrapping_key": {
+            "stage": run.pair.stage.value,
+            "label": run.pair.label,
+            "public_handle": run.pair.public,
+            "private_handle": run.pair.private,
+            "classic_handle": run.pair.classic,
+            "sha256": run.pair.sha256,
+        },
+        "keys": [_key(key) for key in run.keys.values()],
+        "stages": run.stages,
+        "next": None if running else _next(run, directory),
+    }
+
+
+def changes(directory: Path) -> Iterator[dict[str, object]]:
+    """The status now, and again whenever it is another, until nobody writes the run or SIGINT comes."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    last = None
+    try:
+        while True:
+            found = document(directory)
+            if found != last:
+                yield found
+            last = found
+            if found["state"] != "running" or signal.sigtimedwait({signal.SIGINT}, _LOOK_EVERY):
+                return
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _state(run: RunState, *, running: bool) -> str:
+    if running:
+        return "running"
+    if not run.ended or run.open_keys:
+        return "resumable"
+    return "needs operator" if Stage.NEEDS_OPERATOR.value in run.stages else "ended"
+
+
+def _key(key: KeyState) -> dict[str, object]:
+    return {
+        "classic_handle": key.handle,
+        "label": key.label,
+        "stage": key.stage.value,
+        "rule": key.rule,
+        "detail": key.detail,
+        "cloudhsm_handle": key.cloud_handle,
+        "decision": key.decision and key.decision.what,
+    }
+
+
+def _next(run: RunState, directory: Path) -> str | None:
+    """The command that takes this run further."""
+    where = shlex.quote(str(directory))
+    if not run.ended or run.open_keys:
+        return f"keyferry resume {where}"
+    if unsure := [key for key in run.keys.values() if key.stage is Stage.NEEDS_OPERATOR]:
+        return f"keyferry resolve {where} {unsure[0].handle} --adopt HANDLE | --retry | --skip"
+    return None
