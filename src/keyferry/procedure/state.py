@@ -165,7 +165,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
             state.ended = False
         case "end":
             state.ended = True
-        case "intent" | "done" if "key" in entry and entry["act"] in _KEY_STAGES:
+        case "intent" | "done" if isinstance(entry.get("key"), int):  # of the PEM's move it is a fingerprint
             _key_went_on(state.keys[entry["key"]], entry)
         case "intent" | "done" if entry["act"] in _PAIR_STAGES:
             _pair_went_on(state.pair, entry)

@@ -1,0 +1,54 @@
+"""`keyferry status` of a run that ended, one that did not, and one that goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.procedure.journal import Journal
+from runs import World, keyferry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World.create(tmp_path / "hsm", keys=3)
+
+
+def test_an_ended_run_is_told_as_it_is(world: World) -> None:
+    done = world.migrate()
+    run = world.directory / "run"
+    status = keyferry("status", run, "--json").document
+    assert (status["schema"], status["state"], status["next"]) == ("keyferry.status/1", "ended", None)
+    wrapping_key = done.document["wrapping_key"]
+    assert status["wrapping_key"] == wrapping_key | {"stage": "ready"}
+    ends = [(key["classic_handle"], key["state"], key["cloudhsm_handle"]) for key in done.document["keys"]]
+    assert [(key["classic_handle"], key["stage"], key["cloudhsm_handle"]) for key in status["keys"]] == ends
+    table = keyferry("status", run)
+    assert (table.status, "ended: 3 verified" in table.out) == (0, True), table.out
+
+
+def test_a_run_that_broke_off_says_how_it_goes_on(world: World) -> None:
+    world.arm("key_mgmt_util", "die", "unWrapKey", nth=2)
+    assert world.migrate().status == 9
+    run = world.directory / "run"
+    status = keyferry("status", run, "--json").document
+    assert (status["state"], status["next"]) == ("resumable", f"keyferry resume {run}")
+    assert status["stages"] == {"planned": 1, "verified": 1, "needs operator": 1}
+
+
+def test_a_run_that_goes_on_is_watched_until_it_ends(world: World) -> None:
+    world.migrate()
+    journal, _found = Journal.reopen(world.directory / "run" / "journal.jsonl")
+    assert keyferry("status", world.directory / "run", "--json").document["state"] == "running"
+    journal.close()
+    watched = keyferry("status", world.directory / "run", "--watch")
+    assert watched.err.count("ended: 3 verified") == 1
+
+
+def test_what_is_no_run_is_a_usage_error(tmp_path: Path) -> None:
+    done = keyferry("status", tmp_path)
+    assert (done.status, "journal.jsonl cannot be read" in done.err) == (2, True), done.err
