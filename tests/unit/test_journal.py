@@ -4,8 +4,9 @@ import errno
 import hashlib
 import json
 import os
-import signal
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,19 +124,22 @@ def test_a_torn_last_line_is_cut_off_before_it_goes_on(path: Path) -> None:
     assert len(read(path).entries) == 2
 
 
-def test_a_signal_waits_until_the_line_is_whole(path: Path, mocker: MockerFixture) -> None:
-    """A second SIGINT ends a run where it stands; a line that is begun is ended before."""
-    journal, fsync = Journal(path), os.fsync
-
-    def interrupted(file: int) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        fsync(file)
-
-    mocker.patch("os.fsync", side_effect=interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        journal.write("begin")
-    mocker.stopall()
+INTERRUPTED = """
+import os, pathlib, signal, sys
+from keyferry.procedure.journal import Journal
+journal, fsync = Journal(pathlib.Path(sys.argv[1])), os.fsync
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGINT)
+try:
+    journal.write("begin")
+except KeyboardInterrupt:
+    os.fsync = fsync
     journal.write("error")
+"""
+
+
+def test_a_signal_waits_until_the_line_is_whole(path: Path) -> None:
+    """A second SIGINT ends a run where it stands; a line that is begun is ended before."""
+    subprocess.run([sys.executable, "-c", INTERRUPTED, str(path)], check=True)
     assert [entry["kind"] for entry in read(path).entries] == ["begin", "error"]
 
 
