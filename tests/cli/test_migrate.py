@@ -131,8 +131,9 @@ def test_the_records_are_complete_and_can_no_more_be_written(world: World) -> No
     world.migrate()
     for path in (world.directory / "run" / "sessions").iterdir():
         assert not stat.S_IMODE(path.stat().st_mode) & 0o222
-        *_, last = path.read_text().splitlines()
-        assert json.loads(last)[1:] == ["x", "0"]
+        *_, status, closing = map(json.loads, path.read_text().splitlines())
+        assert status[1:] == ["x", "0"]
+        assert (closing[1], closing[2].split()[-1]) == ("h", "end")
 
 
 def test_each_login_is_made_as_seldom_as_it_can_be(world: World) -> None:

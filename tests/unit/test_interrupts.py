@@ -5,7 +5,8 @@ import signal
 import pytest
 
 from keyferry.errors import Exit, InterruptedRunError
-from keyferry.procedure.interrupts import SIGNALS, Interrupts
+from keyferry.procedure.interrupts import Interrupts
+from keyferry.transcript.uninterrupted import SIGNALS
 
 CODES = {signal.SIGHUP: Exit.HANGUP, signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 

@@ -11,11 +11,18 @@ import pytest
 
 from keyferry.errors import RecordFailedError, UsageError
 from keyferry.procedure.rundir import RunDirectory
+from keyferry.transcript.recorder import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_mock import MockerFixture
+
+HEADER = {"tool": "vtl", "host": "classic", "path": "/bin/vtl", "sha256": "0" * 64}
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
 
 
 def test_everything_in_it_is_private(tmp_path: Path) -> None:
@@ -58,16 +65,41 @@ def test_the_manifest_names_every_file_as_it_is(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", tmp_path)
     run.begin({})
     (run.files / "7.wrapped").write_bytes(b"wrapped")
-    (run.sessions / "001-vtl.cast").write_bytes(b"")
     run.finish()
     manifest = json.loads((run.path / "manifest.json").read_bytes())
     there = {str(path.relative_to(run.path)): path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     del there["manifest.json"]
-    assert set(there) == {"run.json", "journal.jsonl", "files/7.wrapped", "sessions/001-vtl.cast"}
+    assert {"run.json", "journal.jsonl", "files/7.wrapped"} <= set(there)
     assert manifest["files"] == {
         name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in there.items()
     }
-    assert manifest["head"] == hashlib.sha256(there["journal.jsonl"]).hexdigest()
+    assert manifest["journal"] == {"count": 1, "head": hashlib.sha256(there["journal.jsonl"]).hexdigest()}
+
+
+def test_a_run_that_is_over_has_one_head_over_it_all_and_no_write_bits(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", tmp_path)
+    run.begin({})
+    recorder = Recorder(run.sessions / "001-vtl.cast", HEADER, anchor=run.journal)
+    recorder.output(b"rows")
+    recorder.close()
+    run.finish()
+    manifest = json.loads((run.path / "manifest.json").read_bytes())
+    [session] = manifest["sessions"]
+    assert session["head"] == json.loads(_lines(run.journal.path)[-1])["head"]
+    assert manifest["tools"] == [HEADER]
+    head = manifest.pop("head")
+    body = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    before = bytes.fromhex(manifest["journal"]["head"])
+    assert run.head == head == hashlib.sha256(b"keyferry-run/1\nmanifest\n" + before + body).hexdigest()
+    assert not any(stat.S_IMODE(path.stat().st_mode) & 0o222 for path in run.path.rglob("*") if path.is_file())
+
+
+def test_a_session_that_was_not_completed_has_no_head(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", tmp_path)
+    Recorder(run.sessions / "001-vtl.cast", HEADER, anchor=run.journal)
+    run.finish()
+    [session] = json.loads((run.path / "manifest.json").read_bytes())["sessions"]
+    assert session["head"] is None
 
 
 def test_a_run_that_began_says_how(tmp_path: Path) -> None:

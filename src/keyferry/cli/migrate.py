@@ -48,6 +48,8 @@ def run(settings: Config, selection: Selection, run_dir: Path | None, *, as_json
         render.document(result.json())
     else:
         _tell(result)
+    if result.head is not None:
+        render.head(result.head, sys.stderr if as_json else sys.stdout)
     if result.error is not None:
         render.report(result.error)
     return result.exit_code

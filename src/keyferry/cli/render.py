@@ -4,16 +4,18 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from keyferry.errors import KeyferryError
 from keyferry.text import printable
+from keyferry.transcript.spoken import spoken
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from keyferry.procedure.results import RunResult
 
+_WORDS = 6  # of a head in a line
 _LONGEST = 400  # characters of a line that a tool showed
 _NARROWEST = 120  # a pipe has no width; tables in it are for reading, so give them room
 
@@ -84,6 +86,13 @@ def run_result(result: RunResult) -> None:
     sys.stdout.write(f"{totals['planned']} planned = {parts}\n")
     for detail in dict.fromkeys(_advice(one.json()) for one in result.keys if one.rule):
         sys.stdout.write(f"  {printable(detail)}\n")
+
+
+def head(value: str, stream: TextIO) -> None:
+    """A run's head, also as words for reading aloud: whoever notes it down can prove the record later."""
+    words = spoken(value)
+    lines = [" ".join(words[place : place + _WORDS]) for place in range(0, len(words), _WORDS)]
+    stream.write("head: " + value + "\n" + "".join(f"      {line}\n" for line in lines))
 
 
 def _verdict(key: dict[str, object]) -> str:

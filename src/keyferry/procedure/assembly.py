@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.tools.parties import Destination, Source
+    from keyferry.transcript.recorder import Anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,13 @@ class Parties:
         secrets: Secrets,
         read_size: int = READ_SIZE,
         logins: Logins | None = None,
+        anchor: Anchor | None = None,
     ) -> None:
         self.bus = bus
         self.step = "0"
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret]
-        self.sessions = Sessions(directory, run_id, known, read_size)
+        self.sessions = Sessions(directory, run_id, known, read_size, anchor)
         self._stack = contextlib.ExitStack()
         self.classic_host = self._host("classic")
         self.cloudhsm_host = self._host("cloudhsm")

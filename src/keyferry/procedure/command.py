@@ -32,7 +32,9 @@ def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus
 
     wanted = order(config, selection)
     with opened(config, run_dir, bus, order=asdict(selection)) as (parties, directory), Interrupts() as interrupts:
-        return Migration(parties, directory, wanted, interrupts).run()
+        result = Migration(parties, directory, wanted, interrupts).run()
+    result.head = directory.head
+    return result
 
 
 def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
@@ -83,9 +85,10 @@ def opened(
     parent = config.folder("run", "directory") or Path("keyferry-runs")
     directory = RunDirectory.create(run_dir, parent.absolute())
     directory.begin({f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS}, order)
+    around = (config, directory.sessions, directory.run_id, bus, secrets)
     logins = Logins(lambda name, outcome: directory.journal.write("login", secret=name, outcome=outcome))
     try:
-        with Parties(config, directory.sessions, directory.run_id, bus, secrets, logins=logins) as parties:
+        with Parties(*around, logins=logins, anchor=directory.journal) as parties:
             try:
                 yield parties, directory
             except KeyferryError as error:

@@ -75,7 +75,8 @@ class Crossing:
             )
         there = self._parties.classic_host.fetch(wrapped.name, self._file(result))
         self._same({"the Classic client": there, "the run directory": hash_of(self._file(result))}, "5.2")
-        self._journal.write("done", act="wrap", key=result.handle, sha256=there, size=size)
+        name = self._file(result).name
+        self._journal.write("done", act="wrap", key=result.handle, file=name, host="classic", sha256=there, size=size)
         return there
 
     def _move(self, result: KeyResult, digest: Sha256) -> str:
@@ -84,7 +85,7 @@ class Crossing:
         name = self._file(result).name
         there = self._parties.cloudhsm_host.put(self._file(result), name)
         self._same({"the Classic client": digest, "the CloudHSM client": there}, "6")
-        self._journal.write("done", act="move", key=result.handle, file=name, sha256=there)
+        self._journal.write("done", act="move", key=result.handle, file=name, host="cloudhsm", sha256=there)
         return name
 
     def _unwrap(self, result: KeyResult, name: str) -> CloudHandle:
@@ -113,7 +114,7 @@ class Crossing:
         destination = self._parties.destination
         result.nodes = destination.coverage(handle).nodes
         arrived = destination.describe(handle)
-        result.kcv_there = arrived.kcv
+        result.kcv_there, result.attributes_there = arrived.kcv, dict(arrived.attributes)
         result.notes = attributes_match(result.planned, arrived, extractable=self._wish.extractable)
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
@@ -144,6 +145,7 @@ class Crossing:
             proof=result.proof,
             kcv=result.planned.kcv,
             kcv_there=result.kcv_there,
+            attributes_there=result.attributes_there,
             handle=result.cloudhsm_handle,
             nodes=result.nodes,
             attributes=result.notes,

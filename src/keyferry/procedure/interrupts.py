@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import contextlib
 import signal
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import InterruptedRunError
+from keyferry.transcript.uninterrupted import SIGNALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType, TracebackType
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -40,14 +37,3 @@ class Interrupts:
         if self._came is not None:
             raise InterruptedRunError(number)
         self._came = number
-
-
-@contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Let no signal in between: what is begun inside is ended, then the signal comes."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

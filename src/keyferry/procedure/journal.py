@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
-from keyferry.procedure.interrupts import held_back
+from keyferry.transcript import chain
+from keyferry.transcript.uninterrupted import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_FIRST = hashlib.sha256(b"keyferry-journal/1").hexdigest()
+_FIRST = hashlib.sha256(chain.JOURNAL.encode()).hexdigest()
 
 Entry = dict[str, Any]
 """One line: `seq`, `at`, `kind`, what it tells, `prev`."""
@@ -76,6 +77,7 @@ class Journal:
 
     Each line is a JSON object whose `prev` is the SHA-256 of the line before it (of a fixed text, for
     the first). `write` returns only when the line is durable. JournalHeldError where another run writes.
+    It is the anchor of the run's sessions (`transcript.recorder.Anchor`).
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
@@ -113,17 +115,40 @@ class Journal:
         """The hash of the last line."""
         return self._head
 
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return self._count
+
+    def opened(self, file: str, header: str) -> None:
+        self.write("opened", file=f"sessions/{file}", header=header)
+
+    def closed(self, file: str, head: str, count: int) -> None:
+        if not self._failed:  # the tools are being left; that the record has failed was said where it happened
+            self.write("closed", file=f"sessions/{file}", head=head, count=count)
+
     def write(self, kind: str, **what: object) -> None:
         """Add one line and wait until it is on the disk; RecordFailedError where it cannot be."""
+        self._add(kind, what, durable=True)
+
+    def note(self, kind: str, **what: object) -> None:
+        """Add a line that nothing waits for: the next one that is written puts it on the disk too."""
+        self._add(kind, what, durable=False)
+
+    def _add(self, kind: str, what: Mapping[str, object], *, durable: bool) -> None:
         if self._failed:  # a torn line is the end of a journal, even if there is space again
             raise self._failed
         with held_back():
-            self._add({"seq": self._count + 1, "at": now(), "kind": kind, **what, "prev": self._head})
+            line = {"seq": self._count + 1, "at": now(), "kind": kind, **what, "prev": self._head}
+            self._append(chain.journal_line(line), durable=durable)
 
-    def _add(self, entry: Mapping[str, object]) -> None:
-        line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    def _append(self, line: bytes, *, durable: bool) -> None:
+        rest = line
         try:
-            self._append(line)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            if durable:
+                os.fsync(self._file)
         except OSError as error:
             self._failed = RecordFailedError(
                 f"the journal {self.path} cannot be written: {error}",
@@ -133,11 +158,6 @@ class Journal:
             raise self._failed from error
         self._head = hashlib.sha256(line).hexdigest()
         self._count += 1
-
-    def _append(self, line: bytes) -> None:
-        while line:
-            line = line[os.write(self._file, line) :]
-        os.fsync(self._file)
 
     def close(self) -> None:
         os.close(self._file)

@@ -150,6 +150,13 @@ class Migration:
             self.result.keys.append(result)
             if one.verdict is not None:
                 result.end(one.state, one.verdict.rule, one.verdict.detail)
+            self._directory.journal.note(
+                "described",
+                key=one.handle,
+                extractable=one.key.extractable,
+                state=result.state,
+                rule=result.rule,
+            )
         digest = self._directory.write_json("plan.json", self._plan(planned).document())
         wish = asdict(self._order.wish)
         self._directory.journal.write("planned", keys=len(planned), sha256=digest, wanted=self._order.wanted, wish=wish)

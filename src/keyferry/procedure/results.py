@@ -20,7 +20,7 @@ STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
 class KeyResult:
     """What became of one key. proof: `kcv`, `length` or None; notes: the lists of ATTRIBUTES-MATCH.
 
-    kcv_there: what the new side gives; nodes: those that answered for the new key (CLUSTER-COVERAGE).
+    kcv_there, attributes_there: what the new side gives; nodes: those that answered for the new key (CLUSTER-COVERAGE).
     """
 
     planned: PlannedKey
@@ -30,6 +30,7 @@ class KeyResult:
     proof: str | None = None
     cloudhsm_handle: CloudHandle | None = None
     kcv_there: Kcv | None = None
+    attributes_there: dict[str, str] = field(default_factory=dict)
     nodes: tuple[int, ...] = ()
     notes: dict[str, list[str]] = field(default_factory=dict)
     error: KeyferryError | None = None
@@ -53,12 +54,13 @@ class KeyResult:
 
 @dataclass(slots=True)
 class RunResult:
-    """What a run came to, also when an error ended it (`error`)."""
+    """What a run came to, also when an error ended it (`error`). head: of its record, once that is complete."""
 
     run_dir: Path
     keys: list[KeyResult] = field(default_factory=list)
     wrapping_key: WrappingKey | None = None
     error: KeyferryError | None = None
+    head: str | None = None
 
     @property
     def totals(self) -> dict[str, int]:

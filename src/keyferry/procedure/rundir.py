@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import json
 import platform
 import secrets
 from datetime import UTC, datetime
@@ -9,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from keyferry import __version__
 from keyferry.errors import RecordFailedError, UsageError
+from keyferry.procedure import manifest
 from keyferry.procedure.journal import Journal, now
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MANIFEST = "manifest.json"
 
 
 class RunDirectory:
@@ -25,12 +25,13 @@ class RunDirectory:
     def __init__(self, path: Path, run_id: str) -> None:
         self.path = path
         self.run_id = run_id
+        self.head: str | None = None
         self.sessions = path / "sessions"
         self.files = path / "files"
         path.mkdir(mode=0o700, parents=True)
         self.sessions.mkdir(mode=0o700)
         self.files.mkdir(mode=0o700)
-        self.journal = Journal(path / "journal.jsonl")
+        self.journal = Journal(path / manifest.JOURNAL)
 
     @classmethod
     def create(cls, wanted: Path | None, parent: Path) -> RunDirectory:
@@ -79,20 +80,15 @@ class RunDirectory:
         )
 
     def finish(self) -> None:
-        """Close the journal and write the manifest: every file of the run with its size and SHA-256."""
+        """Close the journal, write the manifest over all there is, and clear every write bit."""
         self.journal.close()
-        files = {
-            str(path.relative_to(self.path)): {
-                "size": path.stat().st_size,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            }
-            for path in sorted(self.path.rglob("*"))
-            if path.is_file()
-        }
-        manifest = {
-            "schema": "keyferry.manifest/1",
-            "run_id": self.run_id,
-            "head": self.journal.head,
-            "files": files,
-        }
-        self.write_json(MANIFEST, manifest)
+        story = manifest.Story()
+        with self.journal.path.open("rb") as lines:
+            for line in lines:
+                story.take(json.loads(line))
+        journal = {"count": self.journal.count, "head": self.journal.head}
+        whole = manifest.compose(self.path, self.run_id, __version__, story, journal)
+        self.write_json(manifest.MANIFEST, whole)
+        for name in (*manifest.files(self.path), manifest.MANIFEST):
+            (self.path / name).chmod(0o400)
+        self.head = whole["head"]

@@ -86,8 +86,8 @@ class Wrapping:
         self._journal.write("intent", act="generate", label=wish.label, bits=wish.bits, extractable=wish.extractable)
         pair = destination.make_pair(wish.label, wish.bits, extractable=wish.extractable)
         self._journal.write("done", act="generate", public=pair.public, private=pair.private)
-        for half in (pair.public, pair.private):
-            destination.coverage(half)
+        nodes = [destination.coverage(half).nodes for half in (pair.public, pair.private)]
+        self._journal.write("done", act="cover", public=nodes[0], private=nodes[1])
         return pair
 
     def _export(self, pair: Pair) -> WrappingKey:
@@ -109,6 +109,7 @@ class Wrapping:
             "the private half's attributes": private.public_key,
         }
         places = self._match(known | {"the PEM file": exported}, "2.1")
+        self._journal.write("done", act="fetch", file=PEM, host="cloudhsm", sha256=there)
         self._journal.write("done", act="export", sha256=digest, places=places)
         return WrappingKey(self._wish.label, pair, None, exported, digest)
 
@@ -116,7 +117,7 @@ class Wrapping:
         steps.start(self._parties.bus, "3")
         there = self._parties.classic_host.put(self._pem, PEM)
         self._same_file({"the run directory": hash_of(self._pem), "the Classic client": there}, "3")
-        self._journal.write("done", act="move", file=PEM, sha256=there, key=key.sha256)
+        self._journal.write("done", act="move", file=PEM, host="classic", sha256=there, key=key.sha256)
 
     def _import(self, key: WrappingKey) -> ClassicHandle:
         source = self._parties.source

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from keyferry.errors import UnreachableError
 from keyferry.names import Sha256
+from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,8 +165,4 @@ def write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -18,17 +18,30 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.prompts import Manners
+    from keyferry.transcript.recorder import Anchor
 
 
 class Sessions:
-    """Opens tools, each in a conversation of its own with a record `NNN-TOOL.cast` of its own."""
+    """Opens tools, each in a conversation of its own with a record `NNN-TOOL.cast` of its own.
 
-    def __init__(self, directory: Path, run_id: str, secrets: Iterable[Secret], read_size: int = READ_SIZE) -> None:
+    Numbers go on behind those of the recordings that are there. anchor: binds the records to their run.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        run_id: str,
+        secrets: Iterable[Secret],
+        read_size: int = READ_SIZE,
+        anchor: Anchor | None = None,
+    ) -> None:
         self.directory = directory
         self._run_id = run_id
         self._secrets = tuple(secrets)
         self._read_size = read_size
-        self._numbers = itertools.count(1)
+        self._anchor = anchor
+        there = (int(path.name.partition("-")[0]) for path in directory.glob("[0-9]*-*.cast"))
+        self._numbers = itertools.count(max(there, default=0) + 1)
         self._step = ("0", "Look before anything is changed")
         self._consoles: list[Console] = []
 
@@ -57,7 +70,7 @@ class Sessions:
             "keyferry": __version__,
         }
         path = self.directory / f"{next(self._numbers):03}-{tool}.cast"
-        recorder = Recorder(path, header, self._secrets)
+        recorder = Recorder(path, header, self._secrets, anchor=self._anchor)
         recorder.step(*self._step)
         console = Console(program, recorder, manners, self._read_size)
         self._consoles.append(console)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import RecordFailedError
+from keyferry.transcript import chain
 from keyferry.transcript.redactor import Redactor
+from keyferry.transcript.uninterrupted import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -15,17 +16,31 @@ if TYPE_CHECKING:
 
     from keyferry.secrets import Secret
 
-FORMAT = "keyferry-transcript/1"
 WIDTH, HEIGHT = 1000, 50
 
 
+class Anchor(Protocol):
+    """Where a run keeps what binds its sessions; each call returns when it is durable."""
+
+    @property
+    def head(self) -> str:
+        """The last link of the run so far."""
+
+    def opened(self, file: str, header: str) -> None:
+        """A session began; `header`: the link of its header."""
+
+    def closed(self, file: str, head: str, count: int) -> None:
+        """A session is complete: its last link, and how many events came before the closing record."""
+
+
 class Recorder:
-    """Writes one tool session as asciicast v2, while it happens.
+    """Writes one tool session as asciicast v2, while it happens (FORMAT.md).
 
     Codes: `o` output, `i` typed input, `m` a step of the procedure, `s` a secret's name was typed here,
     `v` a value was cut from the output here (rule and length), `b` base64 of the exact bytes of the `o`
-    before it where those are not UTF-8, `x` exit status. Each event is in the file before the caller goes
-    on; `sync` puts it on the disk. RecordFailedError when it cannot be written: nothing more may be typed.
+    before it where those are not UTF-8, `x` exit status, `h` chain record. Each event is in the file before
+    the caller goes on; `sync` seals it with an `h` and puts it on the disk. RecordFailedError when it cannot
+    be written: nothing more may be typed.
     """
 
     def __init__(
@@ -34,20 +49,30 @@ class Recorder:
         header: Mapping[str, object],
         secrets: Iterable[Secret] = (),
         clock: Callable[[], float] = time.monotonic,
+        anchor: Anchor | None = None,
     ) -> None:
+        """The header is on the disk, and its link with the anchor, before this returns."""
         self.path = path
+        self._anchor = anchor
         self._redactor = Redactor(secrets)
         self._clock = clock
         self._start = clock()
         self._step: str | None = None
-        self._lines = 0
+        self._lines = self._sealed = 0
+        self._link = chain.START
         self._undecoded = b""
         self._failed: RecordFailedError | None = None
         try:
             self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         except OSError as error:
             raise self._failure(error) from error
-        self._line({"version": 2, "width": WIDTH, "height": HEIGHT, "format": FORMAT, **header})
+        continues = {"continues": anchor.head} if anchor else {}
+        fixed = {"version": 2, "width": WIDTH, "height": HEIGHT, "format": chain.TRANSCRIPT}
+        self._line("header", {**fixed, **header, **continues})
+        self._sealed = self._lines
+        self._to_disk(path.parent)
+        if anchor:
+            anchor.opened(path.name, self._link)
 
     @property
     def place(self) -> str:
@@ -84,9 +109,9 @@ class Recorder:
         self._event("v", f"{rule} {'-' if length is None else length}")
 
     def exit(self, status: int | None) -> None:
+        """The tool has ended; `close` comes next."""
         self.flush()
         self._event("x", "signal" if status is None else str(status))
-        self.sync()
 
     def redact(self, text: str) -> str:
         return self._redactor.text(text)
@@ -98,20 +123,37 @@ class Recorder:
             self._undecoded = b""
 
     def sync(self) -> None:
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            raise self._failure(error) from error
+        """Put what is written on the disk, sealed by a chain record: what a crash leaves can be checked."""
+        if self._lines > self._sealed:
+            self._seal()
+        self._to_disk()
 
     def close(self) -> None:
-        """Complete the file and clear its write bits."""
+        """Complete the file with its closing record and clear its write bits."""
         if self._fd < 0:
             return
         self.flush()
-        self.sync()
+        count = self._lines - 1
+        self._seal(" end")
+        self._to_disk()
         os.fchmod(self._fd, 0o400)
         os.close(self._fd)
         self._fd = -1
+        if self._anchor:
+            self._anchor.closed(self.path.name, self._link, count)
+
+    def _seal(self, end: str = "") -> None:
+        self._event("h", f"{self._lines - 1} {self._link}{end}")
+        self._sealed = self._lines
+
+    def _to_disk(self, folder: Path | None = None) -> None:
+        """folder: also put the file's name on the disk."""
+        try:
+            os.fsync(self._fd)
+            if folder:
+                sync_folder(folder)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def _before_input(self) -> None:
         self.flush()
@@ -131,18 +173,23 @@ class Recorder:
             self._event("b", base64.b64encode(data).decode())
 
     def _event(self, code: str, data: str) -> None:
-        self._line([round(self._clock() - self._start, 6), code, data])
+        self._line(code, [round(self._clock() - self._start, 6), code, data])
 
-    def _line(self, value: object) -> None:
+    def _line(self, kind: str, value: object) -> None:
         if self._failed:  # a torn line is the end of a record, even if there is space again
             raise self._failed
-        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        body = chain.event_line(value)
+        with held_back():
+            self._append(body + b"\n")
+            self._lines += 1
+            self._link = chain.link(chain.TRANSCRIPT, kind, self._link, body)
+
+    def _append(self, data: bytes) -> None:
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError as error:
             raise self._failure(error) from error
-        self._lines += 1
 
     def _failure(self, error: OSError) -> RecordFailedError:
         self._failed = RecordFailedError(
@@ -151,6 +198,15 @@ class Recorder:
             hint="free space or mend the folder, then look at both sides before running again",
         )
         return self._failed
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _decode(data: bytes) -> str:

@@ -1,0 +1,98 @@
+"""The manifest of a run (transcript/FORMAT.md): what the journal and the folder come to, under one head."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from keyferry.text import canonical
+from keyferry.transcript import chain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+SCHEMA = "keyferry.manifest/1"
+MANIFEST, JOURNAL, PLAN, SIGNATURES = "manifest.json", "journal.jsonl", "plan.json", "signatures"
+STATES = ("verified", "skipped", "failed", "needs_operator")
+
+
+@dataclass(slots=True)
+class Story:
+    """What the lines of a journal come to, taken in one by one."""
+
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moved: dict[str, dict[str, str]] = field(default_factory=dict)
+    states: dict[int, str] = field(default_factory=dict)
+    plan: str | None = None
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        match line["kind"]:
+            case "opened":
+                self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "head": None}
+            case "closed":
+                self.sessions[line["file"]] |= {"head": line["head"], "count": line["count"]}
+            case "done" if "file" in line:
+                self.moved.setdefault(line["file"], {})[line["host"]] = line["sha256"]
+            case "described" | "key":
+                self.states[line["key"]] = line["state"]
+            case "planned":
+                self.plan = line["sha256"]
+
+    @property
+    def totals(self) -> dict[str, int] | None:
+        """TOTALS-BALANCE: at the end of a run `planned` is the sum of the others. None before there is a plan."""
+        if self.plan is None:
+            return None
+        counts = Counter(self.states.values())
+        return {"planned": len(self.states)} | {state: counts[state] for state in STATES}
+
+
+def compose(folder: Path, run_id: str, program: str, story: Story, journal: Mapping[str, object]) -> dict[str, Any]:
+    """The manifest, its head included. journal: its `count` and `head`."""
+    manifest = {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "keyferry": program,
+        "journal": journal,
+        "sessions": list(story.sessions.values()),
+        "tools": tools(folder, story),
+        "plan": story.plan,
+        "moved": [{"file": file, **hashes} for file, hashes in story.moved.items()],
+        "totals": story.totals,
+        "files": {name: _measured(folder / name) for name in files(folder)},
+    }
+    return manifest | {"head": head_of(manifest)}
+
+
+def head_of(manifest: Mapping[str, Any]) -> str:
+    """The run's head: one hash over all of the manifest but the head itself, and so over all of the run."""
+    body = {name: value for name, value in manifest.items() if name != "head"}
+    return chain.link(chain.RUN, "manifest", manifest["journal"]["head"], canonical(body))
+
+
+def files(folder: Path) -> Iterator[str]:
+    """The files of a run in order, less the manifest and the signatures, which come after it."""
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if not path.is_dir() and name != MANIFEST and not name.startswith(f"{SIGNATURES}/"):
+            yield name
+
+
+def tools(folder: Path, story: Story) -> list[dict[str, str]]:
+    """Every program that was started, once for each host: its path and SHA-256 as the headers of sessions have them."""
+    found = {}
+    for name in story.sessions:
+        with (folder / name).open("rb") as file:
+            header = json.loads(file.readline())
+        tool = {key: header[key] for key in ("tool", "host", "path", "sha256")}
+        found[tuple(tool.values())] = tool
+    return [found[key] for key in sorted(found)]
+
+
+def _measured(path: Path) -> dict[str, object]:
+    with path.open("rb") as file:
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

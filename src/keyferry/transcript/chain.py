@@ -1,0 +1,30 @@
+"""What binds a record together: each link is a SHA-256 over domain, kind, the link before and a body (FORMAT.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+START = "0" * 64
+"""The link before the first."""
+
+TRANSCRIPT = "keyferry-transcript/1"
+"""The domain of a session's chain, and the name of its format."""
+JOURNAL = "keyferry-journal/1"
+RUN = "keyferry-run/1"
+"""The domains of a journal's first link and of a run's head."""
+
+
+def link(domain: str, kind: str, before: str, body: bytes) -> str:
+    """One link. domain and kind hold no newline and `before` is 64 hex digits, so no two inputs are one message."""
+    return hashlib.sha256(f"{domain}\n{kind}\n".encode() + bytes.fromhex(before) + body).hexdigest()
+
+
+def event_line(value: object) -> bytes:
+    """The one form of a line of a recording, less its newline: keys in the order written, UTF-8, no blanks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def journal_line(value: object) -> bytes:
+    """The one form of a line of a journal: keys in the order written, ASCII, no blanks, with its newline."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,122 @@
+"""The chain of a recording, computed here from FORMAT.md's words alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.errors import RecordFailedError
+from keyferry.procedure.journal import Journal
+from keyferry.secrets import Secret
+from keyferry.transcript import chain
+from keyferry.transcript.recorder import Recorder
+from keyferry.transcript.spoken import spoken
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_mock import MockerFixture
+
+
+def _links(path: Path) -> list[str]:
+    """The link of each line."""
+    links, before = [], bytes(32)
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1]):
+        kind = json.loads(line)[1] if number else "header"
+        before = hashlib.sha256(b"keyferry-transcript/1\n" + kind.encode() + b"\n" + before + line).digest()
+        links.append(before.hex())
+    return links
+
+
+def _recorded(path: Path, anchor: Journal | None = None) -> Recorder:
+    recorder = Recorder(path, {"tool": "vtl"}, [Secret("pin", b"tell-nobody")], anchor=anchor)
+    recorder.step("5.2", "Wrap")
+    recorder.output("grüße \udcff\u2028".encode("utf-8", "surrogateescape"))
+    recorder.typed(b"go \xff")
+    recorder.secret("pin")
+    recorder.exit(0)
+    return recorder
+
+
+def test_each_chain_record_tells_how_many_events_and_the_link_before_it(tmp_path: Path) -> None:
+    _recorded(tmp_path / "x.cast").close()
+    links = _links(tmp_path / "x.cast")
+    events = [json.loads(line) for line in (tmp_path / "x.cast").read_bytes().split(b"\n")[1:-1]]
+    records = {number: event[2] for number, event in enumerate(events) if event[1] == "h"}
+    assert len(records) == 3  # before the line, before the secret, the closing one
+    *others, last = records.items()
+    assert others == [(number, f"{number} {links[number]}") for number, _text in others]
+    assert last == (len(events) - 1, f"{len(events) - 1} {links[-2]} end")
+
+
+def test_whatever_is_put_on_the_disk_is_sealed(tmp_path: Path, mocker: MockerFixture) -> None:
+    path = tmp_path / "x.cast"
+    ends: list[str] = []
+    mocker.patch("os.fsync", side_effect=lambda _file: ends.append(path.read_text().splitlines()[-1]))
+    recorder = Recorder(path, {"tool": "vtl"})
+    assert ends
+    assert json.loads(ends.pop())["version"] == 2  # the header is on the disk before the tool can say anything
+    ends.clear()
+    recorder.typed(b"go")
+    recorder.output(b"done")
+    recorder.sync()
+    recorder.sync()
+    recorder.close()
+    assert [json.loads(line)[1] for line in ends] == ["h"] * 4
+
+
+def test_a_session_is_anchored_when_it_begins_and_when_it_ends(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    before = journal.head
+    recorder = _recorded(tmp_path / "001-vtl.cast", journal)
+    links = _links(tmp_path / "001-vtl.cast")
+    header = json.loads((tmp_path / "001-vtl.cast").read_bytes().split(b"\n")[0])
+    assert header["continues"] == before
+    assert _last(journal) == {"kind": "opened", "file": "sessions/001-vtl.cast", "header": links[0]}
+    recorder.close()
+    links = _links(tmp_path / "001-vtl.cast")
+    count = len(links) - 2  # neither the header nor the closing record
+    assert _last(journal) == {"kind": "closed", "file": "sessions/001-vtl.cast", "head": links[-1], "count": count}
+
+
+def test_a_record_that_failed_is_never_closed(tmp_path: Path, mocker: MockerFixture) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    recorder = _recorded(tmp_path / "001-vtl.cast", journal)
+    mocker.patch("os.fsync", side_effect=OSError(5, os.strerror(5)))
+    with pytest.raises(RecordFailedError):
+        recorder.typed(b"go")
+    mocker.stopall()
+    with pytest.raises(RecordFailedError):
+        recorder.close()
+    assert _last(journal)["kind"] == "opened"
+    assert (tmp_path / "001-vtl.cast").stat().st_mode & 0o200
+
+
+def test_no_two_inputs_are_one_message() -> None:
+    assert len({chain.link("a", "b", chain.START, b"c"), chain.link("a", "bc", chain.START, b"")}) == 2
+
+
+_LEGAL = "legal winner thank year wave sausage worth useful "
+_LETTER = "letter advice cage absurd amount doctor acoustic avoid "
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [  # test vectors of BIP-39
+        ("00" * 32, "abandon " * 23 + "art"),
+        ("7f" * 32, f"{_LEGAL}{_LEGAL}{_LEGAL[:-7]}title"),
+        ("80" * 32, f"{_LETTER}{_LETTER}{_LETTER[:-6]}bless"),
+        ("ff" * 32, "zoo " * 23 + "vote"),
+    ],
+)
+def test_a_head_is_told_in_words(head: str, words: str) -> None:
+    assert spoken(head) == words.split()
+
+
+def _last(journal: Journal) -> dict[str, object]:
+    line = json.loads(journal.path.read_bytes().splitlines()[-1])
+    return {name: value for name, value in line.items() if name not in ("seq", "at", "prev")}
