@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, dict[str, str | int | bool]] = {
     "classic": {
+        "host": "",
+        "ssh_options": "",
+        "prefix": "",
+        "sudo": False,
         "bin": "",
         "slot": "",
         "pin": "prompt",
@@ -21,6 +25,10 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "open_as": "user",
     },
     "cloudhsm": {
+        "host": "",
+        "ssh_options": "",
+        "prefix": "",
+        "sudo": False,
         "bin": "",
         "user": "",
         "password": "prompt",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from keyferry import secrets
 from keyferry.errors import UsageError
 from keyferry.events import Bus, Event, StepStarted
+from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
+from keyferry.terminal.far_host import FarHost
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
@@ -19,12 +22,13 @@ from keyferry.tools.logins import Logins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
     from keyferry.config import Config
     from keyferry.secrets import Secret
-    from keyferry.terminal.host import Host
+    from keyferry.terminal.host import Host, Note
     from keyferry.tools.parties import Destination, Source
     from keyferry.transcript.recorder import Anchor
 
@@ -83,22 +87,35 @@ class Parties:
         read_size: int = READ_SIZE,
         logins: Logins | None = None,
         anchor: Anchor | None = None,
+        record: Callable[..., None] = lambda _kind, **_what: None,
     ) -> None:
         self.bus = bus
         self.step = "0"
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret]
         self.sessions = Sessions(directory, run_id, known, read_size, anchor)
-        self._stack = contextlib.ExitStack()
-        self.classic_host = self._host("classic")
-        self.cloudhsm_host = self._host("cloudhsm")
         self.limits = limits(config)
-        around = Surroundings(config, self.sessions, self.limits, logins or Logins())
-        if secrets.pin:
-            self.source = self._source(around, secrets.pin)
-        if secrets.password:
-            self.destination = self._destination(around, secrets.password)
+        self._record = record
+        self._stack = contextlib.ExitStack()
+        self._around = Surroundings(config, self.sessions, self.limits, logins or Logins())
+        self._secrets = secrets
         bus.join(self._mark)
+
+    @functools.cached_property
+    def classic_host(self) -> Host:
+        """Reached when it is first asked for: what needs one side only needs one host only."""
+        return self._reach("classic")
+
+    @functools.cached_property
+    def cloudhsm_host(self) -> Host:
+        return self._reach("cloudhsm")
+
+    def _reach(self, section: str) -> Host:
+        found = self._stack.enter_context(
+            host(self._config, section, lambda where, folder: self._record("folder", where=where, folder=folder))
+        )
+        self._record("host", side=section, facts=dict(found.facts))
+        return found
 
     @staticmethod
     def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:
@@ -109,6 +126,12 @@ class Parties:
         )
 
     def __enter__(self) -> Self:
+        with self._stack:  # where the second host cannot be reached, the first is left as it was found
+            if self._secrets.pin:
+                self.source = self._source(self._around, self._secrets.pin)
+            if self._secrets.password:
+                self.destination = self._destination(self._around, self._secrets.password)
+            self._stack = self._stack.pop_all()
         return self
 
     def __exit__(
@@ -116,10 +139,6 @@ class Parties:
     ) -> None:
         with self._stack:
             self.sessions.close()
-
-    def _host(self, section: str) -> LocalHost:
-        host = LocalHost(section, self._config.folder(section, "bin"), hidden_variables(self._config))
-        return self._stack.enter_context(host)
 
     def _source(self, around: Surroundings, pin: Secret) -> Source:
         config = self._config
@@ -144,6 +163,22 @@ class Parties:
         if isinstance(event, StepStarted):
             self.step = event.number
             self.sessions.step(event.number, event.title if event.key is None else f"{event.title}: {event.key}")
+
+
+def host(config: Config, section: str, note: Note) -> AbstractContextManager[Host]:
+    """A party's host, not yet reached: where the tools are, by `[section] host`, `prefix` and `sudo`."""
+    way = ssh.way(
+        config.text(section, "host"),
+        config.text(section, "ssh_options"),
+        config.text(section, "prefix"),
+        sudo=config.flag(section, "sudo"),
+    )
+    hidden = hidden_variables(config)
+    if way.is_here:
+        return LocalHost(section, config.folder(section, "bin"), hidden, note)
+    limit = limits(config)
+    tools = config.text(section, "bin")
+    return FarHost(section, way, tools, hidden, note=note, start_limit=limit.start, limit=limit.answer)
 
 
 def limits(config: Config) -> Limits:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from keyferry.tools.parties import DestinationKey, SourceKey
     from keyferry.tools.vtl.screens import SlotRow
 
-PUBLIC_SETTINGS = (*PLANNED_SETTINGS, ("run", "allow_raised_counter"))
+_WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("host", "sudo", "prefix")]
+PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"))
 """Settings that go into the record: all but where secrets come from."""
 
 
@@ -60,13 +61,12 @@ def inventory_cloudhsm(config: Config, bus: Bus) -> Sequence[DestinationKey]:
 
 def slots(config: Config, record: Path) -> Sequence[SlotRow]:
     """The Classic client's slots; `record` is a folder for the session's recording."""
-    from keyferry.procedure.assembly import limits  # noqa: PLC0415 - start-up: pexpect and all drivers
-    from keyferry.terminal.host import LocalHost  # noqa: PLC0415 - as above
+    from keyferry.procedure.assembly import host, limits  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.terminal.sessions import Sessions  # noqa: PLC0415 - as above
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - as above
 
-    with LocalHost("classic", config.folder("classic", "bin")) as host:
-        return vtl.list_slots(Sessions(record, "-", ()), host, limits(config))
+    with host(config, "classic", lambda _where, _folder: None) as there:
+        return vtl.list_slots(Sessions(record, "-", ()), there, limits(config))
 
 
 @contextlib.contextmanager
@@ -88,7 +88,7 @@ def opened(
     around = (config, directory.sessions, directory.run_id, bus, secrets)
     logins = Logins(lambda name, outcome: directory.journal.write("login", secret=name, outcome=outcome))
     try:
-        with Parties(*around, logins=logins, anchor=directory.journal) as parties:
+        with Parties(*around, logins=logins, anchor=directory.journal, record=directory.journal.write) as parties:
             try:
                 yield parties, directory
             except KeyferryError as error:

@@ -10,6 +10,7 @@ from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError,
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeError, Child
 from keyferry.terminal.echo import EchoMask
 from keyferry.terminal.editor import Row, UnknownSequenceError, start_of_row
+from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
 from keyferry.terminal.values import RULE, ValueFilter
 from keyferry.text import last_lines
@@ -32,6 +33,9 @@ END_LIMIT = 5.0
 GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
 
+FAR_SILENCE = 1.0
+"""Seconds of silence that end a screen without a prompt, where it comes over a connection with pauses of its own."""
+
 _QUESTION = re.compile(rb"[^\s\0] ?[]:?>] *\Z")
 _WINDOW = 600  # bytes at the end of an answer in which a prompt is looked for; the longest has four lines
 
@@ -47,6 +51,8 @@ class Console:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
         self._manners = manners
+        self._link = program.link
+        self._noise = LoginNoise(program.marker, lambda length: recorder.cut("LOGIN-NOISE", length))
         self._over: str | None = None
         self._ended_itself = False
         self._mask: EchoMask | None = None
@@ -87,12 +93,15 @@ class Console:
         """Type a secret; neither it nor its length reaches the record or the next answer.
 
         hides: this tool switches the terminal's echo off, so nothing is typed before it has. Otherwise it
-        may or may not, and the echo of the secret is expected and cut.
+        may or may not, and the echo of the secret is expected and cut. On another host nobody sees what its
+        terminal does: the prompt was heard, the tool gets a moment, and an echo is cut.
         """
         if len(secret) > self._manners.longest_secret:
             raise self._refuse(f"the {secret.name}", f"is longer than {self._manners.longest_secret} characters")
         self._ready()
-        if not self._child.wait_echo_off(ECHO_LIMIT if hides else GRACE) and hides:
+        if self._link is not None:
+            self._child.has_more(GRACE)
+        elif not self._child.wait_echo_off(ECHO_LIMIT if hides else GRACE) and hides:
             raise self._end(self._unknown(f"the echo stayed on at the prompt for the {secret.name}", b""))
         self.recorder.secret(secret.name)
         self._mask = EchoMask(secret.reveal(), self._echoed)
@@ -130,10 +139,14 @@ class Console:
             if self._ended_itself:
                 self._child.wait_end(END_LIMIT)
             self._child.close(force=True)
-            self.recorder.exit(self._child.exitstatus)
+            self.recorder.exit(self._status())
             self.recorder.close()
+        return self._status()
+
+    def _status(self) -> int | None:
         status: int | None = self._child.exitstatus
-        return status
+        # Over there a shell stays the tool's parent: it makes 128 and more of a signal.
+        return None if self._link is not None and status is not None and 128 < status < 160 else status
 
     def _say_at_once(self, data: bytes) -> bytes:
         """The terminal echoes the line; gives what came before the echo."""
@@ -179,11 +192,13 @@ class Console:
             try:
                 self._take(self._child.read_within(max(0.0, end - time.monotonic())))
             except pexpect.TIMEOUT:
+                self._demand_link()
                 # Something that ends like a question is one that nobody here knows; else the tool just hangs.
                 kind = UnknownScreenError if _QUESTION.search(self._come) else UnreachableError
                 what = f"{self.tool} did not give {awaited} within {limit:g} s"
                 raise self._end(self._error(kind, what, self._come)) from None
             except pexpect.EOF:
+                self._demand_link()
                 self._ended_itself = True
                 raise EOFError from None
             except AnswerTooLargeError:
@@ -198,6 +213,12 @@ class Console:
                 raise
         return found
 
+    def _demand_link(self) -> None:
+        """A tool that falls silent or ends because the connection is gone has neither hung nor ended by itself."""
+        if self._link is not None and not self._link.alive():
+            what = f"the connection to the {self.host} host was lost while {self.tool} ran"
+            raise self._end(self._error(UnreachableError, what, self._come)) from None
+
     def _prompted(self, prompts: tuple[Prompt, ...]) -> tuple[Prompt, re.Match[bytes]] | None:
         start = max(0, len(self._come) - _WINDOW)
         end = self._row.end(self._come) if self._row else len(self._come)
@@ -210,6 +231,8 @@ class Console:
         return None
 
     def _settle(self, silence: float, end: float) -> None:
+        if self._link is not None:
+            silence = max(silence, FAR_SILENCE)
         while self._child.has_more(silence) and time.monotonic() < end:
             self._take(self._child.read_within(0))
 
@@ -234,12 +257,13 @@ class Console:
 
     def _drain(self) -> None:
         """Give out what the filters kept back at the end of the stream."""
-        rest = self._values.feed(self._mask.flush()) if self._mask else b""
+        rest = self._values.feed(self._noise.flush() + (self._mask.flush() if self._mask else b""))
         rest += self._values.flush()
         self.recorder.output(rest)
         self._take(rest)
 
     def _tap(self, data: bytes) -> bytes:
+        data = self._noise.feed(data)
         if self._mask:
             data = self._mask.feed(data)
         data = self._values.feed(data)

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from keyferry.errors import UnreachableError
 from keyferry.names import Sha256
+from keyferry.terminal import about
 from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
 INSTALLED = {
@@ -24,10 +27,26 @@ INSTALLED = {
 }
 """Where the vendors' packages put the tools."""
 
+PREFIX: Final = "keyferry-"
+"""Private folders are called so, and 16 hex digits."""
+
+Note: TypeAlias = "Callable[[str, str], None]"
+"""Hears of each folder before it is made: the host's name ("" for where keyferry itself runs), and its path."""
+
+
+class Link(Protocol):
+    """What connects us with a program that runs somewhere else."""
+
+    def alive(self) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How one tool is started on its host: what `Console` needs to open it."""
+    """How one tool is started on its host: what `Console` needs to open it.
+
+    size: of its file, in bytes. link: None where the terminal that the program has is our own. marker: a line
+    that is printed just before the program starts; what comes before it is a login shell's.
+    """
 
     tool: str
     host: str
@@ -36,6 +55,9 @@ class Program:
     cwd: Path
     env: Mapping[str, str]
     sha256: Sha256
+    size: int = 0
+    link: Link | None = None
+    marker: bytes = b""
 
 
 class Host(Protocol):
@@ -43,14 +65,24 @@ class Host(Protocol):
 
     name: str
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the host says of itself (about.py)."""
+
     def program(self, tool: str, *arguments: str) -> Program:
         """UnreachableError where the tool is not there or may not be run."""
 
     def put(self, source: Path, name: str) -> Sha256:
         """Bring a file here; gives its hash as this host reads it."""
 
+    def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        """Bring many files here in one transfer, by the names that they get."""
+
     def fetch(self, name: str, target: Path) -> Sha256:
         """Take a file away from here (0600); gives its hash as this host reads it."""
+
+    def fetch_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        """Take many files away from here in one transfer."""
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None if there is none."""
@@ -70,11 +102,19 @@ class Host(Protocol):
 class LocalHost:
     """This machine. A context manager: the private folder is removed at the end, whatever happened."""
 
-    def __init__(self, name: str, tools: Path | None, without: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        name: str,
+        tools: Path | None,
+        without: frozenset[str] = frozenset(),
+        note: Note = lambda _where, _folder: None,
+    ) -> None:
         self.name = name
         self._tools = tools
         self._without = without
-        self.directory = Path(tempfile.mkdtemp(prefix="keyferry-"))
+        self.directory = Path(tempfile.gettempdir()) / f"{PREFIX}{secrets.token_hex(8)}"
+        note("", str(self.directory))
+        self.directory.mkdir(mode=0o700)
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +129,12 @@ class LocalHost:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         argv = (str(path), *arguments)
-        return Program(tool, self.name, str(path), argv, self.directory, self._environment(), Sha256(digest))
+        env, size = clean_environment(self._without), path.stat().st_size
+        return Program(tool, self.name, str(path), argv, self.directory, env, Sha256(digest), size)
+
+    @functools.cached_property
+    def facts(self) -> Mapping[str, str]:
+        return about.here()
 
     def put(self, source: Path, name: str) -> Sha256:
         self.write(name, source.read_bytes())
@@ -98,6 +143,12 @@ class LocalHost:
     def fetch(self, name: str, target: Path) -> Sha256:
         write_private(target, self.read(name))
         return self._hash(name)
+
+    def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        return {name: self.put(source, name) for name, source in files.items()}
+
+    def fetch_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        return {name: self.fetch(name, target) for name, target in files.items()}
 
     def size(self, name: str) -> int | None:
         try:
@@ -137,22 +188,26 @@ class LocalHost:
                 return path.absolute()
         on_path = None if self._tools else shutil.which(tool)
         if on_path is None:
-            raise UnreachableError(
-                f"{tool} is not there or may not be run: looked in {', '.join(map(str, folders))}",
-                tool=tool,
-                host=self.name,
-                keys="nothing was changed",
-                hint="name its folder with --classic-bin or --cloudhsm-bin, or `bin` in the configuration",
-            )
+            raise no_tool(tool, self.name, folders)
         return Path(on_path)
 
-    def _environment(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in self._without and not name.startswith("KEYFERRY_")
-        }
-        return kept | {"LC_ALL": "C", "TERM": "dumb"}
+
+def no_tool(tool: str, host: str, folders: Sequence[object]) -> UnreachableError:
+    return UnreachableError(
+        f"{tool} is not there or may not be run: looked in {', '.join(map(str, folders))}",
+        tool=tool,
+        host=host,
+        keys="nothing was changed",
+        hint="name its folder with --classic-bin or --cloudhsm-bin, or `bin` in the configuration",
+    )
+
+
+def clean_environment(without: frozenset[str]) -> dict[str, str]:
+    """The environment of our children: no variable that holds a secret, nothing of ours."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in without and not name.startswith("KEYFERRY_")
+    }
+    return kept | {"LC_ALL": "C", "TERM": "dumb"}
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -64,6 +64,8 @@ class Sessions:
             "host": host.name,
             "path": program.path,
             "sha256": program.sha256,
+            "size": program.size,
+            "machine": dict(host.facts),
             "argv": [tool, *arguments],
             "run_id": self._run_id,
             "user": getpass.getuser(),

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import shlex
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, Self
+
+from keyferry.errors import UnreachableError, UsageError
+from keyferry.names import Sha256
+from keyferry.terminal import about, ssh
+from keyferry.terminal.far_shell import BrokenShellError, FarShell
+from keyferry.terminal.host import INSTALLED, PREFIX, Note, Program, clean_environment, no_tool, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from keyferry.terminal.far_shell import Answer
+    from keyferry.terminal.ssh import Way
+
+_TOOL: Final = (
+    'umask 077; ulimit -c 0; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin; cd "$1" || exit 126; shift; '
+    'printf "%s\\n" "$0"; env LC_ALL=C TERM=dumb "$@"; exit $?'
+)
+"""Starts a tool. The marker that it prints first divides what a login shell printed from what the tool says; it
+stays the tool's parent, so that a signal shows as 128 and more, and 255 is not ssh's alone."""
+
+ALIVE_LIMIT: Final = 10.0
+
+
+class FarHost:
+    """Another host over the operator's own ssh, or this one behind a command prefix: one connection for all.
+
+    A context manager: it reaches the host (UnreachableError with ssh's own words where it cannot) and makes the
+    private folder there; at the end the folder is gone. `note` hears of each folder before it is made.
+    """
+
+    facts: Mapping[str, str]
+
+    def __init__(
+        self,
+        name: str,
+        way: Way,
+        tools: str,
+        without: frozenset[str] = frozenset(),
+        *,
+        note: Note = lambda _where, _folder: None,
+        start_limit: float = 60.0,
+        limit: float = 60.0,
+    ) -> None:
+        if tools and not tools.startswith("/"):
+            raise UsageError(f"[{name}] bin: {tools!r} is no absolute path, which it must be on another host")
+        self.name = name
+        self._tools = tools
+        self._env = clean_environment(without)
+        self._connection = ssh.Connection(way)
+        self._note = note
+        self._start_limit, self._limit = start_limit, limit
+        self._directory = ""
+
+    def __enter__(self) -> Self:
+        if (sockets := self._connection.folder) is not None:
+            self._note("", str(sockets))
+            sockets.mkdir(mode=0o700)
+        self._shell = FarShell(self._connection.shell(), self._env)
+        try:
+            self._arrive()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shell.close()
+        if self._connection.folder is not None:
+            shutil.rmtree(self._connection.folder, ignore_errors=True)
+
+    def program(self, tool: str, *arguments: str) -> Program:
+        path = self._find(tool)
+        size, digest = self._do(f"wc -c <{shlex.quote(path)} && {self._hash(path)}", f"cannot read {tool}").split(
+            None, 1
+        )
+        marker = secrets.token_hex(8)
+        words = ("/bin/sh", "-c", _TOOL, marker, self._directory, path, *arguments)
+        return Program(
+            tool,
+            self.name,
+            path,
+            tuple(self._connection.tool(words)),
+            Path("/"),
+            self._env,
+            self._digest(digest),
+            size=int(size),
+            link=self,
+            marker=marker.encode(),
+        )
+
+    def alive(self) -> bool:
+        """Whether the connection still carries a question and its answer."""
+        try:
+            return self._shell.ask(":", ALIVE_LIMIT).status == 0
+        except BrokenShellError:
+            return False
+
+    def put(self, source: Path, name: str) -> Sha256:
+        return self.put_all({name: source})[name]
+
+    def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        steps = [f"{_write(name, path.read_bytes())} && {self._hash(name)}" for name, path in files.items()]
+        told = self._do(" && ".join([":", *steps]), f"cannot take {', '.join(files)}")
+        return {name: self._digest(line) for name, line in zip(files, told.splitlines(), strict=True)}
+
+    def fetch(self, name: str, target: Path) -> Sha256:
+        return self.fetch_all({name: target})[name]
+
+    def fetch_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        steps = [f"{self._hash(name)} && echo . && {_show(name)} && echo ." for name in files]
+        parts = self._do(" && ".join([":", *steps]), f"cannot give {', '.join(files)}").split(".")
+        for target, content in zip(files.values(), parts[1::2], strict=True):
+            write_private(target, bytes.fromhex(content))
+        return {name: self._digest(line) for name, line in zip(files, parts[0:-1:2], strict=True)}
+
+    def size(self, name: str) -> int | None:
+        at = _at(name)
+        told = self._do(f"if [ -e {at} ]; then wc -c <{at}; fi", f"cannot look at {name}").strip()
+        return int(told) if told else None
+
+    def read(self, name: str, count: int = -1) -> bytes:
+        return bytes.fromhex(self._do(_show(name, count), f"cannot read {name}"))
+
+    def write(self, name: str, data: bytes) -> None:
+        self._do(_write(name, data), f"cannot write {name}")
+
+    def remove(self, name: str) -> None:
+        self._do(f"rm -f {_at(name)}", f"cannot remove {name}")
+
+    def erase(self, name: str) -> None:
+        at = _at(name)
+        overwrite = f'dd if=/dev/zero of={at} bs="$(wc -c <{at})" count=1 conv=notrunc'
+        self._do(f"if [ -s {at} ]; then {overwrite}; fi && rm -f {at}", f"cannot erase {name}")
+
+    def remove_folder(self, path: str) -> None:
+        """Remove what a killed run left: a private folder by the name that it put on record."""
+        if not re.fullmatch(rf"/(?:[^\n]*/)?{PREFIX}[0-9a-f]{{16}}", path):
+            raise UsageError(f"{path!r} is no folder of ours")
+        self._do(f"rm -rf {shlex.quote(path)}", f"cannot remove {path}")
+
+    def ask(self, command: str) -> Answer:
+        """Run one line of POSIX shell there, in the private folder."""
+        try:
+            return self._shell.ask(command, self._limit)
+        except BrokenShellError as error:
+            raise UnreachableError(
+                f"the connection to the {self.name} host was lost",
+                host=self.name,
+                seen=str(error),
+                hint="what it left in the host's temporary folder is named in the journal",
+            ) from error
+
+    def _do(self, command: str, otherwise: str) -> str:
+        answer = self.ask(command)
+        told = answer.output.decode("utf-8", "surrogateescape")
+        if answer.status:
+            raise UnreachableError(f"the {self.name} host {otherwise}", host=self.name, seen=told.strip() or None)
+        return told
+
+    def _arrive(self) -> None:
+        before = datetime.now(UTC)
+        try:
+            answer = self._shell.ask(about.ASK, self._start_limit)
+        except BrokenShellError as error:
+            raise UnreachableError(
+                f"the {self.name} host cannot be reached",
+                host=self.name,
+                seen=str(error),
+                keys="nothing was changed",
+                hint=ssh.hint(str(error)),
+            ) from error
+        self.facts = about.understood(answer.output, before, datetime.now(UTC))
+        if key := ssh.fingerprint(self._shell.errors):
+            self.facts = {**self.facts, "host_key": key}
+        # As `mktemp -d` would; but that is not POSIX, and this name is on record before the folder is there.
+        self._directory = f"{self.facts['temporary'].rstrip('/')}/{PREFIX}{secrets.token_hex(8)}"
+        self._note(self.name, self._directory)
+        folder = shlex.quote(self._directory)
+        self._do(f"mkdir -m 700 {folder} && private={folder} && cd {folder}", "cannot make a private folder")
+
+    def _find(self, tool: str) -> str:
+        folders = [self._tools] if self._tools else list(INSTALLED[tool])
+        paths = [shlex.quote(str(PurePosixPath(folder) / tool)) for folder in folders]
+        looks = [f"if [ -f {path} ] && [ -x {path} ]; then printf '%s\\n' {path}; fi" for path in paths]
+        on_path = [] if self._tools else [f"command -v {tool} || :"]
+        told = self._do("; ".join(looks + on_path), f"cannot be searched for {tool}")
+        found = [line for line in told.splitlines() if line.startswith("/")]
+        if not found:
+            raise no_tool(tool, self.name, folders)
+        return found[0]
+
+    def _hash(self, name: str) -> str:
+        """A command that tells a file's hash, or where there is none for that, its content."""
+        command = about.HASHES.get(self.facts.get("hash", ""))
+        return f"{command} <{_at(name)}" if command else f"echo $({_show(name)})"
+
+    def _digest(self, told: str) -> Sha256:
+        if "hash" not in self.facts:
+            return Sha256(hashlib.sha256(bytes.fromhex(told)).hexdigest())
+        found = re.findall(r"\b[0-9a-f]{64}\b", told)
+        if len(found) != 1:
+            raise UnreachableError(f"the {self.name} host tells no hash", host=self.name, seen=told.strip() or None)
+        return Sha256(found[0])
+
+
+def _at(name: str) -> str:
+    return shlex.quote(name if name.startswith("/") else f"./{name}")
+
+
+def _write(name: str, data: bytes) -> str:
+    """Bytes as octal numbers of printf, which every shell has; the file is there whole or not at all."""
+    octal = "".join(f"\\{byte:03o}" for byte in data)
+    return f"printf '{octal}' >{_at(name + '.part')} && mv -f {_at(name + '.part')} {_at(name)}"
+
+
+def _show(name: str, count: int = -1) -> str:
+    return f"od -An -v -tx1{f' -N{count}' if count >= 0 else ''} <{_at(name)}"

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from keyferry.text import last_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_END_LIMIT: Final = 5.0
+
+LOOP: Final = (
+    "umask 077; ulimit -c 0; LC_ALL=C; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin; export LC_ALL PATH; "
+    'while IFS= read -r line; do eval "$line"; done; [ -z "$private" ] || { cd / && rm -rf "$private"; }'
+)
+"""What the shell on the other side runs: one line, one command. When nobody talks to it any more, because we
+are done, were killed or cannot be reached, it removes the private folder itself."""
+
+
+class BrokenShellError(Exception):
+    """The shell ended, or did not answer in time; it is never asked again. The text is what was seen of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one command printed (both streams) and its exit status."""
+
+    status: int
+    output: bytes
+
+
+class FarShell:
+    """A POSIX shell without a terminal, on this host or another, that does one command after another.
+
+    A marker, new each time, stands before and behind each answer: what a login shell, a banner or a start-up
+    file prints never gets into one. The pipes are clean, so bytes pass as they are.
+    """
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as this object lives
+        self._come = bytearray()
+        self._broken: str | None = None
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=dict(env),
+            preexec_fn=_undisturbed,  # noqa: PLW1509 - this program has one thread
+            bufsize=0,
+        )
+
+    def ask(self, command: str, limit: float) -> Answer:
+        """Run one line of shell. BrokenShellError where no whole answer came within `limit` seconds."""
+        if self._broken:
+            raise BrokenShellError(self._broken)
+        mark = secrets.token_hex(8)
+        line = f"printf '%s\\n' {mark}; {{ {command}; }} 2>&1; printf '\\n{mark} %d\\n' $?\n"
+        self._come.clear()
+        try:
+            self._write(line.encode("utf-8", "surrogateescape"))
+            return self._hear(mark.encode(), time.monotonic() + limit)
+        except (BrokenShellError, OSError) as error:
+            self._broken = str(error) if isinstance(error, BrokenShellError) else self._end()
+            self._process.kill()
+            raise BrokenShellError(self._broken) from error
+
+    @property
+    def errors(self) -> str:
+        """What came on standard error so far: ssh's own words, a banner, a start-up file's."""
+        size = os.fstat(self._errors.fileno()).st_size
+        return os.pread(self._errors.fileno(), size, 0).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Let the shell end by itself, or by force where it does not."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_END_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._broken = self._broken or "it was closed"
+        self._errors.close()
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(_descriptor(self._process.stdin), data) :]
+
+    def _hear(self, mark: bytes, end: float) -> Answer:
+        pattern = re.compile(mark + rb"\n(.*)\n" + mark + rb" ([0-9]+)\n", re.DOTALL)
+        while True:
+            self._come += self._read(end)
+            # Only what can hold the closing marker is worth a search: a long answer stays linear.
+            if mark in self._come[-len(mark) - 8 :] and (found := pattern.search(self._come)):
+                return Answer(int(found[2]), bytes(found[1]))
+
+    def _read(self, end: float) -> bytes:
+        output = _descriptor(self._process.stdout)
+        if not select.select([output], [], [], max(0.0, end - time.monotonic()))[0]:
+            raise BrokenShellError(self._seen("it did not answer in time"))
+        if not (data := os.read(output, 65536)):
+            raise BrokenShellError(self._end())
+        return data
+
+    def _end(self) -> str:
+        """How it ended, in its own words where it had some."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_LIMIT)
+        return self._seen(f"it ended with status {self._process.returncode}")
+
+    def _seen(self, otherwise: str) -> str:
+        return last_lines(self.errors) or otherwise
+
+
+def _descriptor(stream: object) -> int:
+    number: Callable[[], int] = getattr(stream, "fileno")  # noqa: B009 - None only after close()
+    return number()
+
+
+def _undisturbed() -> None:
+    """ssh keeps ignoring what was ignored at its start: an operator's Ctrl-C ends no connection in mid-command."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,128 @@
+"""The system's own ssh: how it is called, so that one connection to a host carries everything."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from keyferry.errors import UsageError
+from keyferry.terminal.far_shell import LOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ALWAYS: Final = {
+    "StrictHostKeyChecking": "yes",
+    "NoHostAuthenticationForLocalhost": "no",
+    "VerifyHostKeyDNS": "no",
+    "UpdateHostKeys": "no",
+    "EscapeChar": "none",
+    "ForwardAgent": "no",
+    "ForwardX11": "no",
+    "ClearAllForwardings": "yes",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "3",
+    "ControlPersist": "no",
+}
+"""ssh keeps the first value that it is told, so nothing behind these, nor any file, can weaken them."""
+
+_MASTER: Final = {"ControlMaster": "yes", "LogLevel": "INFO", "VisualHostKey": "yes"}
+# Without its master a client would connect anew; this way it cannot. ssh's own farewells stay out of the terminal.
+_CLIENT: Final = {"ControlMaster": "no", "LogLevel": "ERROR", "ProxyCommand": "false"}
+
+_SOCKETS: Final = Path("/tmp")  # noqa: S108 - a socket's path has at most some 90 characters; its folder is private
+_FINGERPRINT: Final = re.compile(r"^Host key fingerprint is (\S+)", re.MULTILINE)
+
+HINTS: Final = (
+    (
+        "Host key verification failed",
+        "the host's key is not the known one: compare its fingerprint by another way, then mend known_hosts",
+    ),
+    ("Permission denied", "ssh to this host must succeed by itself first: the key, the agent, the user's name"),
+    ("Could not resolve", "is the name right, and is it in ~/.ssh/config or the DNS?"),
+    ("sudo:", "`sudo -n` asks for nothing: the operator's rule must have NOPASSWD"),
+    ("Connection refused", "does sshd run there, on this port?"),
+)
+"""Words of a connection that failed, and what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a host is reached. destination: what ssh takes, "" for this machine. options: `NAME=VALUE` for ssh's -o.
+
+    prefix: words before every command there, as `docker exec -it NAME`.
+    """
+
+    destination: str = ""
+    options: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+    sudo: bool = False
+
+    @property
+    def is_here(self) -> bool:
+        """Whether nothing stands between us and the tools."""
+        return not (self.destination or self.prefix or self.sudo)
+
+
+def way(destination: str, options: str, prefix: str, *, sudo: bool) -> Way:
+    """A way from its settings; UsageError for what ssh would take for an option."""
+    if destination.startswith("-") or any(char.isspace() or not char.isprintable() for char in destination):
+        raise UsageError(f"host: {destination!r} is nothing that ssh can be told as a host", keys="nothing was started")
+    try:
+        found = Way(destination, tuple(shlex.split(options)), tuple(shlex.split(prefix)), sudo)
+    except ValueError as error:
+        raise UsageError(f"ssh_options or prefix: {error}") from None
+    if wrong := [option for option in found.options if not re.fullmatch(r"[A-Za-z0-9]+=.+", option)]:
+        raise UsageError(f"ssh_options: {wrong[0]!r} is not NAME=VALUE", hint="as in ssh_config: Port=2222")
+    return found
+
+
+class Connection:
+    """The argument vectors of one connection: its master is the far shell, every tool is a session over it."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self.folder = _SOCKETS / f"keyferry-{secrets.token_hex(8)}" if way.destination else None
+        """Holds the socket (0700); None where no ssh is needed."""
+
+    def shell(self) -> list[str]:
+        """The far shell, without a terminal."""
+        words = [*self._before(terminal=False), "/bin/sh", "-c", LOOP]
+        return self._over_ssh(words, _MASTER, "-T")
+
+    def tool(self, words: Sequence[str]) -> list[str]:
+        """A program on a terminal of the other side."""
+        return self._over_ssh([*self._before(terminal=True), *words], _CLIENT, "-tt")
+
+    def _over_ssh(self, words: list[str], also: dict[str, str], terminal: str) -> list[str]:
+        if self.folder is None:
+            return words
+        fixed = [f"-o{name}={value}" for name, value in (ALWAYS | also).items()]
+        own = [f"-o{option}" for option in self._way.options]
+        socket = f"-oControlPath={self.folder / 's'}"
+        return ["ssh", terminal, *fixed, socket, *own, "--", self._way.destination, f"exec {shlex.join(words)}"]
+
+    def _before(self, *, terminal: bool) -> list[str]:
+        prefix = self._way.prefix if terminal else tuple(filter(None, map(_without_terminal, self._way.prefix)))
+        return ["sudo", "-n"] * self._way.sudo + list(prefix)
+
+
+def _without_terminal(word: str) -> str:
+    """A word of `docker exec -it NAME` and its like, for a command that has no terminal."""
+    return {"-it": "-i", "-ti": "-i", "-t": "", "--tty": ""}.get(word, word)
+
+
+def fingerprint(errors: str) -> str | None:
+    """The host key's fingerprint, as ssh itself told it when it checked the key."""
+    found = _FINGERPRINT.search(errors)
+    return found[1] if found else None
+
+
+def hint(seen: str) -> str | None:
+    return next((advice for words, advice in HINTS if words in seen), None)

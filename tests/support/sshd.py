@@ -1,0 +1,191 @@
+"""A real sshd on a loopback port, with keys, emulated tools and a temporary folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import shlex
+import socket
+import subprocess
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runs import Done, World, keyferry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SSHD = "/usr/sbin/sshd"
+
+
+@dataclass(slots=True)
+class SshHost:
+    """One host: `world` has its emulated tools, `folder` everything else."""
+
+    folder: Path
+    world: World
+    port: int
+    options: dict[str, str] = field(default_factory=dict)
+    """Of ssh: what the test's own ~/.ssh/config would hold."""
+
+    @property
+    def ssh_options(self) -> str:
+        return shlex.join(f"{name}={value}" for name, value in self.options.items())
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    @property
+    def connections(self) -> int:
+        return self.log.count("Accepted publickey")
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What lies in the host's temporary folder."""
+        return sorted(path.name for path in (self.folder / "tmp").iterdir())
+
+
+@contextlib.contextmanager
+def sshd(folder: Path, *, login: str = "", settings: str = "", keys: int = 10) -> Iterator[SshHost]:
+    """Run one. login: a script that stands for the account's shell; settings: further lines of sshd_config."""
+    folder.mkdir()
+    (folder / "tmp").mkdir()
+    for name in ("host_key", "user_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    (folder / "authorized").write_bytes((folder / "user_key.pub").read_bytes())
+    port = _free_port()
+    _write_known_hosts(folder, port)
+    (folder / "sshd_config").write_text(_config(folder, port, login, settings))
+    host = SshHost(folder, World.create(folder / "hsm", keys=keys), port, _options(folder, port))
+    with _running(folder):
+        yield host
+
+
+def _config(folder: Path, port: int, login: str, settings: str) -> str:
+    if login:
+        (folder / "login").write_text(login)
+        (folder / "login").chmod(0o755)
+        settings += f"\nForceCommand '{folder}/login'\n"
+    return f"""\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey "{folder}/host_key"
+AuthorizedKeysFile "{folder}/authorized"
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+SetEnv "TMPDIR={folder / "tmp"}"
+{settings}
+"""
+
+
+def _options(folder: Path, port: int) -> dict[str, str]:
+    return {
+        "Port": str(port),
+        "User": getpass.getuser(),
+        "IdentityFile": f'"{folder}/user_key"',
+        "IdentitiesOnly": "yes",
+        "IdentityAgent": "none",
+        "UserKnownHostsFile": f'"{folder}/known_hosts"',
+        "GlobalKnownHostsFile": "/dev/null",
+    }
+
+
+def _write_known_hosts(folder: Path, port: int) -> None:
+    kind, key, *_ = (folder / "host_key.pub").read_text().split()
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {kind} {key}\n")
+
+
+@contextlib.contextmanager
+def _running(folder: Path) -> Iterator[None]:
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it of root
+    log = folder / "log"
+    with log.open("wb") as sink:
+        server = subprocess.Popen(
+            [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert server.stderr is not None
+        for line in server.stderr:
+            sink.write(line)
+            if b"Server listening" in line:
+                break
+        else:
+            raise AssertionError(log.read_text())
+        copier = subprocess.Popen(["cat"], stdin=server.stderr, stdout=sink)
+        server.stderr.close()
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait()
+            copier.terminate()
+            copier.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class TwoHosts:
+    """A Classic client and a CloudHSM client, and a third place from which both are reached."""
+
+    folder: Path
+    classic: SshHost
+    cloudhsm: SshHost
+
+    def write_config(self, extra: str = "") -> None:
+        """keyferry.toml; `extra` holds lines for the end of [classic]."""
+        sides = (("classic", self.classic, extra), ("cloudhsm", self.cloudhsm, ""))
+        self.config.write_text("".join(_section(name, host, more) for name, host, more in sides))
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "keyferry.toml"
+
+    def migrate(self, *arguments: object, run: str = "run", **environment: str) -> Done:
+        call = ("--json", "--config", self.config, "--run-dir", self.folder / run)
+        return keyferry("migrate", *(arguments or ("--all",)), *call, **environment)
+
+    @property
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "run/journal.jsonl").read_text().splitlines()]
+
+    @property
+    def leftovers(self) -> list[str]:
+        return self.classic.leftovers + self.cloudhsm.leftovers
+
+
+def _section(name: str, host: SshHost, extra: str) -> str:
+    """The emulator's own settings of one side, but reached over ssh."""
+    settings: dict[str, Any] = tomllib.loads(host.world.config.read_text())[name]
+    secret = "pin" if name == "classic" else "password"
+    settings |= {
+        "host": "127.0.0.1",
+        "ssh_options": host.ssh_options,
+        "bin": str(host.world.directory / "bin"),
+        secret: f"file:{host.world.directory}/secrets/{secret}",
+    }
+    return f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()) + extra + "\n"
+
+
+@contextlib.contextmanager
+def two_hosts(folder: Path, *, keys: int = 6, login: str = "", settings: str = "") -> Iterator[TwoHosts]:
+    with (
+        sshd(folder / "classic host", login=login, settings=settings, keys=keys) as classic,
+        sshd(folder / "cloudhsm", login=login, settings=settings, keys=1) as cloudhsm,
+    ):
+        hosts = TwoHosts(folder, classic, cloudhsm)
+        hosts.write_config()
+        yield hosts
