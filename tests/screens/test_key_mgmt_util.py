@@ -115,7 +115,7 @@ def test_a_failed_node_is_a_failure_beside_success() -> None:
         "Cfm3FindSingleKey returned: 0x00 : HSM Return: SUCCESS\nCluster Status:\n"
         "Node id 14 status: 0x00000000 : HSM Return: SUCCESS\nNode id 3 status: 0x000000a8 : HSM Error: none\n"
     )
-    assert parse("findSingleKey", text)["error"] == {"code": 0xA8, "text": "node 3: HSM Error: none"}
+    assert parse("findSingleKey", text)["error"] == {"code": 0xA8, "text": "HSM Error: none"}
 
 
 NAMES = st.text("abcXYZ_0123.-", min_size=1, max_size=31)

@@ -242,7 +242,7 @@ class KeyMgmtUtil(Conversation):
         outcome, handles = answer.outcome, answer.fields
         if handles is None:
             raise self._located(failures.refused(verb_of(line), outcome, text))
-        if outcome.failure or outcome.not_on_all:
+        if outcome.failure:
             done = f"a key was made: handle {handles}"
             raise self._located(failures.on_some_nodes(verb_of(line), outcome, done, text))
         return handles

@@ -38,7 +38,7 @@ def on_some_nodes(verb: str, outcome: Outcome, done: str, text: str) -> NeedsOpe
     """CLUSTER-COVERAGE: the command was done, but not on all nodes. done: what came of it."""
     nodes = ", ".join(f"{node.id}: {'done' if node.code == 0 else f'0x{node.code:x}'}" for node in outcome.nodes)
     return NeedsOperatorError(
-        f"{verb}: {outcome.not_on_all or _told(outcome.failure)}; and yet {done}",
+        f"{verb}: {_told(outcome.failure)}; and yet {done}",
         rule="CLUSTER-COVERAGE",
         tool=TOOL,
         seen=last_lines(text),
@@ -86,8 +86,9 @@ def _start_failure(text: str) -> str:
 def _told(failure: Failure | None) -> str:
     if failure is None:
         return "no failure"
+    node = "" if failure.node is None else f"node {failure.node}: "
     code = "" if failure.code is None else f"0x{failure.code:02x} "
-    return f"{code}{printable(failure.text)}"
+    return f"{node}{code}{printable(failure.text)}"
 
 
 def _code(failure: Failure | None) -> str:

@@ -47,10 +47,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a command counts as failed; the code is None where the tool gave usage text instead of one."""
+    """Why a command counts as failed; the code is None where the tool gave only a text. node: whose text it is."""
 
     code: int | None
     text: str
+    node: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,10 @@ class Outcome:
 
     @property
     def failure(self) -> Failure | None:
-        """The first failure of all: where the results succeeded, a node's."""
-        node = next((node for node in self.nodes if node.code), None)
-        return self.refused or (Failure(node.code, f"node {node.id}: {node.text}") if node else None)
+        """The first failure of all: where the results succeeded, a node's or that of the nodes demanded."""
+        failed = (Failure(node.code, node.text, node.id) for node in self.nodes if node.code)
+        not_on_all = Failure(None, self.not_on_all) if self.not_on_all else None
+        return self.refused or next(failed, not_on_all)
 
 
 def judge(verb: str, lines: Sequence[str], *, silent: bool = False) -> Outcome:
@@ -92,7 +94,7 @@ def judge(verb: str, lines: Sequence[str], *, silent: bool = False) -> Outcome:
     for line in lines[:usage]:
         scan.line(line)
     if usage < len(lines):
-        scan.usage(lines[usage])
+        scan.usage(lines[usage:])
     return scan.outcome()
 
 
@@ -136,10 +138,15 @@ class _Scan:
         else:
             self._text_of_result(line)
 
-    def usage(self, line: str) -> None:
+    def usage(self, lines: Sequence[str]) -> None:
         """The rest is usage text; a result beside it would be of another command."""
         if self._results:
-            raise self._unknown("usage text after a result", line)
+            raise self._unknown("usage text after a result", lines[0])
+        for line in lines:
+            if _RESULT.fullmatch(line) or _NODE.fullmatch(line):
+                raise self._unknown("a result after usage text: two commands in one text?", line)
+        if _RULER.fullmatch(lines[-1]):
+            raise self._unknown("usage text cut short", lines[-1])
         self._refusal = self._refusal or "usage text: the arguments were not understood"
 
     def outcome(self) -> Outcome:
@@ -160,7 +167,7 @@ class _Scan:
     def _result(self, line: str, found: re.Match[str]) -> None:
         result = Result(found["name"], int(found["code"], 16), (found["text"] or "").strip())
         self._check_success(line, result.code, result.text)
-        if result.function in self._results:
+        if result.function in self._results and not (self._polled and _plain(result.function) == "DeleteKey"):
             raise self._unknown("a second result of one function: two commands in one text?", line)
         known = FUNCTIONS[self._verb] | STEPS.get(self._verb, frozenset())
         if result.code == 0 and _plain(result.function) not in known:

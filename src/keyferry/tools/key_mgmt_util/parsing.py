@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from keyferry.tools.key_mgmt_util import screens, screens_making, screens_telling
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
 from keyferry.tools.key_mgmt_util.dialect import TOOL
+from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ def _whole(answer: Answer[T], fields: Callable[[T], Json]) -> Json:
 def _judged(outcome: Outcome) -> Json:
     failure = outcome.failure
     error = {"code": failure.code, "text": failure.text} if failure else None
-    found: Json = {"ok": failure is None and outcome.not_on_all is None, "error": error}
+    found: Json = {"ok": failure is None, "error": error}
     return found | ({"nodes": [asdict(node) for node in outcome.nodes]} if outcome.nodes else {})
 
 
@@ -49,7 +50,11 @@ def _attribute_file(text: str) -> Json:
 def _get_attribute(text: str) -> Json:
     """With the attributes, where the capture goes on with the `cat` of the file."""
     screen, file = screens.before_shell(text)
-    return _whole(screens.dump(screen), _dump) | (_values(attributes(file)) if file else {})
+    answer = screens.dump(screen)
+    values = attributes(file) if file else None
+    if values and answer.fields and len(values.values) != (told := answer.fields.count or 1):
+        raise unknown(TOOL, "getAttribute", f"{len(values.values)} attributes in the file, told were {told}")
+    return _whole(answer, _dump) | (_values(values) if values else {})
 
 
 def _values(found: Attributes) -> Json:

@@ -10,9 +10,13 @@ from keyferry.tools.text import lines, unknown, without_stars
 if TYPE_CHECKING:
     from keyferry.errors import UnknownScreenError
 
+INITIALIZED = words(r"Cfm\dInitialize\(\) returned app id ?: ?([0-9a-f]{8})")
+FIPS = words(r"Current FIPS mode is ?: ?([0-9a-f]{8})")
+LISTING = words(r"Help Commands Available ?:")
+
 _PROMPT = re.compile(r"Command:(?: (?P<typed>.+))?")
-_PASSWORD = words(r"Enter password ?: ?\**")
-_STARTED = words(r"Cfm\dInitialize\(\) returned app id ?: ?[0-9a-f]{8}")
+_PASSWORD = words(r"(.{0,20}Enter password ?:).*")
+_ASKED = words(r"Enter password ?:|This attribute is defined as .+")  # on the prompt's line where nothing is echoed
 
 
 class Sheet:
@@ -24,7 +28,7 @@ class Sheet:
 
     def __init__(self, verb: str, text: str) -> None:
         self.verb = verb
-        self._rest = self._without_prompts([" ".join(line.split()) for line in lines(text)])
+        self._rest = self._body([_without_secrets(" ".join(line.split())) for line in lines(text)])
 
     def take(self, pattern: re.Pattern[str]) -> list[re.Match[str]]:
         """All lines that have this form, taken off."""
@@ -54,32 +58,52 @@ class Sheet:
     def _place(self, pattern: re.Pattern[str]) -> int | None:
         return next((place for place, line in enumerate(self._rest) if pattern.fullmatch(line)), None)
 
-    def _without_prompts(self, found: list[str]) -> list[str]:
-        said = [place for place, line in enumerate(found) if line != "Command:"]
-        found = found[said[0] : said[-1] + 1] if said else []
-        found = self._without_echo(found)
-        for line in found:
-            if _PROMPT.fullmatch(line):
-                raise self.unknown("a second command in one text", line)
-        return self._without_password(found)
-
-    def _without_echo(self, found: list[str]) -> list[str]:
-        for place, line in enumerate(found):
-            match = _PROMPT.fullmatch(line)
-            if match and match["typed"]:
-                if match["typed"].split()[0] != self.verb:
-                    raise self.unknown("the answer to another command", line)
-                self._check_start(found[:place])
-                return found[place + 1 :]
-        echoed = bool(found) and found[0].split()[0] == self.verb
-        return found[1:] if echoed else found
-
-    def _check_start(self, found: list[str]) -> None:
-        """Before the command of a capture can only stand the tool's start, free text for the most part."""
-        if found and not any(_STARTED.fullmatch(line) for line in found):
-            raise self.unknown("a line before the command", found[0])
-
-    def _without_password(self, found: list[str]) -> list[str]:
+    def _body(self, found: list[str]) -> list[str]:
+        found = self._without_echo(self._without_start(_trimmed(found)))
         if self.verb == "loginHSM" and found and _PASSWORD.fullmatch(found[0]):
             return without_stars(found[1:])
         return found
+
+    def _without_start(self, found: list[str]) -> list[str]:
+        """A capture may begin with the tool's start, and `singlecmd` with a login besides."""
+        prompt = next((place for place, line in enumerate(found) if _PROMPT.fullmatch(line)), None)
+        if self.verb == "startup" or (prompt is None and self.verb != "loginHSM"):
+            return found
+        start = found[:prompt]
+        if not any(INITIALIZED.fullmatch(line) for line in start):
+            return found
+        said = start[next((at for at, line in enumerate(start) if FIPS.fullmatch(line)), len(start) - 1) + 1 :]
+        if prompt is None:
+            return said
+        if said and not LISTING.fullmatch(said[0]) and judge("loginHSM", said).refused:
+            raise self.unknown("a command after a login that failed", found[prompt])
+        return _trimmed(found[prompt:])
+
+    def _without_echo(self, found: list[str]) -> list[str]:
+        first = found[0] if found else ""
+        prompt = _PROMPT.fullmatch(first)
+        typed = (prompt and prompt["typed"]) or first
+        echoed = typed.split()[:1] == [self.verb]
+        asked = prompt is not None and _ASKED.fullmatch(typed)
+        if prompt and not echoed and not asked:
+            raise self.unknown("the answer to another command", first)
+        for line in found[1:]:
+            if _PROMPT.fullmatch(line):
+                why, shown = ("a second command in one text", line) if prompt or echoed else ("no answer", first)
+                raise self.unknown(why, shown)
+        return found[1:] if echoed else [typed, *found[1:]] if asked else found
+
+
+def _trimmed(found: list[str]) -> list[str]:
+    """Without the prompts around."""
+    said = [place for place, line in enumerate(found) if line != "Command:"]
+    return found[said[0] : said[-1] + 1] if said else []
+
+
+def _without_secrets(line: str) -> str:
+    """A password that the terminal showed is not kept: an error shows the lines that it was made of."""
+    if asked := _PASSWORD.fullmatch(line):
+        return asked[1]
+    before, login, words = line.partition("loginHSM ")
+    told, flag, _ = words.partition("-p ")
+    return f"{before}{login}{told}{flag}*" if flag else line
