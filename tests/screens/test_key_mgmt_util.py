@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from keyferry.errors import UnknownScreenError
 from keyferry.names import PublicKey
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.attributes import attributes
+from keyferry.tools.key_mgmt_util.dialect import REFUSALS
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
 
 CASES = ("ok", "error", "empty", "truncated", "garbage")
@@ -33,6 +35,24 @@ def test_fixture(fixture: Fixture) -> None:
 def test_every_verb_has_its_fixtures(dialect: str, verb: str) -> None:
     there = {path.name for path in (FIXTURES / "key_mgmt_util" / dialect).iterdir()}
     assert {f"{verb}--{case}.{kind}" for case in CASES for kind in ("txt", "json")} <= there
+
+
+KNOWN_CODES = {
+    *(0x1B, 0x82, 0x90, 0x9D, 0x9F, 0xA0, 0xA3, 0xA8, 0xB3, 0xBB, 0xC6, 0xCE, 0xDB),
+    *(0x30000080, 0x30000085, 0x40000040, 0x40000049),
+}
+"""Every code of the reference's table (section 6)."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_known_error_has_its_fixture(dialect: str) -> None:
+    found = [path.with_suffix(".json") for path in (FIXTURES / "key_mgmt_util" / dialect).glob("*.txt")]
+    documents = [json.loads(path.read_text()) for path in found]
+    codes = {document["error"]["code"] for document in documents if document.get("error")}
+    assert codes >= KNOWN_CODES
+    texts = [path.with_suffix(".txt").read_text("utf-8", "replace") for path in found]
+    lines = {" ".join(line.split()) for text in texts for line in text.split("\n")}
+    assert not [refusal.pattern for refusal in REFUSALS if not any(refusal.fullmatch(line) for line in lines)]
 
 
 GOOD = [
@@ -177,3 +197,78 @@ def test_an_attribute_that_stands_twice_in_a_file_is_not_understood() -> None:
     assert attributes(once).key_type == 31
     with pytest.raises(UnknownScreenError, match="twice"):
         attributes(once + "OBJ_ATTR_KEY_TYPE\n0x15\n")
+
+
+SECRET = "s3cr3t-of-till"
+SHOWN = (
+    f"Command:  loginHSM -u CU -p {SECRET} -s till\n",
+    f"loginHSM -u CU -s till -p {SECRET}\n",
+    f"Command:  loginHSM -u CU -s till -hpswd\nEnter password: {SECRET}\n",
+    f"$ key_mgmt_util singlecmd loginHSM -u CU -s till -p {SECRET} listUsers\n",
+)
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_password_on_the_screen_is_in_no_error(shown: str, verb: str) -> None:
+    with pytest.raises(UnknownScreenError) as error:
+        parse(verb, f"{shown}what?\n{shown}")
+    assert SECRET not in f"{error.value.what}{error.value.seen}"
+
+
+LOGGED_IN = "\n\tCfm3LoginHSM returned: 0x00 : HSM Return: SUCCESS\n"
+BANNER = (
+    "\n\tCfm3Initialize() returned app id : 01000000 \n\n\tsession_handle 1000000 \n"
+    "\n\tCurrent FIPS mode is: 00000002\n"
+)
+LISTING = "\n\nHelp Commands Available:\n\nSyntax: <command> -h ...\n\n   exit   Leaves\n"
+DELETED = "\n\tCfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"SDK Version: 2.03\n{BANNER}{LISTING}\nCommand:  deleteKey -k 7\n{DELETED}\nCommand:  ",
+        f"{BANNER}{LISTING}\nCommand:  \n{DELETED}\nCommand:  \nCommand:  ",
+        f"{BANNER}{LOGGED_IN}Command: deleteKey  -k  7 \n{DELETED}",
+        f"Command:\nCommand:  deleteKey -k 7{DELETED}",
+    ],
+)
+def test_what_stands_around_an_answer_means_nothing(text: str) -> None:
+    assert parse("deleteKey", text)["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"{BANNER}{LISTING}\nCommand:  loginHSM -u CU\n{LOGGED_IN}\nCommand:  deleteKey -k 7\n{DELETED}", "loginHSM"),
+        (f"{BANNER}what?\n{LOGGED_IN}Command: deleteKey  -k  7 \n{DELETED}", "what?"),
+        (f"{BANNER}\n\tCfm3LoginHSM returned: 0xff : no\nCommand: deleteKey  -k  7 \n{DELETED}", "deleteKey"),
+        (f"what?\nCommand:  deleteKey -k 7\n{DELETED}", "what?"),
+        (f"deleteKey -k 7\n{DELETED}\nCommand:  deleteKey -k 8\n", "-k 8"),
+        (f"Error: Key handle (-k) is missing.\n\nDescription\n======\nX\n{DELETED}", "SUCCESS"),
+        ("Description\n===========\n", "==="),
+    ],
+)
+def test_what_stands_around_it_is_not_just_anything(text: str, shown: str) -> None:
+    with pytest.raises(UnknownScreenError) as error:
+        parse("deleteKey", text)
+    assert shown in f"{error.value.what}{error.value.seen}"
+
+
+def test_questions_are_read_where_nothing_is_echoed() -> None:
+    asked = (
+        "Command:  \t\tThis attribute is defined as a boolean value.\n\t\tEnter the boolean attribute value (0 or 1):\n"
+    )
+    assert parse("setAttribute", f"{asked}\n\tCfm3SetAttribute returned: 0x00 : HSM Return: SUCCESS\n")["ok"] is True
+    assert parse("loginHSM", f"\nCommand:  Enter password: \n{LOGGED_IN}\nCommand:  ")["ok"] is True
+
+
+def test_as_many_attributes_as_the_tool_tells() -> None:
+    screen = (
+        "Attribute size: 9, count: {}\nWritten to: f file\n\tCfm3GetAttribute returned: 0x00 : HSM Return: SUCCESS\n"
+    )
+    file = "$ cat f\nOBJ_ATTR_CLASS\n0x04\nOBJ_ATTR_ID\n\n"
+    assert parse("getAttribute", screen.format(2) + file)["attributes"] == {"OBJ_ATTR_CLASS": "0x04", "OBJ_ATTR_ID": ""}
+    with pytest.raises(UnknownScreenError, match="2 attributes"):
+        parse("getAttribute", screen.format(3) + file)

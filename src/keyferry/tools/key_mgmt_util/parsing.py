@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
+from keyferry.errors import UnknownScreenError
 from keyferry.tools.key_mgmt_util import screens, screens_making, screens_telling
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
 from keyferry.tools.key_mgmt_util.dialect import TOOL
@@ -22,13 +24,24 @@ if TYPE_CHECKING:
 
 SCHEMA = "keyferry.parse/1"
 
+_PASSWORD = re.compile(r"(?i)((?<!\S)-p[ \t]+|enter password[ \t]*:[ \t]*)\S.*")
+
 T = TypeVar("T")
 Json = dict[str, object]
 
 
 def parse(verb: str, text: str) -> Json:
     """One screen of one verb. KeyError for a verb that is not known, UnknownScreenError for the text."""
-    return {"schema": SCHEMA, "tool": TOOL, "verb": verb, **VERBS[verb](text)}
+    try:
+        return {"schema": SCHEMA, "tool": TOOL, "verb": verb, **VERBS[verb](text)}
+    except UnknownScreenError as error:
+        error.redact(_without_passwords)
+        raise
+
+
+def _without_passwords(seen: str) -> str:
+    """Less what a terminal showed of them: typed with loginHSM, or at a prompt that should have hidden it."""
+    return _PASSWORD.sub(r"\1*", seen)
 
 
 def _whole(answer: Answer[T], fields: Callable[[T], Json]) -> Json:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.answers import LIST, NUMBER, Answer, handle, numbers, plain, whole
 from keyferry.tools.key_mgmt_util.dialect import words
-from keyferry.tools.key_mgmt_util.sheet import FIPS, INITIALIZED, LISTING, Sheet
+from keyferry.tools.key_mgmt_util.sheet import FIPS, INITIALIZED, LISTING, SESSION, Sheet
 
 if TYPE_CHECKING:
     from keyferry.names import CloudHandle
     from keyferry.tools.key_mgmt_util.outcome import Outcome
 
 _INITIALIZE = words(r"Cfm\dInitialize\(\) returned .+|.*error while loading shared.+|Version Mismatch.+")
-_SESSION = words(r"session_handle ([0-9a-f]{1,16})")
 _TOTAL = words(rf"Total number of keys present ?:? ?{NUMBER}")
 _INDEX = words(rf"(?:Number of matching keys|number of keys matched) from start index ?:? ?{NUMBER} ?:: ?{NUMBER}")
 _HANDLES = words(rf"(?:Handles of matching keys ?: ?)?{LIST}")
@@ -75,7 +74,7 @@ def startup(text: str) -> Answer[Startup]:
     """Everything up to the first prompt. Other lines may stand before; the list of commands follows."""
     sheet = Sheet("startup", text)
     sheet.keep_between(_INITIALIZE, LISTING)
-    app_id, session, fips = (sheet.take_one(pattern) for pattern in (INITIALIZED, _SESSION, FIPS))
+    app_id, session, fips = (sheet.take_one(pattern) for pattern in (INITIALIZED, SESSION, FIPS))
     ready = Startup(app_id[1], session[1], fips[1]) if app_id and session and fips else None
     return whole(sheet, sheet.outcome(silent=ready is not None), ready)
 

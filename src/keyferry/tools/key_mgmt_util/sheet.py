@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from keyferry.errors import UnknownScreenError
 
 INITIALIZED = words(r"Cfm\dInitialize\(\) returned app id ?: ?([0-9a-f]{8})")
+SESSION = words(r"session_handle ([0-9a-f]{1,16})")
 FIPS = words(r"Current FIPS mode is ?: ?([0-9a-f]{8})")
 LISTING = words(r"Help Commands Available ?:")
 
 _PROMPT = re.compile(r"Command:(?: (?P<typed>.+))?")
-_PASSWORD = words(r"(.{0,20}Enter password ?:).*")
-_ASKED = words(r"Enter password ?:|This attribute is defined as .+")  # on the prompt's line where nothing is echoed
+_PASSWORD = words(r"Enter password ?:.*")
+_ASKED = words(r"Enter password ?:.*|This attribute is defined as .+")  # on the prompt's line where nothing is echoed
 
 
 class Sheet:
@@ -28,7 +29,7 @@ class Sheet:
 
     def __init__(self, verb: str, text: str) -> None:
         self.verb = verb
-        self._rest = self._body([_without_secrets(" ".join(line.split())) for line in lines(text)])
+        self._rest = self._body([" ".join(line.split()) for line in lines(text)])
 
     def take(self, pattern: re.Pattern[str]) -> list[re.Match[str]]:
         """All lines that have this form, taken off."""
@@ -69,10 +70,13 @@ class Sheet:
         prompt = next((place for place, line in enumerate(found) if _PROMPT.fullmatch(line)), None)
         if self.verb == "startup" or (prompt is None and self.verb != "loginHSM"):
             return found
-        start = found[:prompt]
-        if not any(INITIALIZED.fullmatch(line) for line in start):
+        start = next((at for at, line in enumerate(found[:prompt]) if INITIALIZED.fullmatch(line)), None)
+        if start is None:
             return found
-        said = start[next((at for at, line in enumerate(start) if FIPS.fullmatch(line)), len(start) - 1) + 1 :]
+        for pattern, line in zip((SESSION, FIPS), found[start + 1 : start + 3], strict=False):
+            if not pattern.fullmatch(line):
+                raise self.unknown("not the start of the tool", line)
+        said = found[start + 3 : prompt]
         if prompt is None:
             return said
         if said and not LISTING.fullmatch(said[0]) and judge("loginHSM", said).refused:
@@ -98,12 +102,3 @@ def _trimmed(found: list[str]) -> list[str]:
     """Without the prompts around."""
     said = [place for place, line in enumerate(found) if line != "Command:"]
     return found[said[0] : said[-1] + 1] if said else []
-
-
-def _without_secrets(line: str) -> str:
-    """A password that the terminal showed is not kept: an error shows the lines that it was made of."""
-    if asked := _PASSWORD.fullmatch(line):
-        return asked[1]
-    before, login, words = line.partition("loginHSM ")
-    told, flag, _ = words.partition("-p ")
-    return f"{before}{login}{told}{flag}*" if flag else line
