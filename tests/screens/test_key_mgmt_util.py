@@ -272,3 +272,9 @@ def test_as_many_attributes_as_the_tool_tells() -> None:
     assert parse("getAttribute", screen.format(2) + file)["attributes"] == {"OBJ_ATTR_CLASS": "0x04", "OBJ_ATTR_ID": ""}
     with pytest.raises(UnknownScreenError, match="2 attributes"):
         parse("getAttribute", screen.format(3) + file)
+
+
+def test_a_login_on_the_command_line_has_no_echo() -> None:
+    text = f"{BANNER}\n\tCfm3LoginHSM returned: 0xa3 \n\n\tHSM Error: RET_USER_LOGIN_FAILURE\n"
+    assert parse("loginHSM", text)["error"] == {"code": 0xA3, "text": "HSM Error: RET_USER_LOGIN_FAILURE"}
+    assert parse("loginHSM", BANNER + LOGGED_IN)["ok"] is True
