@@ -34,6 +34,7 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "password": "prompt",
         "password_visible": False,
         "tool": "key_mgmt_util",
+        "key_availability_check": True,
     },
     "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
     "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},

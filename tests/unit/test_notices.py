@@ -19,8 +19,8 @@ def test_a_wrapping_key_weaker_than_what_it_wraps_is_named() -> None:
 
 
 def test_our_addition_to_the_document_is_named() -> None:
-    assert "-nex" in told(planned(), extractable=False)
-    assert "-nex" not in told(planned(), extractable=True)
+    assert "non-extractable" in told(planned(), extractable=False)
+    assert "non-extractable" not in told(planned(), extractable=True)
 
 
 def test_des3_may_be_refused_by_a_cluster() -> None:

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli.rehearse import JitterOption, Keys, Kmu, KmuOption, Luna, LunaOption, Nodes, install
+from keyferry.cli.rehearse import (
+    DestinationOption,
+    JitterOption,
+    Keys,
+    Kmu,
+    KmuOption,
+    Luna,
+    LunaOption,
+    Nodes,
+    Tool,
+    install,
+)
 from keyferry.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="The emulated HSMs and tools. Their store holds plaintext key material.")
@@ -20,9 +31,18 @@ def init(
     kmu: KmuOption = Kmu.G2,
     nodes: Nodes = 2,
     jitter: JitterOption = "",
+    destination: DestinationOption = Tool.KEY_MGMT_UTIL,
 ) -> None:
-    """Make an emulated partition and cluster, their four tools, secrets and a configuration."""
-    install(directory.absolute(), keys=keys, luna=luna.value, kmu=kmu.value, nodes=nodes, jitter=jitter)
+    """Make an emulated partition and cluster, their five tools, secrets and a configuration."""
+    install(
+        directory.absolute(),
+        keys=keys,
+        luna=luna.value,
+        kmu=kmu.value,
+        nodes=nodes,
+        jitter=jitter,
+        destination=destination.value,
+    )
     sys.stdout.write(
         f"{directory}: the store in it holds plaintext key material of the emulated HSMs\n"
         f"try: keyferry migrate --all --config {directory / 'keyferry.toml'}\n"

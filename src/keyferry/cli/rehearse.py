@@ -25,9 +25,15 @@ class Kmu(StrEnum):
     G2 = "g2"
 
 
+class Tool(StrEnum):
+    KEY_MGMT_UTIL = "key_mgmt_util"
+    CLOUDHSM_CLI = "cloudhsm-cli"
+
+
 Keys = Annotated[int, typer.Option("--keys", min=1, help="Symmetric keys in the emulated partition.")]
 LunaOption = Annotated[Luna, typer.Option("--luna", help="Client generation of the Classic side.")]
 KmuOption = Annotated[Kmu, typer.Option("--kmu", help="Output generation of key_mgmt_util.")]
+DestinationOption = Annotated[Tool, typer.Option("--destination", help="The tool of the CloudHSM side.")]
 Nodes = Annotated[int, typer.Option("--nodes", min=1, max=28, help="HSMs in the emulated cluster.")]
 JitterOption = Annotated[
     str, typer.Option("--jitter", metavar="SEED", help="Vary what is not known for sure of the tools.")
@@ -40,25 +46,34 @@ def rehearse(
     kmu: KmuOption = Kmu.G2,
     nodes: Nodes = 2,
     jitter: JitterOption = "",
+    destination: DestinationOption = Tool.KEY_MGMT_UTIL,
     directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="A new folder for it all.")] = None,
     json: Json = False,
 ) -> None:
     """Carry keys from an emulated partition to an emulated cluster: the whole procedure, no HSM needed."""
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     folder = (directory or Path("keyferry-rehearsals") / stamp).absolute()
-    install(folder, keys=keys, luna=luna.value, kmu=kmu.value, nodes=nodes, jitter=jitter)
+    install(
+        folder,
+        keys=keys,
+        luna=luna.value,
+        kmu=kmu.value,
+        nodes=nodes,
+        jitter=jitter,
+        destination=destination.value,
+    )
     code = run(config.load(folder / "keyferry.toml", {}), Selection(), folder / "run", as_json=json)
     if not json:
         _next(folder)
     raise typer.Exit(int(code))
 
 
-def install(folder: Path, *, keys: int, luna: str, kmu: str, nodes: int, jitter: str) -> None:
+def install(folder: Path, *, keys: int, luna: str, kmu: str, nodes: int, jitter: str, destination: str) -> None:
     """Make an emulated pair of HSMs; UsageError where one is already."""
     from keyferry.emulator import install as emulator  # noqa: PLC0415 - start-up: cryptography and SQLite
 
     try:
-        emulator.create(folder, keys=keys, luna=luna, kmu=kmu, nodes=nodes, jitter=jitter)
+        emulator.create(folder, keys=keys, luna=luna, kmu=kmu, nodes=nodes, jitter=jitter, destination=destination)
     except OSError as error:
         raise UsageError(
             f"{folder}: no emulator can be made there: {error.strerror or error}",

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.classic import ckdemo, cmu, vtl
-from keyferry.emulator.cloudhsm import key_mgmt_util
+from keyferry.emulator.cloudhsm import cloudhsm_cli, key_mgmt_util
 from keyferry.emulator.run import TOOLS
 from keyferry.emulator.store import FILE_NAME, Store
 
@@ -20,6 +20,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "cmu": cmu.FAULTS,
     "ckdemo": ckdemo.FAULTS,
     "key_mgmt_util": key_mgmt_util.FAULTS,
+    "cloudhsm-cli": cloudhsm_cli.FAULTS,
 }
 
 # Shell and Python at once: a `#!` line takes no interpreter whose path has a blank in it, or is long.
@@ -41,6 +42,7 @@ pin = "file:secrets/pin"
 
 [cloudhsm]
 bin = "bin"
+tool = "{destination}"
 user = "{user}"
 password = "file:secrets/password"
 """
@@ -58,9 +60,11 @@ def create(
     kmu: str = "g2",
     nodes: int = 2,
     jitter: str = "",
+    destination: str = "key_mgmt_util",
 ) -> None:
     """Make both emulated sides in `directory`, ready for `keyferry ... --config DIRECTORY/keyferry.toml`.
 
+    Both tools of the cluster are there, over the same keys; `destination` is the one that the configuration names.
     `keys` counts the symmetric keys on the Classic partition; without a `jitter` seed the tools look as the
     reference thinks likeliest. FileExistsError if the directory already holds emulated HSMs.
     """
@@ -77,7 +81,7 @@ def create(
     cluster = cloudhsm.populate(store, nodes)
     _write_tools(directory / "bin")
     _write_secrets(directory / "secrets", pin=partition.pin, password=cluster.password)
-    configuration = _CONFIGURATION.format(label=partition.label, user=cluster.user)
+    configuration = _CONFIGURATION.format(label=partition.label, user=cluster.user, destination=destination)
     configuration += _OLDER_CLIENT if kmu == "g1" else ""
     (directory / "keyferry.toml").write_text(configuration, encoding="utf-8")
 

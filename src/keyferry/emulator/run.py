@@ -15,6 +15,7 @@ TOOLS = {
     "cmu": "keyferry.emulator.classic.cmu",
     "ckdemo": "keyferry.emulator.classic.ckdemo",
     "key_mgmt_util": "keyferry.emulator.cloudhsm.key_mgmt_util",
+    "cloudhsm-cli": "keyferry.emulator.cloudhsm.cloudhsm_cli",
 }
 _INTERRUPTED = 130
 

@@ -1,4 +1,4 @@
-"""What the four utilities share of stdio: cooked input lines, output flushed only before a read, echo switched off."""
+"""What the utilities share of stdio: cooked input lines, output flushed only before a read, echo switched off."""
 
 from __future__ import annotations
 
@@ -42,6 +42,35 @@ class Terminal:
         line, _, rest = bytes(self._in).partition(b"\n")
         self._in = bytearray(rest)
         return line
+
+    def read_key(self) -> bytes:
+        """One byte, as soon as it is typed; flushes first where none waits. EndOfInputError at the end of input."""
+        if not self._in:
+            self.flush()
+            self._in += self._read()
+        if not self._in:
+            raise EndOfInputError
+        return bytes([self._in.pop(0)])
+
+    @property
+    def has_typed(self) -> bool:
+        """Whether something typed is read already and waits."""
+        return bool(self._in)
+
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[None]:
+        """Keys one by one, none echoed, and none that the terminal itself makes something of."""
+        self.flush()
+        before = termios.tcgetattr(_STDIN)
+        keys = list(before)
+        keys[0] = int(keys[0]) & ~(termios.ICRNL | termios.IXON)
+        keys[3] = int(keys[3]) & ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        termios.tcsetattr(_STDIN, termios.TCSADRAIN, keys)
+        try:
+            yield
+        finally:
+            self.flush()
+            termios.tcsetattr(_STDIN, termios.TCSADRAIN, before)
 
     @contextlib.contextmanager
     def echo_off(self) -> Iterator[None]:

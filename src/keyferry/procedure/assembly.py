@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from keyferry import secrets
-from keyferry.errors import UsageError
+from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
 from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
@@ -16,6 +16,7 @@ from keyferry.terminal.far_host import FarHost
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
+from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
@@ -65,8 +66,37 @@ def _key_mgmt_util(around: Surroundings, host: Host, password: Secret) -> Destin
     )
 
 
-DESTINATIONS: dict[str, Callable[[Surroundings, Host, Secret], Destination]] = {"key_mgmt_util": _key_mgmt_util}
-"""`[cloudhsm] tool` and the party it makes."""
+def _cloudhsm_cli(around: Surroundings, host: Host, password: Secret) -> Destination:
+    config = around.config
+    return CloudHsmCliDestination(
+        around.sessions,
+        host,
+        around.limits,
+        around.logins,
+        user=config.text("cloudhsm", "user"),
+        password=password,
+        allow_raised=config.flag("run", "allow_raised_counter"),
+        availability_checked=config.flag("cloudhsm", "key_availability_check"),
+    )
+
+
+_OF_SINGLE_COMMANDS = frozenset({"CLOUDHSM_PIN", "CLOUDHSM_ROLE"})
+"""A user's own, for cloudhsm-cli's single-command mode: the first holds a password."""
+
+DESTINATIONS: dict[str, Callable[[Surroundings, Host, Secret], Destination]] = {
+    "cloudhsm-cli": _cloudhsm_cli,
+    "key_mgmt_util": _key_mgmt_util,
+}
+"""`[cloudhsm] tool` and the party it makes; the first that a host has is the one to choose."""
+
+
+def guess_destination(host: Host) -> str | None:
+    """The tool of today where it is installed, else the one of old; None where there is neither."""
+    for tool in DESTINATIONS:
+        with contextlib.suppress(UnreachableError):
+            host.program(tool)
+            return tool
+    return None
 
 
 class Parties:
@@ -192,4 +222,4 @@ def _resolve(config: Config, section: str, key: str, name: str) -> Secret:
 def hidden_variables(config: Config) -> frozenset[str]:
     """Environment variables that hold secrets and so are kept from every child."""
     sources = (config.text("classic", "pin"), config.text("cloudhsm", "password"))
-    return frozenset(name for source in sources if (name := secrets.named_variable(source)))
+    return frozenset(name for source in sources if (name := secrets.named_variable(source))) | _OF_SINGLE_COMMANDS

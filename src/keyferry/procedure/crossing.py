@@ -101,6 +101,7 @@ class Crossing:
             digest=self._wish.digest,
             wrapping_key=self._wrapping_key.pair.private,
             file=name,
+            usages=planned.key.usages,
         )
         self._journal.write("intent", act="unwrap", key=result.handle, **asdict(arrival))
         self._unwrapping = True
@@ -115,7 +116,9 @@ class Crossing:
         result.nodes = destination.coverage(handle).nodes
         arrived = destination.describe(handle)
         result.kcv_there, result.attributes_there = arrived.kcv, dict(arrived.attributes)
-        result.notes = attributes_match(result.planned, arrived, extractable=self._wish.extractable)
+        result.notes = attributes_match(
+            result.planned, arrived, extractable=self._wish.extractable, settable=destination.settable_usages
+        )
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
 

@@ -13,7 +13,7 @@ from keyferry.procedure import steps
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.journal import now
 from keyferry.procedure.notices import notices
-from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
+from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many, select
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.wrapping import Wrapping
@@ -96,10 +96,18 @@ class Migration:
         before = destination.secret_keys()
         self._directory.journal.write("before", handles=list(before))
         there = [destination.describe(handle) for handle in before]
-        judge = Judge(self._order.wish, self._directory.run_id, destination.can_type, there, source.check_value)
+        judge = Judge(
+            self._order.wish,
+            self._directory.run_id,
+            destination.can_type,
+            there,
+            source.check_value,
+            destination.longest_label,
+        )
         planned = [judge.judge(key) for key in chosen]
         self._keep(planned)
         refuse_named(planned, self._order.wanted)
+        refuse_too_many(planned, destination.room())
         return len(there)
 
     def _carry(self, before: int) -> None:

@@ -17,7 +17,7 @@ _DES3_STRENGTH = 112  # bits (NIST SP 800-57 part 1)
 def notices(crossing: Sequence[PlannedKey], modulus_bits: int, *, extractable: bool) -> Iterator[str]:
     """For the keys that will cross under an RSA key of so many bits."""
     if not extractable:
-        yield "the wrapping pair is made with -nex, our addition to the document: its private half cannot leave"
+        yield "the wrapping pair is made non-extractable, our addition to the document: its private half cannot leave"
     strength = MODULUS_STRENGTH[modulus_bits]
     stronger = sum(_strength(one) > strength for one in crossing)
     if stronger:

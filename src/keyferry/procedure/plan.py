@@ -101,19 +101,21 @@ def _one(keys: Sequence[SourceKey], name: str) -> SourceKey:
 class Judge:
     """Gives every key its verdict before anything is changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what a verdict depends on
         self,
         wish: Wish,
         run_id: str,
         can_type: Callable[[str], bool],
         there: Sequence[DestinationKey],
         check_value: Callable[[SourceKey], Kcv | None],
+        longest_label: int | None = None,
     ) -> None:
         self._wish = wish
         self._run_id = run_id
         self._can_type = can_type
         self._there = there
         self._check_value = check_value
+        self._longest_label = longest_label
 
     def judge(self, key: SourceKey) -> PlannedKey:
         planned = self._named(key)
@@ -148,15 +150,19 @@ class Judge:
         typeable = key.id is not None and self._can_type(key.id)
         return PlannedKey(key, None, label, key.id or "" if typeable else self._id_for(key), id_given=False)
 
-    @staticmethod
-    def _label_for(key: SourceKey) -> str:
+    def _label_for(self, key: SourceKey) -> str:
         """A label that can be typed; the handle keeps it from being another key's."""
-        plain = re.sub(r"[^!-~]+", "_", key.label).strip("_")
-        return f"{plain}-{key.handle}" if plain else f"key-{key.handle}"
+        end = f"-{key.handle}"
+        plain = self._plain(key.label).strip("_")[: self._longest_label and self._longest_label - len(end)]
+        return plain + end if plain and self._can_type(plain + end) else f"key{end}"
 
-    @staticmethod
-    def _id_for(key: SourceKey) -> str:
-        return re.sub(r"[^!-~]+", "_", key.id_shown) or f"id-{key.handle}"
+    def _id_for(self, key: SourceKey) -> str:
+        plain = self._plain(key.id_shown)
+        return plain if self._can_type(plain) else f"id-{key.handle}"
+
+    def _plain(self, text: str) -> str:
+        """The text with `_` for each run of what cannot be typed."""
+        return re.sub("_+(?=_)", "", "".join(char if self._can_type(f"x{char}") else "_" for char in text))
 
 
 def refuse_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
@@ -169,3 +175,16 @@ def refuse_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
                 step="5.1",
                 keys="nothing was changed on either side",
             )
+
+
+def refuse_too_many(planned: Sequence[PlannedKey], room: int | None) -> None:
+    """DESTINATION-QUOTA: the cluster can hold the keys that cross, and the wrapping pair."""
+    needed = sum(one.verdict is None for one in planned)
+    if needed and room is not None and room < needed + 2:
+        raise CheckFailedError(
+            f"the cluster has room for {max(0, room)} keys more by its quota; {needed} and a wrapping pair are to come",
+            rule="DESTINATION-QUOTA",
+            step="5.1",
+            keys="nothing was changed on either side",
+            hint="delete what is not needed there, or carry fewer keys with --key",
+        )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError
 from keyferry.names import KeyClass
+from keyferry.tools.parties import USAGES
 
 if TYPE_CHECKING:
     from keyferry.names import Kcv
@@ -13,23 +14,15 @@ if TYPE_CHECKING:
     from keyferry.tools.parties import DestinationKey
 
 _HISTORY = ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")
-_USAGES = (
-    "ENCRYPT",
-    "DECRYPT",
-    "SIGN",
-    "VERIFY",
-    "WRAP",
-    "UNWRAP",
-    "DERIVE",
-    "SENSITIVE",
-    "PRIVATE",
-    "MODIFIABLE",
-)
+_FLAGS = (*USAGES, "SENSITIVE", "PRIVATE", "MODIFIABLE")
 
 
-def attributes_match(planned: PlannedKey, arrived: DestinationKey, *, extractable: bool) -> dict[str, list[str]]:
+def attributes_match(
+    planned: PlannedKey, arrived: DestinationKey, *, extractable: bool, settable: frozenset[str] = frozenset()
+) -> dict[str, list[str]]:
     """ATTRIBUTES-MATCH: the arrived key is what was wanted; MismatchError names every difference.
 
+    settable: usages that the unwrapping tool was told to set, so they are wanted too.
     Gives three lists: `equal`, `cannot_be_set` (usages that the unwrapping tool widened or narrowed), and
     `history_lost` (what PKCS#11 never lets a key take along).
     """
@@ -43,6 +36,7 @@ def attributes_match(planned: PlannedKey, arrived: DestinationKey, *, extractabl
         "TOKEN": (True, arrived.token),
         "EXTRACTABLE": (extractable, arrived.extractable),
     }
+    wanted |= {name: (was, _now(arrived, name)) for name, was in key.usages.items() if name in settable}
     if wrong := [f"{name}: {got!r} instead of {want!r}" for name, (want, got) in wanted.items() if want != got]:
         raise MismatchError(
             f"the unwrapped key {arrived.handle} is not what was wanted",
@@ -55,16 +49,21 @@ def attributes_match(planned: PlannedKey, arrived: DestinationKey, *, extractabl
 
 def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]]:
     equal, other = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"], []
-    for name in _USAGES:
-        before, after = planned.key.attributes.get(f"CKA_{name}"), arrived.attributes.get(name)
-        if before is None or not after:
+    for name in _FLAGS:
+        before, now = planned.key.attributes.get(f"CKA_{name}"), _now(arrived, name)
+        if before is None or now is None:
             continue
-        was, now = before == "01", int(after, 16) != 0
+        was = before == "01"
         if was == now:
             equal.append(name)
         else:
             other.append(f"{name} {'narrowed' if was else 'widened'}")
     return {"equal": equal, "cannot_be_set": other}
+
+
+def _now(arrived: DestinationKey, name: str) -> bool | None:
+    value = arrived.attributes.get(name)
+    return int(value, 16) != 0 if value else None
 
 
 def kcv_match(ours: Kcv | None, theirs: Kcv | None, *, handle: int, require: bool) -> str:

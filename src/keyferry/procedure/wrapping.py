@@ -61,6 +61,7 @@ class Wrapping:
         self._wish = wish
 
     def make(self, digest: str) -> WrappingKey:
+        self._parties.destination.use_digest(digest)
         pair = self._generate()
         key = self._export(pair)
         self._move(key)

@@ -24,6 +24,7 @@ INSTALLED = {
     "cmu": ("/usr/safenet/lunaclient/bin", "/usr/lunasa/bin"),
     "ckdemo": ("/usr/safenet/lunaclient/bin", "/usr/lunasa/bin"),
     "key_mgmt_util": ("/opt/cloudhsm/bin",),
+    "cloudhsm-cli": ("/opt/cloudhsm/bin",),
 }
 """Where the vendors' packages put the tools."""
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, KeyClass, PublicKey
 
 
+USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
+"""What a key may be used for, as the source tells it (CKA_...)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceKey:
     """A key of the source as it describes itself. bits: 8 times the value's bytes, None where not told.
@@ -29,6 +33,12 @@ class SourceKey:
     extractable: bool | None
     may_encrypt: bool | None
     attributes: Mapping[str, str] = field(repr=False)
+
+    @property
+    def usages(self) -> dict[str, bool]:
+        """The usage flags that it tells of itself."""
+        told = {name: self.attributes.get(f"CKA_{name}") for name in USAGES}
+        return {name: value == "01" for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,10 @@ class Wrapped:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a key shall be on the destination: everything an unwrapping tool must be told."""
+    """What a key shall be on the destination: everything an unwrapping tool must be told.
+
+    usages: for a destination that can set them.
+    """
 
     label: str
     id: str | None
@@ -76,6 +89,7 @@ class Arrival:
     digest: str
     wrapping_key: CloudHandle
     file: str
+    usages: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,14 @@ class Source(Protocol):
 class Destination(Protocol):
     """The HSM that keys enter."""
 
+    @property
+    def settable_usages(self) -> frozenset[str]:
+        """The usage flags that unwrapping sets as the source has them; all others the tool decides."""
+
+    @property
+    def longest_label(self) -> int | None:
+        """Characters of a label; None where no limit is known."""
+
     def look(self) -> None:
         """Reach the tool and read what may be read before a login (LOCKOUT-NEAR)."""
 
@@ -132,6 +154,12 @@ class Destination(Protocol):
 
     def identity(self) -> Mapping[str, str]:
         """Who this is: user, nodes."""
+
+    def room(self) -> int | None:
+        """How many keys more there can be at most by the documented quota; None where none is known."""
+
+    def use_digest(self, digest: str) -> None:
+        """Make OAEP use this hash, or raise before anything is made."""
 
     def secret_keys(self) -> Sequence[CloudHandle]:
         """The secret keys of this user."""

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.errors import LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
+from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
+from keyferry.tools.key_mgmt_util.dialect import HASHES
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.parties import Coverage, DestinationKey, Pair
 
@@ -24,6 +25,9 @@ _SECRET_CLASS = 4
 
 class KeyMgmtUtilDestination:
     """An AWS CloudHSM cluster through key_mgmt_util (Client SDK 3): one session, one login."""
+
+    settable_usages: frozenset[str] = frozenset()
+    longest_label = None
 
     def __init__(
         self,
@@ -63,6 +67,16 @@ class KeyMgmtUtilDestination:
 
     def identity(self) -> Mapping[str, str]:
         return {"user": self._user, "tool": "key_mgmt_util"}
+
+    def room(self) -> int | None:
+        """Nothing tells the cluster's type, and quotas differ."""
+        return None
+
+    def use_digest(self, digest: str) -> None:
+        if digest not in HASHES:
+            raise CheckFailedError(
+                f"key_mgmt_util knows no OAEP hash {digest}", rule="OAEP-CAPACITY", keys="nothing was wrapped"
+            )
 
     def secret_keys(self) -> Sequence[CloudHandle]:
         return self.tool.find_keys(key_class=_SECRET_CLASS)

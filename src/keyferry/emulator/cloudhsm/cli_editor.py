@@ -1,0 +1,83 @@
+"""The line editor of cloudhsm-cli. Which one it has is not known: one like readline is assumed, in several manners."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from keyferry.emulator.terminal import EndOfInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keyferry.emulator.jitter import Jitter
+    from keyferry.emulator.terminal import Terminal
+
+PROMPT = "aws-cloudhsm > "
+_PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
+_ERASE = "\x1b[K"
+_RETURN, _BACK, _INTERRUPT, _END, _ESCAPE = (b"\r", b"\n"), (b"\x7f", b"\x08"), b"\x03", b"\x04", b"\x1b"
+
+
+class Editor:
+    """Reads lines at the prompt. Without a terminal, or in the manner `cooked`, nothing is edited."""
+
+    def __init__(self, terminal: Terminal, jitter: Jitter, commands: Sequence[str]) -> None:
+        self._terminal = terminal
+        self._commands = commands
+        self._manner = jitter.pick("line-editor", "append", "cooked", "redraw", "hint")
+        colour = jitter.pick("prompt-colour", "", "\x1b[1m", "\x1b[38;5;39m")
+        self._prompt = f"{colour}{PROMPT}\x1b[0m" if colour and self._manner != "cooked" else PROMPT
+        self._end = jitter.pick("line-end", f"\n{_PASTE_OFF}\r", f"{_PASTE_OFF}\n", "\n")
+
+    def read_line(self) -> bytes:
+        if self._manner == "cooked" or not os.isatty(0):
+            self._terminal.write(self._prompt)
+            return self._terminal.read_line()
+        with self._terminal.raw():
+            self._terminal.write(_PASTE_ON)
+            line = self._edit()
+            self._terminal.write(self._end)
+        return line
+
+    def _edit(self) -> bytes:
+        line = bytearray()
+        self._draw(line, b"")
+        while (key := self._terminal.read_key()) not in _RETURN:
+            if key == _END and not line:
+                raise EndOfInputError
+            if key == _ESCAPE:
+                self._skip_sequence()
+            elif key in _BACK:
+                del line[-1:]
+            elif key == _INTERRUPT:
+                line.clear()
+            else:
+                line += key
+            self._draw(line, key)
+        if self._manner == "hint":
+            self._terminal.write(_ERASE)
+        return bytes(line)
+
+    def _draw(self, line: bytearray, key: bytes) -> None:
+        """What appears after a key; an editor that draws anew does so when no more is typed at once."""
+        append = self._manner != "redraw" and key >= b" " and key not in _BACK
+        if append:
+            self._terminal.write(key)
+        elif not self._terminal.has_typed:
+            self._terminal.write(f"\r{_ERASE}{self._prompt}")
+            self._terminal.write(bytes(line))
+            self._terminal.write(f"\r\x1b[{len(PROMPT) + len(line)}C")
+        if self._manner == "hint":
+            self._hint(line.decode("utf-8", "replace"))
+
+    def _hint(self, typed: str) -> None:
+        """The rest of the first command that begins so, behind the cursor."""
+        rest = next((name[len(typed) :] for name in self._commands if name.startswith(typed) and name != typed), "")
+        self._terminal.write(_ERASE + (f"\x1b[2m{rest}\x1b[0m\x1b[{len(rest)}D" if rest else ""))
+
+    def _skip_sequence(self) -> None:
+        """An arrow key or the like: none of them means anything here."""
+        if self._terminal.read_key() in (b"[", b"O"):
+            while self._terminal.read_key() < b"@":
+                pass

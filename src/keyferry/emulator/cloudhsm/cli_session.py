@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from keyferry.emulator import faults
+from keyferry.emulator.cloudhsm.cluster import Cluster, User
+from keyferry.emulator.cloudhsm.objects import Keys
+from keyferry.emulator.jitter import Jitter
+
+if TYPE_CHECKING:
+    from keyferry.emulator.store import Store
+    from keyferry.emulator.terminal import Terminal
+
+TOOL = "cloudhsm-cli"
+_NOISE = "Error writing to log file. Falling back to standard error.\n"
+_FEWEST = 2  # HSMs on which a key must be, unless the client is told otherwise
+
+
+class Failed(Exception):  # noqa: N818 - an answer, not a mistake of ours
+    """The answer is an error: `error_code` 1 and a message."""
+
+
+class Session:
+    """One run of the tool: who is logged in, and how it answers."""
+
+    def __init__(self, store: Store, terminal: Terminal) -> None:
+        self.store = store
+        self.terminal = terminal
+        self.cluster = Cluster(store)
+        self.jitter = Jitter(store.setting("jitter"))
+        self.keys = Keys(store, f"{os.getpid()}-{secrets.token_hex(4)}")
+        self.verb = "startup"
+        self.logged_in: User | None = None
+
+    @property
+    def user(self) -> User:
+        """Who works with keys; Failed if nobody is logged in, or the cluster is too small for keys to be used."""
+        if self.logged_in is None:
+            raise Failed(
+                self.jitter.pick("no-login-text", "Login is required to perform this operation", "Not logged in")
+            )
+        checked = self.store.setting("key_availability_check", "on") == "on"
+        if checked and len(self.cluster.nodes()) < _FEWEST:
+            raise Failed("Cannot perform the requested key operation as the key must be available on at least 2 HSMs")
+        return self.logged_in
+
+    def struck(self, fault: str) -> bool:
+        """Whether this fault strikes the command at hand. Ask once for each command."""
+        return faults.strikes(self.store, TOOL, fault, self.verb)
+
+    def answer(self, data: object, code: int = 0) -> None:
+        """Print the answer, with log lines around it where a fault says so."""
+        text = json.dumps({"error_code": code, "data": data}, indent=2, ensure_ascii=False) + "\n"
+        if self.struck("log-noise"):
+            text = f"{_NOISE}{self._log_line('request')}{text}{self._log_line('response')}"
+        if self.struck("die"):
+            self._die(text)
+        self.terminal.write(text)
+
+    def noise(self) -> None:
+        """What a log directory that cannot be written makes of the start."""
+        self.terminal.write("thread 'CloudHSM Worker' panicked at 'failed to create appender: PermissionDenied'\n")
+        self.terminal.write(_NOISE)
+
+    def hang(self) -> NoReturn:
+        self.terminal.flush()
+        while True:
+            signal.pause()
+
+    def _log_line(self, what: str) -> str:
+        return f"2026-05-11T09:14:07.113Z  INFO {TOOL}: {what} {{ verb: {self.verb!r} }}\n"
+
+    def _die(self, text: str) -> None:
+        self.terminal.write(text[: len(text) // 2])
+        self.terminal.flush()
+        os.kill(os.getpid(), signal.SIGKILL)

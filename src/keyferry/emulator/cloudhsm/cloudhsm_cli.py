@@ -1,0 +1,210 @@
+"""cloudhsm-cli of CloudHSM Client SDK 5, over the same emulated cluster. Written from the reference alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.emulator.cloudhsm import cli_cluster, cli_keys, cli_make
+from keyferry.emulator.cloudhsm.cli_editor import Editor
+from keyferry.emulator.cloudhsm.cli_session import Failed, Session
+from keyferry.emulator.cloudhsm.cli_words import Arguments, Misused, Option, parse, split
+from keyferry.emulator.faults import Fault
+from keyferry.emulator.terminal import EndOfInputError, Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from keyferry.emulator.store import Store
+
+_MISUSED, _FAILED = 2, 1  # exit statuses of the single-command mode; inferred
+_FILTER, _VERBOSE = Option("filter", needed=True, many=True), Option("verbose", flag=True)
+_ATTRIBUTES, _LABEL, _SESSION = (
+    Option("attributes", many=True),
+    Option("label", needed=True),
+    Option("session", flag=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command by its words."""
+
+    words: str
+    options: tuple[Option, ...]
+    run: Callable[[Session, Arguments], None]
+
+    @property
+    def verb(self) -> str:
+        return self.words.replace(" ", "-")
+
+    def usage(self) -> str:
+        shown = " ".join(f"--{option.name}" if option.needed else f"[--{option.name}]" for option in self.options)
+        return f"Usage: {self.words} {shown}\n"
+
+
+_SYMMETRIC = (_LABEL, Option("key-length-bytes", needed=True), _ATTRIBUTES, _SESSION)
+_COMMANDS = (
+    Command(
+        "login",
+        (
+            Option("username", needed=True),
+            Option("role", needed=True, values=("crypto-user", "admin")),
+            Option("password"),
+        ),
+        cli_cluster.login,
+    ),
+    Command("logout", (), cli_cluster.logout),
+    Command("user list", (), cli_cluster.users),
+    Command("cluster hsm-info", (), cli_cluster.hsm_info),
+    Command(
+        "key list",
+        (Option("filter", many=True), _VERBOSE, Option("max-items"), Option("starting-token")),
+        cli_keys.listing,
+    ),
+    Command("key delete", (_FILTER,), cli_make.delete),
+    Command("key generate-symmetric aes", _SYMMETRIC, cli_make.generate_symmetric),
+    Command("key generate-symmetric generic-secret", _SYMMETRIC, cli_make.generate_symmetric),
+    Command(
+        "key generate-asymmetric-pair rsa",
+        (
+            Option("public-label", needed=True),
+            Option("private-label", needed=True),
+            Option("modulus-size-bits", needed=True),
+            Option("public-exponent", needed=True),
+            Option("public-attributes", many=True),
+            Option("private-attributes", many=True),
+            _SESSION,
+        ),
+        cli_make.generate_pair,
+    ),
+    Command(
+        "key generate-file",
+        (
+            Option("encoding", needed=True, values=("reference-pem", "pem", "cloudhsm-reference-pem")),
+            Option("path", needed=True),
+            _FILTER,
+        ),
+        cli_make.generate_file,
+    ),
+    Command(
+        "key unwrap rsa-oaep",
+        (
+            _FILTER,
+            Option("hash-function", needed=True, values=cli_make.HASHES),
+            Option("mgf", needed=True, values=tuple(f"mgf1-{name}" for name in cli_make.HASHES)),
+            Option("key-type-class", needed=True, values=(*cli_make.CLASSES, *cli_make.NOT_HERE)),
+            _LABEL,
+            Option("data-path"),
+            Option("data"),
+            _ATTRIBUTES,
+            _SESSION,
+        ),
+        cli_make.unwrap,
+    ),
+)
+COMMANDS = {command.words: command for command in _COMMANDS}
+
+_ALL = tuple(command.verb for command in _COMMANDS)
+_UNWRAP, _PAIR, _LIST = "key-unwrap-rsa-oaep", "key-generate-asymmetric-pair-rsa", "key-list"
+FAULTS = (
+    Fault("garbage", "an undocumented line instead of the answer; nothing is done", _ALL),
+    Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
+    Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
+    Fault("busy", "refused as by a throttled HSM; nothing is done", _ALL),
+    Fault("log-noise", "log lines around the answer, as where the log directory cannot be written", ("startup", *_ALL)),
+    Fault("not-configured", "the tool ends at its start", ("startup",)),
+    Fault("user-locked", "the crypto user shows as locked", ("user-list",)),
+    Fault("node-failed", "the key is on all nodes but one", (_PAIR, _UNWRAP)),
+    Fault("pem-swapped", "the file holds the public key of somebody else's pair", ("key-generate-file",)),
+    Fault("other-value", "the key stored is another one of the same length", (_UNWRAP,)),
+    Fault("label-changed", "the key is stored under another label", (_UNWRAP,)),
+    Fault("extractable-changed", "the key is stored with the opposite extractable", (_UNWRAP,)),
+    Fault("usage-changed", "the key is stored with the opposite encrypt", (_UNWRAP,)),
+    Fault("reference-missing", "success without the reference of a key", (_UNWRAP, _LIST)),
+    Fault("check-value-wrong", "another check value than the key's", (_LIST,)),
+    Fault("coverage-partial", "one node does not have the key", (_LIST,)),
+)
+
+
+def main(store: Store, argv: list[str]) -> int:
+    """Run the tool with the arguments after its name; gives its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    terminal = Terminal()
+    session = Session(store, terminal)
+    try:
+        if argv == ["interactive"]:
+            return _converse(session)
+        return _single_command(session, argv)
+    finally:
+        session.keys.end_session()
+        with contextlib.suppress(OSError):  # nobody reads any more
+            terminal.flush()
+
+
+def _converse(session: Session) -> int:
+    if session.struck("not-configured"):
+        session.terminal.write("Error: the CLI is not configured with a cluster\n")
+        return _FAILED
+    if session.struck("log-noise"):
+        session.noise()
+    editor = Editor(session.terminal, session.jitter, tuple(COMMANDS))
+    while True:
+        try:
+            words = split(editor.read_line())
+            if words == ["quit"]:
+                return 0
+            if words:
+                _answer(session, words)
+        except Misused as misused:
+            session.terminal.write(f"{misused}\n")
+        except EndOfInputError:
+            return 0
+
+
+def _single_command(session: Session, words: Sequence[str]) -> int:
+    """One command, after a login where the environment has a role and a PIN."""
+    role, (user, sign, password) = os.environ.get("CLOUDHSM_ROLE"), os.environ.get("CLOUDHSM_PIN", "").partition(":")
+    try:
+        if role and sign:
+            cli_cluster.enter(session, user, role, password.encode())
+        return _answer(session, list(words))
+    except Misused as misused:
+        session.terminal.write(f"{misused}\n")
+        return _MISUSED
+    except Failed as failed:
+        session.answer(str(failed), 1)
+        return _FAILED
+
+
+def _answer(session: Session, words: Sequence[str]) -> int:
+    """Do a command and print its answer; gives the exit status that it would have alone."""
+    if words[0] == "help":
+        wanted = " ".join(words[1:])
+        session.terminal.write("".join(one.usage() for name, one in COMMANDS.items() if name.startswith(wanted)))
+        return 0
+    command, rest = _command(words)
+    session.verb = command.verb
+    if session.struck("hang"):
+        session.hang()
+    if session.struck("garbage"):
+        session.terminal.write("CloudHSM worker: internal state 7f3a, see log\n")
+        return 0
+    try:
+        if session.struck("busy"):
+            raise Failed("Received error response code from Server. Response Code: 187")  # noqa: TRY301 - one end
+        command.run(session, parse(command.options, rest))
+    except Failed as failed:
+        session.answer(str(failed), 1)
+        return _FAILED
+    return 0
+
+
+def _command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
+    for length in range(len(words), 0, -1):
+        if command := COMMANDS.get(" ".join(words[:length])):
+            return command, words[length:]
+    raise Misused(f"error: unrecognized subcommand '{words[0]}'")

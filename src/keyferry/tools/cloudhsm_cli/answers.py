@@ -1,0 +1,76 @@
+"""The JSON answer in what a command printed: found, judged whole, or an error that shows the text."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from keyferry.errors import ToolRefusedError
+from keyferry.text import last_lines, printable
+from keyferry.tools.cloudhsm_cli.dialect import TOOL
+from keyferry.tools.text import clean, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BEGIN = re.compile(r"(?m)^[ \t]*(?P<brace>\{)")
+_ECHO = re.compile(r"(?m)^[ \t]*aws-cloudhsm ?>[ \t]*(?P<command>\S[^\n]*)")
+_MARK = '"error_code"'
+
+
+class _RepeatedError(ValueError):
+    """A name stands twice in one JSON object."""
+
+
+def data(verb: str, text: str) -> Any:  # noqa: ANN401 - JSON
+    """`data` of the one answer in the text; ToolRefusedError where it is an error.
+
+    Log lines may stand around the answer, for without a writable log the tool logs to the terminal. The last
+    balanced object counts, and it must be the only answer: else UnknownScreenError.
+    """
+    text = clean(text)
+    _check_one_command(verb, text)
+    answer = _last_object(verb, text)
+    if answer.keys() != {"error_code", "data"} or text.count(_MARK) != 1:
+        raise unknown(TOOL, verb, "not one answer with `error_code` and `data`", text)
+    code, value = answer["error_code"], answer["data"]
+    if type(code) is not int or (code and not isinstance(value, str)):
+        raise unknown(TOOL, verb, f"error_code {code!r} with data that does not fit it", text)
+    if code:
+        raise ToolRefusedError(
+            f"{verb} was refused: {printable(value)}", code=str(code), tool=TOOL, seen=last_lines(text)
+        )
+    return value
+
+
+def _check_one_command(verb: str, text: str) -> None:
+    echoed = [" ".join(match["command"].split()) for match in _ECHO.finditer(text)]
+    if len(echoed) > 1:
+        raise unknown(TOOL, verb, "two commands in one text", echoed[1])
+    if echoed and not f"{echoed[0]} ".startswith(f"{verb} "):
+        raise unknown(TOOL, verb, "the answer of another command", echoed[0])
+
+
+def _last_object(verb: str, text: str) -> Mapping[str, Any]:
+    decoder = json.JSONDecoder(object_pairs_hook=_once)
+    found: Mapping[str, Any] | None = None
+    place, unbalanced = 0, ""
+    while match := _BEGIN.search(text, place):
+        try:
+            found, place = decoder.raw_decode(text, match.start("brace"))
+            unbalanced = ""
+        except _RepeatedError as error:
+            raise unknown(TOOL, verb, str(error), text) from None
+        except ValueError:
+            place, unbalanced = match.end(), unbalanced or text[match.start() :]
+    if found is None or unbalanced:
+        raise unknown(TOOL, verb, "no answer, or one that is cut short", unbalanced or text)
+    return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RepeatedError("a name stands twice in one object")
+    return found

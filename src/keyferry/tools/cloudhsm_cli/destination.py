@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.errors import (
+    CheckFailedError,
+    LockoutNearError,
+    MismatchError,
+    NeedsOperatorError,
+    UnknownScreenError,
+    UnreachableError,
+)
+from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
+from keyferry.tools.cloudhsm_cli import dialect
+from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli, KeyFilter, UnwrapRequest
+from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from keyferry.secrets import Secret
+    from keyferry.terminal.host import Host
+    from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.cloudhsm_cli.screens import Key
+    from keyferry.tools.limits import Limits
+    from keyferry.tools.logins import Logins
+    from keyferry.tools.parties import Arrival
+
+_CLASSES = {"public-key": KeyClass.PUBLIC, "private-key": KeyClass.PRIVATE, "secret-key": KeyClass.SECRET}
+_SECRET = "secret-key"  # noqa: S105 - an object class
+
+
+class CloudHsmCliDestination:
+    """An AWS CloudHSM cluster through CloudHSM CLI (Client SDK 5): one session, one login."""
+
+    settable_usages = frozenset(USAGES)
+    longest_label = dialect.LONGEST_LABEL
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        host: Host,
+        limits: Limits,
+        logins: Logins,
+        *,
+        user: str,
+        password: Secret,
+        allow_raised: bool = False,
+        availability_checked: bool = True,
+    ) -> None:
+        self._sessions, self._host, self._limits, self._logins = sessions, host, limits, logins
+        self._user = user
+        self._password = password
+        self._allow_raised = allow_raised
+        self._availability_checked = availability_checked
+        self._session: CloudHsmCli | None = None
+        self._hsms: Sequence[Mapping[str, str]] = ()
+        self._logged_in = False
+
+    def look(self) -> None:
+        self._session = CloudHsmCli.open(self._sessions, self._host, self._limits)
+        self._hsms = self.tool.hsms()
+        self._check_available()
+        for user in self.tool.users():
+            if user.name.lower() == self._user.lower() and user.locked and not self._allow_raised:
+                raise LockoutNearError(
+                    f"the crypto user {self._user} is locked",
+                    rule="LOCKOUT-NEAR",
+                    tool=dialect.TOOL,
+                    keys="no password was typed, nothing was changed",
+                    hint="an admin can give the user a new password; --allow-raised-counter types this one once",
+                )
+
+    def log_in(self) -> None:
+        self.tool.login(self._user, self._password, self._logins)
+        self._logged_in = True
+
+    def identity(self) -> Mapping[str, str]:
+        return {"user": self._user, "tool": dialect.TOOL}
+
+    def room(self) -> int | None:
+        """The quota counts the keys of all users, of which this one sees a part: there may be less room."""
+        models = " ".join(hsm.get("model", "") for hsm in self._hsms)
+        quota = next(limit for name, limit in dialect.QUOTAS if name in models)
+        return quota - self.tool.count()
+
+    def use_digest(self, digest: str) -> None:
+        if digest not in dialect.HASHES:
+            raise CheckFailedError(
+                f"{dialect.TOOL} knows no OAEP hash {digest}", rule="OAEP-CAPACITY", keys="nothing was wrapped"
+            )
+
+    def secret_keys(self) -> Sequence[CloudHandle]:
+        return self._handles(KeyFilter(key_class=_SECRET))
+
+    def labelled(self, label: str) -> Sequence[CloudHandle]:
+        return self._handles(KeyFilter(label=label))
+
+    def describe(self, handle: CloudHandle) -> DestinationKey:
+        return described(self.tool.key(handle))
+
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
+        made = self.tool.generate_pair(label, bits, extractable=extractable)
+        for half in (made.public, made.private):
+            self._check_whole(half)
+        return Pair(made.public.handle, made.private.handle)
+
+    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+        self.tool.generate_file(handle, file)
+
+    def unwrap(self, arrival: Arrival) -> CloudHandle:
+        request = UnwrapRequest(
+            file=arrival.file,
+            wrapping_key=arrival.wrapping_key,
+            label=arrival.label,
+            key_type=arrival.type,
+            digest=arrival.digest,
+            id=arrival.id,
+            extractable=arrival.extractable,
+            usages=arrival.usages,
+        )
+        made = self.tool.unwrap(request)
+        self._check_whole(made)
+        return made.handle
+
+    def coverage(self, handle: CloudHandle) -> Coverage:
+        """CLUSTER-COVERAGE: the tool itself says that the key is on all HSMs."""
+        if not self.tool.key(handle).covered:
+            raise MismatchError(
+                f"key {handle} is not on every HSM of the cluster",
+                rule="CLUSTER-COVERAGE",
+                tool=dialect.TOOL,
+                keys=f"key {handle} exists on some HSMs only",
+                hint="synchronise the cluster, then look again with `key list --verbose`",
+            )
+        return Coverage(tuple(range(len(self._hsms))))
+
+    def can_type(self, text: str) -> bool:
+        return CloudHsmCli.can_type(text)
+
+    def close(self) -> None:
+        if self._session is None:
+            return
+        if self._logged_in:
+            self._logged_in = False
+            self._session.logout()
+        self._session.close()
+
+    @property
+    def tool(self) -> CloudHsmCli:
+        if self._session is None:
+            raise UnreachableError(f"{dialect.TOOL} was not started", tool=dialect.TOOL, host=self._host.name)
+        return self._session
+
+    def _handles(self, wanted: KeyFilter) -> Sequence[CloudHandle]:
+        return [key.handle for key in self.tool.keys(wanted)]
+
+    def _check_available(self) -> None:
+        """DESTINATION-AVAILABILITY: keys are used only where two HSMs have them."""
+        if self._availability_checked and len(self._hsms) < dialect.FEWEST_HSMS:
+            raise CheckFailedError(
+                f"the cluster has {len(self._hsms)} HSM; this client uses keys only where they are on two",
+                rule="DESTINATION-AVAILABILITY",
+                tool=dialect.TOOL,
+                keys="no password was typed, nothing was changed",
+                hint="add an HSM; or, after `configure-cli --disable-key-availability-check`, "
+                "set `key_availability_check = false` in [cloudhsm]",
+            )
+
+    def _check_whole(self, made: Key) -> None:
+        if not made.covered:
+            raise NeedsOperatorError(
+                f"key {made.handle} was made, but is not on every HSM",
+                rule="CLUSTER-COVERAGE",
+                tool=dialect.TOOL,
+                keys=f"key {made.handle} ({made.label}) exists on some HSMs of the cluster only",
+                hint="see with `key list --verbose` where it is, have the cluster synchronised or delete it, then run"
+                " again",
+            )
+
+
+def described(key: Key) -> DestinationKey:
+    """A key from the object that `key list --verbose` prints; UnknownScreenError for values that cannot be."""
+    found = key.attributes
+    key_class = _CLASSES.get(str(found.get("class")), KeyClass.OTHER)
+    kind = str(found.get("key-type", ""))
+    return DestinationKey(
+        handle=key.handle,
+        label=key.label,
+        key_class=key_class,
+        type=dialect.KEY_TYPES.get(kind, kind.upper()),
+        bits=_bits(key),
+        id=_id(str(found.get("id", ""))),
+        token=_flag(key, "token"),
+        extractable=_flag(key, "extractable"),
+        local=_flag(key, "local"),
+        may_unwrap=_flag(key, "unwrap"),
+        kcv=_kcv(key) if key_class is KeyClass.SECRET else None,
+        public_key=_public_key(key),
+        attributes={name.upper().replace("-", "_"): _plain(value) for name, value in found.items()},
+    )
+
+
+def _flag(key: Key, name: str) -> bool | None:
+    value = key.attributes.get(name)
+    return value if isinstance(value, bool) else None
+
+
+def _plain(value: str | bool | int) -> str:
+    """Truth as the other tools tell it, 0 or 1."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _bits(key: Key) -> int | None:
+    found = key.attributes
+    bits, length = found.get("modulus-size-bits"), found.get("key-length-bytes")
+    if type(bits) is int:
+        return bits
+    return length * 8 if type(length) is int else None
+
+
+def _id(shown: str) -> str:
+    """The id's text; older versions print an empty one as nothing at all. What is no text stays in hex."""
+    try:
+        text = bytes.fromhex(shown.removeprefix("0x")).decode("ascii")
+    except ValueError:
+        return shown
+    return text if shown.startswith("0x") and (text.isprintable() or not text) else shown
+
+
+def _kcv(key: Key) -> Kcv | None:
+    """None where there is none, as for generic secrets."""
+    shown = str(key.attributes.get("check-value", "")).lower().removeprefix("0x")
+    if not shown:
+        return None
+    if len(shown) != 6 or not _is_hex(shown):
+        raise UnknownScreenError(f"key {key.handle}: no check value of three bytes: {shown!r}", tool=dialect.TOOL)
+    return Kcv(shown)
+
+
+def _public_key(key: Key) -> PublicKey | None:
+    numbers = [str(key.attributes.get(name, "")).removeprefix("0x") for name in ("modulus", "public-exponent")]
+    if not all(_is_hex(number) for number in numbers):
+        return None
+    return PublicKey(*(int(number, 16) for number in numbers))
+
+
+def _is_hex(text: str) -> bool:
+    return bool(text) and not text.strip("0123456789abcdefABCDEF")

@@ -1,0 +1,117 @@
+"""Captured screens as `keyferry.parse/1` (contracts.md). Verbs are the tool's words joined by hyphens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from keyferry.errors import ToolRefusedError
+from keyferry.terminal.editor import UnknownSequenceError, drawn
+from keyferry.tools.captured import SCHEMA, Json, hidden
+from keyferry.tools.cloudhsm_cli import screens
+from keyferry.tools.cloudhsm_cli.dialect import TOOL
+from keyferry.tools.text import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keyferry.tools.cloudhsm_cli.screens import Key
+
+_BROKEN = re.compile(r'(?m)^(?P<begin>[ \t]*"modulus": "0x[0-9a-fA-F]+)(?P<rest>(?:[ \t]*\n[ \t]*[0-9a-fA-F]+)+)')
+
+
+def parse(verb: str, text: str) -> Json:
+    """One screen of one verb. KeyError for a verb that is not known, UnknownScreenError for the text."""
+    found: Json = {"schema": SCHEMA, "tool": TOOL, "verb": verb, "ok": True, "error": None}
+    try:
+        return found | VERBS[verb](_captured(verb, text))
+    except ToolRefusedError as refused:
+        message = refused.what.partition(": ")[2]
+        return found | {"ok": False, "error": {"code": int(refused.code), "text": message}}
+
+
+def _captured(verb: str, text: str) -> str:
+    """As a terminal shows it in the end; a modulus that it broke is joined."""
+    try:
+        text = drawn(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    except UnknownSequenceError as error:
+        raise unknown(TOOL, verb, f"an escape sequence that is not known: {error}", text) from None
+    return _BROKEN.sub(lambda match: match["begin"] + re.sub(r"\s+", "", match["rest"]), hidden(text))
+
+
+def _keys(text: str) -> Json:
+    page = screens.keys(text)
+    found: Json = {
+        "total": page.total,
+        "handles": [key.handle for key in page.keys],
+        "objects": [{"handle": key.handle, "label": key.label} for key in page.keys],
+    }
+    if page.next_token is not None:
+        found["next_token"] = page.next_token
+    if page.keys and page.keys[0].covered is not None:
+        found["keys"] = [{"handle": key.handle, **_whole(key)} for key in page.keys]
+    return found
+
+
+def _whole(key: Key) -> Json:
+    return {
+        "owner": list(key.owners),
+        "shared": list(key.shared),
+        "covered": key.covered,
+        "attributes": dict(key.attributes),
+    }
+
+
+def _pair(text: str) -> Json:
+    pair = screens.key_pair(text)
+    return {
+        "public_handle": pair.public.handle,
+        "private_handle": pair.private.handle,
+        "keys": [{"handle": key.handle, **_whole(key)} for key in (pair.public, pair.private)],
+    }
+
+
+def _made(verb: str) -> Callable[[str], Json]:
+    def read(text: str) -> Json:
+        key = screens.made(verb, text)
+        return {"handle": key.handle, **_whole(key)}
+
+    return read
+
+
+def _said(verb: str) -> Callable[[str], Json]:
+    return lambda text: {"info": {"message": screens.said(verb, text)}}
+
+
+def _users(text: str) -> Json:
+    return {"users": [{"type": one.role, "name": one.name, "locked": one.locked} for one in screens.users(text)]}
+
+
+def _login(text: str) -> Json:
+    return {"info": asdict(screens.login(text))}
+
+
+def _hsms(text: str) -> Json:
+    return {"hsms": [dict(one) for one in screens.hsms(text)]}
+
+
+VERBS: dict[str, Callable[[str], Json]] = {
+    verb.replace(" ", "-"): read
+    for verb, read in {
+        screens.LOGIN: _login,
+        screens.LOGOUT: _said(screens.LOGOUT),
+        screens.PAIR: _pair,
+        screens.FILE: _said(screens.FILE),
+        screens.UNWRAP: _made(screens.UNWRAP),
+        screens.LIST: _keys,
+        screens.DELETE: _said(screens.DELETE),
+        screens.HSM_INFO: _hsms,
+        screens.USERS: _users,
+        "key generate-symmetric aes": _made("key generate-symmetric aes"),
+        "key generate-symmetric generic-secret": _made("key generate-symmetric generic-secret"),
+        "key set-attribute": _said("key set-attribute"),
+        "key import pem": _said("key import pem"),
+        "cluster activate": _said("cluster activate"),
+    }.items()
+}
