@@ -34,7 +34,7 @@ def test_the_configuration_leads_to_the_partition(make_place: MakePlace) -> None
     place = make_place()
     settings = tomllib.loads((place.directory / "keyferry.toml").read_text())
     assert settings["classic"] == {"bin": "bin", "slot": "label:par43", "pin": "file:secrets/pin"}
-    assert settings["cloudhsm"].keys() == {"bin", "user", "password"}
+    assert settings["cloudhsm"].keys() == {"bin", "tool", "user", "password"}
     assert place.session().slot.label == "par43"
 
 
