@@ -38,9 +38,12 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
     },
     "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
     "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},
-    "run": {"directory": "", "allow_raised_counter": False},
+    "run": {"directory": "", "allow_raised_counter": False, "operator": ""},
 }
 """Every section and key with its default; the default's type is the key's type. Times are seconds."""
+
+DEFAULT = "default"
+"""The origin of a setting that nobody gave."""
 
 _PATHS = {("classic", "bin"), ("cloudhsm", "bin"), ("run", "directory")}
 
@@ -81,6 +84,20 @@ class Config:
         """The folder from which a value's own paths count."""
         return self._settings[section, key].base
 
+    def with_value(self, place: tuple[str, str], value: str | int | bool) -> Config:
+        """What one command's own option says."""
+        return Config(self._settings | {place: Setting(value, "flag", Path.cwd())})
+
+    def filled(self, settings: Mapping[tuple[str, str], str | int | bool], origin: str) -> Config:
+        """These settings where nothing but a default stands; all others as they are."""
+        given = {place: Setting(value, origin, self.base(*place)) for place, value in settings.items()}
+        return Config(
+            {
+                place: given.get(place, setting) if setting.origin == DEFAULT else setting
+                for place, setting in self._settings.items()
+            }
+        )
+
     def origin(self, section: str, key: str) -> str:
         return self._settings[section, key].origin
 
@@ -93,7 +110,7 @@ def load(file: Path | None, flags: Mapping[tuple[str, str], str | int | bool | N
     """
     here = Path.cwd()
     settings = {
-        (section, key): Setting(value, "default", here)
+        (section, key): Setting(value, DEFAULT, here)
         for section, keys in DEFAULTS.items()
         for key, value in keys.items()
     }

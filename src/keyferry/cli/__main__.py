@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import ckdemo, cmu, emulator, inventory, kmu, migrate, parse, rehearse, render, runs, transcript, vtl
+from keyferry.cli import (
+    ckdemo,
+    cmu,
+    emulator,
+    inventory,
+    kmu,
+    migrate,
+    parse,
+    plan,
+    rehearse,
+    render,
+    runs,
+    transcript,
+    vtl,
+)
 from keyferry.errors import KeyferryError
 
 app = typer.Typer(
@@ -17,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(rehearse.rehearse)
+app.command()(plan.plan)
 app.command()(migrate.migrate)
 app.command()(runs.status)
 app.add_typer(inventory.app, name="inventory")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,39 +14,88 @@ from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
-from keyferry.procedure.command import migrate as carry
+from keyferry.procedure import command
 from keyferry.procedure.order import Selection
 from keyferry.procedure.results import RunResult
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+All = Annotated[bool, typer.Option("--all", help="Every symmetric key of the partition.")]
+Keys = Annotated[list[str] | None, typer.Option("--key", metavar="HANDLE|label:TEXT", help="Repeats.")]
+Relabel = Annotated[bool, typer.Option("--relabel", help="Take the suggested labels.")]
+Reid = Annotated[bool, typer.Option("--reid", help="Take the suggested CKA_IDs.")]
+Again = Annotated[bool, typer.Option("--again", help="Cross although the key is there already.")]
+RequireKcv = Annotated[bool, typer.Option("--require-kcv", help="Fail keys without a check value.")]
+NonExtractable = Annotated[bool, typer.Option("--non-extractable", help="New keys cannot leave again.")]
 
 
 @with_settings
 def migrate(
     settings: Config,
-    every: Annotated[bool, typer.Option("--all", help="Every symmetric key of the partition.")] = False,
-    key: Annotated[list[str] | None, typer.Option("--key", metavar="HANDLE|label:TEXT", help="Repeats.")] = None,
-    relabel: Annotated[bool, typer.Option("--relabel", help="Take the suggested labels.")] = False,
-    reid: Annotated[bool, typer.Option("--reid", help="Take the suggested CKA_IDs.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Cross although the key is there already.")] = False,
-    require_kcv: Annotated[bool, typer.Option("--require-kcv", help="Fail keys without a check value.")] = False,
-    non_extractable: Annotated[bool, typer.Option("--non-extractable", help="New keys cannot leave again.")] = False,
+    plan: Annotated[
+        Path | None, typer.Argument(metavar="[PLAN]", help="Do exactly this, as `keyferry plan` wrote it.")
+    ] = None,
+    every: All = False,
+    key: Keys = None,
+    relabel: Relabel = False,
+    reid: Reid = False,
+    again: Again = False,
+    require_kcv: RequireKcv = False,
+    non_extractable: NonExtractable = False,
+    require_approval: Annotated[
+        Path | None,
+        typer.Option(
+            "--require-approval", metavar="ALLOWED_SIGNERS", help="The plan must be signed by one of these, not by you."
+        ),
+    ] = None,
+    signature: Annotated[
+        Path | None, typer.Option("--signature", metavar="FILE", help="Of the plan, instead of PLAN.sig.")
+    ] = None,
+    operator: Annotated[
+        str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")
+    ] = None,
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Carry symmetric keys from a Classic partition to AWS CloudHSM."""
-    if every == bool(key):
-        raise UsageError("say which keys: --all, or --key once or more", keys="nothing was started")
+    if operator is not None:
+        settings = settings.with_value(("run", "operator"), operator)
     selection = Selection(tuple(key or ()), relabel, reid, again, require_kcv, non_extractable, dry_run)
-    raise typer.Exit(int(run(settings, selection, run_dir, as_json=json)))
+    if plan is None:
+        if require_approval or signature:
+            raise UsageError("only a plan can be approved: name one", keys="nothing was started")
+        selected(selection, every=every)
+        carry = functools.partial(command.migrate, settings, selection, run_dir)
+    else:
+        if every or replace(selection, dry_run=False) != Selection():
+            raise UsageError("a plan says which keys, and how they are judged", keys="nothing was started")
+        approve = _approve(require_approval, signature)
+        carry = functools.partial(command.migrate_plan, settings, plan, run_dir, approve=approve, dry_run=dry_run)
+    raise typer.Exit(int(show(carry, as_json=json)))
+
+
+def selected(selection: Selection, *, every: bool) -> Selection:
+    """The selection, if it says which keys."""
+    if every == bool(selection.keys):
+        raise UsageError("say which keys: --all, or --key once or more", keys="nothing was started")
+    return selection
+
+
+def _approve(allowed: Path | None, signature: Path | None) -> command.Approve | None:
+    if signature and not allowed:
+        raise UsageError("--signature goes with --require-approval", keys="nothing was started")
+    return command.Approve(allowed, signature) if allowed else None
 
 
 def run(settings: Config, selection: Selection, run_dir: Path | None, *, as_json: bool) -> Exit:
     """Run a migration, show it and what came of it; gives the exit code."""
+    return show(functools.partial(command.migrate, settings, selection, run_dir), as_json=as_json)
+
+
+def show(carry: Callable[[Bus], RunResult], *, as_json: bool) -> Exit:
     bus = Bus()
     with progress.shown(bus):
-        result = carry(settings, selection, run_dir, bus)
+        result = carry(bus)
     if as_json:
         render.document(result.json())
     else:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.errors import KeyferryError, UsageError
+from keyferry.errors import KeyferryError, RecordFailedError, UsageError
+from keyferry.procedure import approval, planfile
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.order import PLANNED_SETTINGS, Selection, order
+from keyferry.procedure.order import PLANNED_SETTINGS, Order, Selection, order, planned
 from keyferry.procedure.rundir import RunDirectory
+from keyferry.terminal.host import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,17 +24,66 @@ if TYPE_CHECKING:
     from keyferry.tools.parties import DestinationKey, SourceKey
     from keyferry.tools.vtl.screens import SlotRow
 
-_WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("host", "sudo", "prefix")]
-PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"))
+_WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("sudo", "prefix")]
+PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"), ("run", "operator"))
 """Settings that go into the record: all but where secrets come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """That a plan must be signed, by whom (a file of allowed signers), and where the signature is, if not beside it."""
+
+    allowed: Path
+    signature: Path | None = None
 
 
 def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus) -> RunResult:
     """Carry keys across. Errors after the start are in the result; UsageError and the like before it are raised."""
+    return _run(config, order(config, selection), run_dir, bus)
+
+
+def plan(config: Config, selection: Selection, out: Path, bus: Bus) -> RunResult:
+    """Judge the keys, change nothing, and write the plan (0600) to `out`, which must not be there yet.
+
+    An error in the result means that there is no plan.
+    """
+    if out.exists():
+        raise UsageError(f"{out} is there already", keys="nothing was started", hint="name another file")
+    result = migrate(config, replace(selection, dry_run=True), None, bus)
+    if result.error is None:
+        try:
+            write_private(out, (result.run_dir / "plan.json").read_bytes())
+        except OSError as error:
+            raise RecordFailedError(f"{out}: {error.strerror}", keys="nothing was changed") from error
+    return result
+
+
+def migrate_plan(  # noqa: PLR0917 - what the command line says
+    config: Config, path: Path, run_dir: Path | None, bus: Bus, approve: Approve | None = None, dry_run: bool = False
+) -> RunResult:
+    """Carry out exactly a plan, as `migrate` does.
+
+    CheckFailedError (PLAN-MATCH, PLAN-APPROVED), raised or in the result, where the plan is not of this world
+    or, with `approve`, not signed by somebody else.
+    """
+    wanted = planfile.read(path)
+    signed = None
+    if approve:
+        signature = approve.signature or path.with_name(path.name + ".sig")
+        operator = config.text("run", "operator")
+        signed = approval.approval(wanted.canonical(), signature, approve.allowed, operator)
+    config = planned(config, wanted)
+    ordered = order(config, replace(wanted.selection, dry_run=dry_run))
+    return _run(config, replace(ordered, plan=wanted, approval=signed), run_dir, bus)
+
+
+def _run(config: Config, wanted: Order, run_dir: Path | None, bus: Bus) -> RunResult:
     from keyferry.procedure.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
-    wanted = order(config, selection)
-    with opened(config, run_dir, bus, order=asdict(selection)) as (parties, directory), Interrupts() as interrupts:
+    wish = asdict(wanted.selection)
+    with opened(config, run_dir, bus, order=wish) as (parties, directory), Interrupts() as interrupts:
+        if wanted.approval:
+            wanted.approval.record(directory)
         result = Migration(parties, directory, wanted, interrupts).run()
     result.head = directory.head
     return result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.errors import KeyferryError, MismatchError, RecordFailedError
 from keyferry.events import KeyFinished, KeysPlanned, Noticed
-from keyferry.procedure import steps
+from keyferry.procedure import reconcile, steps
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.journal import now
 from keyferry.procedure.notices import notices
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.order import Order
     from keyferry.procedure.rundir import RunDirectory
+    from keyferry.tools.parties import DestinationKey, SourceKey
 
 
 class Migration:
@@ -76,12 +77,16 @@ class Migration:
         self._parties.destination.look()
         self._step("4.3")
         self._parties.source.look()
+        if plan := self._order.plan:
+            reconcile.same_parties(reconcile.partition(plan.classic), self._parties.source.identity(), "classic")
         self._step("4.4")
         self._parties.source.open_session()
         self._step("4.5")
         self._parties.source.log_in()
         self._step("1.1")
         self._parties.destination.log_in()
+        if plan:
+            reconcile.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
         self._directory.journal.write(
             "parties",
             classic=dict(self._parties.source.identity()),
@@ -92,23 +97,38 @@ class Migration:
         """5.1: every key has its verdict before anything is changed. Gives the new side's number of secret keys."""
         self._step("5.1")
         source, destination = self._parties.source, self._parties.destination
-        chosen = select(source.keys(), self._order.wanted)
+        keys = source.keys()
         before = destination.secret_keys()
         self._directory.journal.write("before", handles=list(before))
         there = [destination.describe(handle) for handle in before]
+        planned = self._planned(keys, there)
+        self._keep(planned)
+        refuse_named(planned, self._order.wanted)
+        refuse_too_many(planned, destination.room())
+        return len(there)
+
+    def _planned(self, keys: Sequence[SourceKey], there: Sequence[DestinationKey]) -> list[PlannedKey]:
+        source, destination, plan = self._parties.source, self._parties.destination, self._order.plan
         judge = Judge(
             self._order.wish,
-            self._directory.run_id,
+            plan.run_id if plan else self._directory.run_id,
             destination.can_type,
             there,
             source.check_value,
             destination.longest_label,
         )
-        planned = [judge.judge(key) for key in chosen]
-        self._keep(planned)
-        refuse_named(planned, self._order.wanted)
-        refuse_too_many(planned, destination.room())
-        return len(there)
+        if plan:
+            return self._as_planned(plan, keys, judge)
+        return [judge.judge(key) for key in select(keys, self._order.wanted)]
+
+    def _as_planned(self, plan: Plan, keys: Sequence[SourceKey], judge: Judge) -> list[PlannedKey]:
+        """PLAN-MATCH: the plan's keys with this session's handles, each judged again as it was."""
+        source = self._parties.source
+        planned = reconcile.Matcher(keys, source.check_value, stable=source.handles_last()).match(plan.keys)
+        reconcile.judged_again(planned, judge)
+        if not plan.selection.keys and (more := len(select(keys, ())) - len(planned)):
+            self._notice(f"{more} symmetric keys came to the partition since the plan was made: they stay")
+        return planned
 
     def _carry(self, before: int) -> None:
         crossing = [result for result in self.result.keys if result.state == "planned"]
@@ -165,7 +185,8 @@ class Migration:
                 state=result.state,
                 rule=result.rule,
             )
-        digest = self._directory.write_json("plan.json", self._plan(planned).document())
+        plan = self._order.plan or self._plan(planned)
+        digest = self._directory.write_json("plan.json", plan.document())
         wish = asdict(self._order.wish)
         self._directory.journal.write("planned", keys=len(planned), sha256=digest, wanted=self._order.wanted, wish=wish)
         self._tell()
@@ -184,18 +205,18 @@ class Migration:
 
     def _tell(self) -> None:
         bus = self._parties.bus
-        crossing = sum(result.state == "planned" for result in self.result.keys)
-        bus.tell(KeysPlanned(len(self.result.keys), crossing))
+        crossing = [result.planned for result in self.result.keys if result.state == "planned"]
+        bus.tell(KeysPlanned(len(self.result.keys), len(crossing)))
         for result in self.result.keys:
             if result.state != "planned":
                 bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
-        self._notice([result.planned for result in self.result.keys if result.state == "planned"])
-
-    def _notice(self, crossing: Sequence[PlannedKey]) -> None:
         wish = self._order.wrapping
         for text in notices(crossing, wish.bits, extractable=wish.extractable) if crossing else ():
-            self._directory.journal.write("notice", text=text)
-            self._parties.bus.tell(Noticed(text))
+            self._notice(text)
+
+    def _notice(self, text: str) -> None:
+        self._directory.journal.write("notice", text=text)
+        self._parties.bus.tell(Noticed(text))
 
     def _step(self, number: str) -> None:
         self._interrupts.check()

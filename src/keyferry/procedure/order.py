@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.errors import UsageError
+from keyferry.config import DEFAULT
+from keyferry.errors import CheckFailedError, UsageError
 from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.procedure.rules import Wish
 from keyferry.procedure.wrapping import WrappingWish
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from keyferry.config import Config
+    from keyferry.procedure.approval import Approval
+    from keyferry.procedure.planfile import Plan
 
     Value = str | int | bool
 
 PLANNED_SETTINGS = (
+    ("classic", "host"),
     ("classic", "slot"),
     ("classic", "cmu_public_key_option"),
+    ("cloudhsm", "host"),
     ("cloudhsm", "user"),
     ("cloudhsm", "tool"),
     ("cloudhsm", "password_visible"),
@@ -46,12 +51,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A selection and the settings that it is carried out with, by `section.key`."""
+    """A selection and the settings that it is carried out with, by `section.key`; exactly `plan`, if there is one."""
 
     selection: Selection
     settings: Mapping[str, Value]
     wish: Wish
     wrapping: WrappingWish
+    plan: Plan | None = None
+    approval: Approval | None = None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -76,6 +83,35 @@ def order(config: Config, selection: Selection) -> Order:
     )
     settings = {f"{section}.{key}": config.value(section, key) for section, key in PLANNED_SETTINGS}
     return Order(selection, settings, wish, wrapping)
+
+
+def planned(config: Config, plan: Plan) -> Config:
+    """The settings that a plan is carried out with: its own, where nothing else was said.
+
+    PLAN-MATCH: CheckFailedError where a file, the environment or an option says something else. Which slot the
+    partition is in may change: the partition itself is compared later.
+    """
+    differing = [
+        f"{name}: the plan has {value!r}, {config.origin(*place)} has {config.value(*place)!r}"
+        for name, value in plan.settings.items()
+        if (place := _place(name)) != ("classic", "slot")
+        and config.origin(*place) != DEFAULT
+        and config.value(*place) != value
+    ]
+    if differing:
+        raise CheckFailedError(
+            "the settings are not those of the plan",
+            rule="PLAN-MATCH",
+            seen="\n".join(differing),
+            keys="nothing was started",
+            hint="give the plan's settings, or make a new plan with `keyferry plan`",
+        )
+    return config.filled({_place(name): value for name, value in plan.settings.items()}, "the plan")
+
+
+def _place(name: str) -> tuple[str, str]:
+    section, _, key = name.partition(".")
+    return section, key
 
 
 def _wrapping(config: Config) -> WrappingWish:

@@ -117,8 +117,10 @@ class Judge:
         self._check_value = check_value
         self._longest_label = longest_label
 
-    def judge(self, key: SourceKey) -> PlannedKey:
-        planned = self._named(key)
+    def judge(self, key: SourceKey, known_as: ClassicHandle | None = None) -> PlannedKey:
+        """known_as: the handle that a plan has for the key, of which new names are made."""
+        named = self._named(key if known_as is None else replace(key, handle=known_as))
+        planned = replace(named, key=key, known_as=known_as)
         verdict = self._can_leave(key) or self._can_be_named(planned)
         if verdict is None:
             # A check value costs an encryption, so only keys that may cross are asked for one.

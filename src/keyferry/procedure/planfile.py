@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.order import Value
 
 SCHEMA = "keyferry.plan/1"
-_VALUES = frozenset({"CKA_VALUE"})  # has no value here anyway: the terminal cut it
+_VALUES = frozenset({"CKA_VALUE"})  # empty here anyway: the terminal cut it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,11 @@ def loads(data: bytes) -> Plan:
     return plan
 
 
+def without_values(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What a plan keeps of a key's attributes."""
+    return {name: value for name, value in attributes.items() if name not in _VALUES}
+
+
 def _key_document(one: PlannedKey) -> dict[str, object]:
     key = one.key
     return one.json() | {
@@ -108,7 +113,7 @@ def _key_document(one: PlannedKey) -> dict[str, object]:
             "id_shown": key.id_shown,
             "extractable": key.extractable,
             "may_encrypt": key.may_encrypt,
-            "attributes": {name: value for name, value in key.attributes.items() if name not in _VALUES},
+            "attributes": without_values(key.attributes),
         },
         "id_given": one.id_given,
     }

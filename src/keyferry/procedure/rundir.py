@@ -50,6 +50,11 @@ class RunDirectory:
     def write_json(self, name: str, value: object) -> str:
         """Write a JSON file in canonical form (sorted, no blanks); gives its SHA-256, or RecordFailedError."""
         data = canonical(value)
+        self.write(name, data)
+        return hashlib.sha256(data).hexdigest()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file of the run (0600) whole; RecordFailedError where it cannot be."""
         try:
             write_private(self.path / name, data)
         except OSError as error:
@@ -58,7 +63,6 @@ class RunDirectory:
                 keys="nothing more was typed to any tool",
                 hint="free space or mend the folder, then look at both sides before running again",
             ) from error
-        return hashlib.sha256(data).hexdigest()
 
     def begin(self, settings: dict[str, object], order: dict[str, object] | None = None) -> None:
         """Say what this run is. order: what `migrate` was told of the keys, for a run that is resumed."""

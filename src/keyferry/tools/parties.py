@@ -112,6 +112,9 @@ class Source(Protocol):
     def identity(self) -> Mapping[str, str]:
         """Who this is: label, serial, slot, firmware."""
 
+    def handles_last(self) -> bool:
+        """Whether a handle means the same key in every session (on an HA group it does not)."""
+
     def keys(self) -> Sequence[SourceKey]:
         """Every object that is a key, described."""
 

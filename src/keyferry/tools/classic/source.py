@@ -96,6 +96,9 @@ class ClassicSource:
     def identity(self) -> Mapping[str, str]:
         return self._identity
 
+    def handles_last(self) -> bool:
+        return not self._row.ha
+
     def keys(self) -> Sequence[SourceKey]:
         found = [describe(one, self.ckdemo.display_object(one.handle)) for one in self.ckdemo.find_objects()]
         return [key for key in found if key.key_class in (KeyClass.SECRET, KeyClass.PRIVATE, KeyClass.PUBLIC)]

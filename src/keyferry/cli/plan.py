@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyferry.cli import progress, render
+from keyferry.cli.migrate import Again, All, Json, Keys, NonExtractable, Reid, Relabel, RequireKcv, selected
+from keyferry.cli.options import with_settings
+from keyferry.config import Config
+from keyferry.events import Bus
+from keyferry.procedure import command
+from keyferry.procedure.order import Selection
+from keyferry.text import printable
+
+
+@with_settings
+def plan(
+    settings: Config,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PLAN", help="The new file; must not be there yet.")],
+    every: All = False,
+    key: Keys = None,
+    relabel: Relabel = False,
+    reid: Reid = False,
+    again: Again = False,
+    require_kcv: RequireKcv = False,
+    non_extractable: NonExtractable = False,
+    json: Json = False,
+) -> None:
+    """Judge keys, change nothing, and write down what `keyferry migrate PLAN` shall do."""
+    chosen = Selection(tuple(key or ()), relabel, reid, again, require_kcv, non_extractable)
+    bus = Bus()
+    with progress.shown(bus):
+        result = command.plan(settings, selected(chosen, every=every), out, bus)
+    digest = None if result.error else hashlib.sha256(out.read_bytes()).hexdigest()
+    if json:
+        made = {"schema": "keyferry.planned/1", "plan": str(out) if digest else None, "sha256": digest}
+        render.document(result.json() | made)
+    elif result.keys:
+        render.run_result(result)
+    if digest and not json:
+        sys.stdout.write(f"plan: {printable(str(out))}\nsha256: {digest}\nrecord: {result.run_dir}\n")
+    if result.error is not None:
+        render.report(result.error)
+    raise typer.Exit(int(result.exit_code))
