@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from runs import World
+from ssh_keys import allowed_signers, make_key
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
-INSTALL, TEST, HARDER, FAULTS, REAL, SINGLE = BLOCKS
+INSTALL, TEST, HARDER, FAULTS, REAL, PLANNED, SINGLE = BLOCKS
 
 
 def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -79,6 +80,15 @@ def test_a_fault_ends_as_the_readme_says(tmp_path: Path) -> None:
 def test_the_commands_for_a_real_run(tmp_path: Path) -> None:
     world = World.create(tmp_path / "hsm")
     for line in REAL:
+        done = run(line, world.directory)
+        assert done.returncode == 0, (line, done.stderr)
+
+
+def test_a_plan_is_approved_and_carried_out(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm")
+    approver = make_key(world.directory, "approver_key")
+    allowed_signers(world.directory / "allowed_signers", approver_at_example=approver)
+    for line in PLANNED:
         done = run(line, world.directory)
         assert done.returncode == 0, (line, done.stderr)
 
