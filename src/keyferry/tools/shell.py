@@ -24,6 +24,11 @@ def screen(tool: str, text: str) -> list[str]:
     return found[1:] if found and echoed(tool, found[0]) else found
 
 
+def without_prompt(line: str) -> str:
+    """A line that a tool printed without its end, less the shell's prompt behind it."""
+    return re.sub(r"(?<=[\w.])\[[^\]\n]{1,80}\] ?[$#>%]\s*\Z", "", line)
+
+
 def echoed(tool: str, line: str) -> bool:
     """Whether a line is the command that started the tool, as a shell shows it: behind a prompt, by a path or not."""
     found = re.search(rf"(?<![\w.-]){re.escape(tool)}(?:\.exe)? +[-\"]?[A-Za-z]", line, re.IGNORECASE)

@@ -11,9 +11,10 @@ import re
 from keyferry.tools.ckdemo import screens
 from keyferry.tools.text import unknown
 
-_TYPED = r"[ \t]*(?:-?[0-9][^\n]*)?"  # a number; where nothing is echoed the next question may follow on the line
+# A number, or what was not taken for one; where nothing is echoed the next question may follow on the line.
+_TYPED = r"[ \t]*(?:-?[0-9][^\n]*|[^\n]{1,60}(?=\n\s{0,9}You must enter ))?"
 _ASKED_AGAIN = (
-    r"You must enter [^\n:.>]{1,99}[:.>][^\n]*",
+    r"You must enter [^\n:.>]{1,99}(?:\.[ \t]*\n[ \t]*>|[:.>])[^\n]*",
     r"The acceptable range is [^\n:]{1,60}:[^\n]*",
 )
 _SLOT = (
@@ -73,7 +74,14 @@ _DIALOGUE = {
         r"Enter (?:string value|name of binary file with value data|large number in hexadecimal)[ \t]*:[^\n]*",
         r"Error with binary file",
     ),
-    "wrapKey": (*_SESSION, *_TABLE, *_OAEP_SOURCE, *_OBJECT),
+    "wrapKey": (
+        *_SESSION,
+        *_TABLE,
+        rf"Wrap RSA components\?[^\n:]{{0,60}}:{_TYPED}",
+        rf"[^\n:?]{{0,60}}\b[Hh]ash\b[^\n:?]{{0,60}}[:?]{_TYPED}",
+        *_OAEP_SOURCE,
+        *_OBJECT,
+    ),
     "encryptFile": (
         *_SESSION,
         *_TABLE,
@@ -117,9 +125,11 @@ def _behind_the_choice(text: str) -> str:
     """The text behind the main prompt that the turn was chosen at, if it is there.
 
     The Status and the menu that were shown with it are the end of the turn before; without them a typed number
-    may be missing, where nothing is echoed.
+    may be missing, where nothing is echoed. The number may also stand alone, without the prompt.
     """
     rest, before = text.lstrip(), False
+    if typed := re.match(r"[0-9]{1,3}[ \t]*(?=\n)", rest):
+        return rest[typed.end() :]
     if status := re.match(_STATUS, rest):
         rest, before = rest[status.end() :], True
     place = 0

@@ -78,6 +78,8 @@ REFUSALS = (
 """What may be said before a Status line that tells of an error."""
 
 NO_SESSION_LEFT = r"Maximum number of opened sessions is already reached\..*"
+CONNECTING = r"^CrystokiConnect\(\)(?: \([^)]{0,80}\))?[ \t]*"
+"""Printed at the start without a newline, so what fails next may stand on its line."""
 CANNOT_LOAD = r"ckdemo: Can ?not load library\..*"
 CANNOT_INITIALIZE = r"Error during (?P<function>C_\w+)\(\)\..*"
 ERROR_CODE = r"Error code: *(?P<code>[0-9]{1,20})"
@@ -118,6 +120,30 @@ CKR_NAMES = {
     0x13: "CKR_ATTRIBUTE_VALUE_INVALID",
     0x21: "CKR_DATA_LEN_RANGE",
     0x30: "CKR_DEVICE_ERROR",
+    0x60: "CKR_KEY_HANDLE_INVALID",
+    0x68: "CKR_KEY_FUNCTION_NOT_PERMITTED",
+    0x69: "CKR_KEY_NOT_WRAPPABLE",
+    0x6A: "CKR_KEY_UNEXTRACTABLE",
+    0x70: "CKR_MECHANISM_INVALID",
+    0x71: "CKR_MECHANISM_PARAM_INVALID",
+    0x82: "CKR_OBJECT_HANDLE_INVALID",
+    0xA0: "CKR_PIN_INCORRECT",
+    0xA2: "CKR_PIN_LEN_RANGE",
+    0xA3: "CKR_PIN_EXPIRED",
+    0xA4: "CKR_PIN_LOCKED",
+    0xB3: "CKR_SESSION_HANDLE_INVALID",
     0xE0: "CKR_TOKEN_NOT_PRESENT",
+    0x100: "CKR_USER_ALREADY_LOGGED_IN",
+    0x101: "CKR_USER_NOT_LOGGED_IN",
+    0x102: "CKR_USER_PIN_NOT_INITIALIZED",
+    0x103: "CKR_USER_TYPE_INVALID",
+    0x113: "CKR_WRAPPING_KEY_HANDLE_INVALID",
+    0x114: "CKR_WRAPPING_KEY_SIZE_RANGE",
+    0x115: "CKR_WRAPPING_KEY_TYPE_INCONSISTENT",
+    0x80000007: "CKR_USER_LOCKED_OUT",
+    0x8000000D: "CKR_WRAPPING_ERROR",
+    0x8000001A: "CKR_USER_NOT_AUTHORIZED",
+    0x80000101: "CKR_KEY_EXTRACTABLE",
+    0x80000114: "CKR_OBJECT_READ_ONLY",
 }
-"""Of the numbers that a failed start may give; any other is CKR_UNKNOWN, as ckdemo itself says it."""
+"""The numbers that are documented; any other that a failed start gives is CKR_UNKNOWN, as ckdemo itself says it."""

@@ -54,7 +54,7 @@ def _not_started(text: str) -> Json | None:
 
     A line behind the first one that tells of it must be one of the documented.
     """
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    lines = [re.sub(dialect.CONNECTING, "", line.strip()) for line in text.split("\n") if line.strip()]
     for place, line in enumerate(lines):
         if re.fullmatch(dialect.CANNOT_LOAD, line):
             return _no_library(lines[place:])

@@ -172,7 +172,7 @@ class Cmu:
             raise UnreachableError("cmu ended before it was done", tool="cmu", seen=last_lines(heard.text))
         try:
             result = parse(heard.text)
-        except ToolRefusedError as refusal:
+        except (ToolRefusedError, UnknownScreenError) as refusal:
             if asked and screens.about_the_pin(refusal):
                 raise self._logins.refused(self._pin, "cmu", refusal.seen or "") from None
             raise

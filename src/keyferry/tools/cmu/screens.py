@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from keyferry.errors import ToolRefusedError
+from keyferry.errors import KeyferryError, ToolRefusedError
 from keyferry.names import ClassicHandle
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect
-from keyferry.tools.shell import echoed, screen
+from keyferry.tools.shell import echoed, screen, without_prompt
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def listing(text: str) -> tuple[CmuObject, ...]:
     """Every object of `list`, in the tool's order, which tells nothing; an empty partition prints nothing."""
     lines = answer(text, "list")
     objects = [_object(line) for line in lines]
-    _refuse("list", [line for line, found in zip(lines, objects, strict=True) if found is None])
     found = tuple(found for found in objects if found)
+    _refuse("list", [line for line, one in zip(lines, objects, strict=True) if one is None], among=bool(found))
     if len({(one.handle, one.ouid) for one in found}) != len(found):
         raise unknown("cmu", "list", "an object stands there twice", text)
     return found
@@ -122,7 +122,7 @@ def attributes(text: str) -> Mapping[str, str]:
             found[last] += line.strip()
         else:
             others.append(line)
-    _refuse("getAttribute", others)
+    _refuse("getAttribute", others, among=bool(found))
     _check(found, text)
     return MappingProxyType(found)
 
@@ -144,7 +144,7 @@ def no_refusal(text: str, verb: str) -> None:
     _refuse(verb, [line for line in map(str.strip, answer(text, verb)) if dialect.REFUSED.search(line)])
 
 
-def about_the_pin(refusal: ToolRefusedError) -> bool:
+def about_the_pin(refusal: KeyferryError) -> bool:
     """Whether a refusal tells of the PIN, so that it counted as a wrong try."""
     return bool(dialect.PIN_REFUSED.search(refusal.seen or ""))
 
@@ -185,16 +185,20 @@ def _is_handle(text: str | None) -> bool:
     return text is None or (text.isdecimal() and text.isascii() and len(text) <= 20 and int(text) <= _HIGHEST)
 
 
-def _refuse(verb: str, lines: list[str]) -> None:
-    """Judge the lines that no pattern of the verb knows: a refusal, and what it goes on to say."""
-    if not lines:
-        return
-    seen = "\n".join(lines)
-    if not dialect.REFUSED.search(lines[0]):
-        raise unknown("cmu", verb, "a line that is not known", lines[0])
-    codes = [code.group() for pattern in _CODES if (code := pattern.search(seen))]
-    shown = last_lines(seen)
-    raise ToolRefusedError(f"cmu {verb}: {shown}", code=codes[0] if codes else "", tool="cmu", seen=shown)
+def _refuse(verb: str, lines: list[str], *, among: bool = False) -> None:
+    """Judge the lines that no pattern of the verb knows: all of them the refusal, or the screen is unknown.
+
+    among: they stand among lines of an answer, which no refusal does.
+    """
+    shown = last_lines("\n".join(map(without_prompt, lines)))
+    for line in lines:
+        if among or not dialect.REFUSED.search(line):
+            error = unknown("cmu", verb, "a line that is not known", line)
+            error.seen = error.seen if among else shown
+            raise error
+    if lines:
+        codes = [code.group() for pattern in _CODES if (code := pattern.search(shown))]
+        raise ToolRefusedError(f"cmu {verb}: {shown}", code=codes[0] if codes else "", tool="cmu", seen=shown)
 
 
 def _check(found: Mapping[str, str], text: str) -> None:
