@@ -36,7 +36,7 @@ def test_the_documented_steps_one_by_one(world: World, tmp_path: Path) -> None:
     pem, blob = tmp_path / "public.pem", tmp_path / "wrapped.key"
     document(world, "kmu", "export-pub-key", pair["public_handle"], "--out", pem)
     assert b"BEGIN PUBLIC KEY" in pem.read_bytes()
-    [wrapping] = document(world, "cmu", "import-public-key", pem, "--label", "step_by_step")["handles"]
+    wrapping = document(world, "cmu", "import-public-key", pem, "--label", "step_by_step")["handle"]
     shown = document(world, "ckdemo", "set-attribute", wrapping, "--wrap")["attributes"]
     assert shown["CKA_WRAP"] == "01"
     key = plain_key(world)
@@ -116,11 +116,92 @@ def test_only_public_keys_of_the_source_can_be_changed(world: World) -> None:
 
 
 def test_an_imported_public_key_can_be_changed_and_removed_with_cmu(world: World, rsa_files: tuple[Path, Path]) -> None:
-    [handle] = document(world, "cmu", "import-public-key", rsa_files[1], "--label", "guest")["handles"]
+    handle = document(world, "cmu", "import-public-key", rsa_files[1], "--label", "guest")["handle"]
     attributes = document(world, "cmu", "set-attributes", handle, "--wrap")["attributes"]
     assert attributes["wrap"].lower() in ("true", "1", "t")
     assert act(world, "cmu", "delete", handle, "--yes").status == 0
     assert document(world, "cmu", "list", "--label", "guest")["objects"] == []
+
+
+def test_on_an_ha_slot_objects_are_named_by_label(world: World, rsa_files: tuple[Path, Path], tmp_path: Path) -> None:
+    """Handles last for one process there, so what one command lists means nothing to the next."""
+    ha = ("--slot", "label:classic_ha")
+    assert document(world, "cmu", "import-public-key", rsa_files[1], "--label", "guest", *ha)["handle"] is None
+    assert document(world, "ckdemo", "set-attribute", "label:guest", "--wrap", *ha)["attributes"]["CKA_WRAP"] == "01"
+    key = plain_key(world)
+    shown = document(world, "ckdemo", "show", f"label:{key['label']}", *ha)["attributes"]
+    assert shown["CKA_CLASS"] == "0400000000000000"
+    there, here = (
+        document(world, "ckdemo", "check-value", *words)["kcv"]
+        for words in ((f"label:{key['label']}", *ha), (key["handle"],))
+    )
+    assert there == here
+    blob = tmp_path / "wrapped.key"
+    made = document(
+        world, "ckdemo", "wrap", f"label:{key['label']}", "--wrapping-key", "label:guest", "--out", blob, *ha
+    )
+    assert made["length"] == blob.stat().st_size == 256
+    for words in (
+        ("ckdemo", "show", "7"),
+        ("ckdemo", "set-attribute", "7", "--wrap"),
+        ("cmu", "get-attributes", "7"),
+        ("cmu", "set-attributes", "7", "--wrap"),
+        ("cmu", "delete", "7", "--yes"),
+    ):
+        done = act(world, *words, *ha)
+        assert done.status == 8, (words, done.err)
+        assert "hint: " in done.err
+        assert "label:TEXT" in done.err
+
+
+def test_an_object_must_be_one(world: World) -> None:
+    for wanted, why in (
+        ("label:terminal", "2 objects are labelled"),
+        ("label:nobody", "0 objects"),
+        ("web", "no object"),
+    ):
+        done = act(world, "ckdemo", "show", wanted)
+        assert done.status == 2, done.err
+        assert why in done.err
+
+
+def test_what_is_there_is_neither_written_over_nor_imported_again(
+    world: World, rsa_files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "there").write_text("mine")
+    done = act(world, "ckdemo", "wrap", "7", "--wrapping-key", "8", "--out", tmp_path / "there")
+    assert (done.status, (tmp_path / "there").read_text()) == (2, "mine")
+    assert "is there already" in done.err
+    again = act(world, "cmu", "import-public-key", rsa_files[1], "--label", "web-signer")
+    assert again.status == 8, again.err
+    assert "WRAPPING-KEY-NEW" in again.err
+
+
+def test_an_import_is_proved_by_the_key_that_is_read_back(world: World, rsa_files: tuple[Path, Path]) -> None:
+    world.arm("cmu", "pem-swapped")
+    done = act(world, "cmu", "import-public-key", rsa_files[1], "--label", "guest")
+    assert done.status == 6, done.err
+    assert "WRAPPING-KEY-MATCH" in done.err
+
+
+def test_objects_of_one_type(world: World) -> None:
+    public = document(world, "ckdemo", "list", "--type", "public")["objects"]
+    assert [one["label"] for one in public] == ["web-signer"]
+    assert act(world, "ckdemo", "list", "--type", "secret").status == 2
+
+
+def test_errors_of_a_reading_command_say_that_nothing_was_changed(world: World) -> None:
+    for words in (("ckdemo", "show", "9999"), ("cmu", "get-attributes", "9999"), ("kmu", "key-info", "9")):
+        done = act(world, *words)
+        assert done.status == 1, done.err
+        assert "keys: nothing was changed" in done.err
+        assert "hint: see what there is: `keyferry " in done.err
+
+
+@pytest.mark.parametrize("words", [("kmu", "error", "zz"), ("kmu", "find-key", "--class", "9")])
+def test_words_that_no_tool_would_take_start_nothing(world: World, words: tuple[str, ...]) -> None:
+    assert act(world, *words).status == 2
+    assert not (world.directory / "runs").exists()
 
 
 def test_listings_agree(world: World) -> None:

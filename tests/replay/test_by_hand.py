@@ -50,7 +50,7 @@ class Stage:
 
     @property
     def cmu(self) -> Cmu:
-        return Cmu(self.sessions, self.host, LIMITS, SLOT, THE_PIN, Logins())
+        return Cmu(self.sessions, self.host, LIMITS, SLOT, THE_PIN, Logins(), ha=False)
 
 
 @contextmanager
@@ -140,14 +140,18 @@ def test_ckdemo(tmp_path: Path, read_size: int) -> None:
         tool.open_session(SLOT)
         tool.login(THE_PIN, Logins())
         listed = {one.handle: one.label for one in tool.find_objects()}
+        public = [one.handle for one in tool.find_objects("public")]
         shown = tool.display_object(KEY)
         tool.set_attribute(WRAPPING, "CKA_WRAP", value=True)
         size = tool.wrap_key(WRAPPING, KEY, "sha1")
         kcv = tool.check_value(KEY, "AES")
+        tool.logout()
+        tool.close_session()
         tool.quit()
     assert (token.label, token.serial) == ("ledger key store", "204517013")
     assert "CKF_USER_PIN_INITIALIZED" in token.flags
     assert listed == {61: "Enter your choice : card", 97: "", 219: "ferry_wrap", 214: "ledger=2031 main"}
+    assert public == [WRAPPING]
     assert (shown.number("CKA_VALUE_LEN"), shown.flag("CKA_EXTRACTABLE")) == (32, True)
     assert (size, kcv) == (256, "4fd21b")
 

@@ -63,7 +63,7 @@ def host(sessions_folder: Path, tmp_path: Path) -> Iterator[LocalHost]:
 def test_each_start_of_a_tool_plays_its_next_recording(host: LocalHost, tmp_path: Path, read_size: int) -> None:
     sessions = Sessions(tmp_path, "run", [PIN], read_size)
     assert [row.label for row in list_slots(sessions, host, LIMITS)] == ["payments"]
-    cmu = Cmu(sessions, host, LIMITS, Slot(1), PIN, Logins())
+    cmu = Cmu(sessions, host, LIMITS, Slot(1), PIN, Logins(), ha=False)
     assert [one.label for one in cmu.list()] == ["payments key"]
     assert player.not_played(tmp_path) == ["010-cmu.cast"]
     assert cmu.get_attributes(ClassicHandle(7))["extractable"] == "true"

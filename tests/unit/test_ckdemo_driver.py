@@ -44,9 +44,9 @@ def status(text="Doing great, no errors (CKR_OK)", before=""):
     return ask(before + "\\nStatus: " + text + "\\nEnter your choice (99 for help): ")
 def failed(function, ckr):
     return status(f"{function} returned error. ({ckr})")
-def display(number, kind):
+def display(number, kind, wrap="00"):
     ask("\\nEnter handle of object to display (-1 to list available objects) : ")
-    return status(before=f"Object\\nhandle={number}\\nCKA_CLASS={kind}000000\\nCKA_WRAP=00\\n")
+    return status(before=f"Object\\nhandle={number}\\nCKA_CLASS={kind}000000\\nCKA_WRAP={wrap}\\n")
 MENU = '''
 ( 1) Open Session  ( 3) Login         (12) Token Info
 (25) Set attribute (26) Find object   (27) Display Object
@@ -242,13 +242,22 @@ def test_source_read_only(stage: Stage, kind: str) -> None:
     assert stage.typed == ["27", "9"]
 
 
+SET = f"display(149, '02')\n{EDITOR}\nask('CKA_WRAP=01\\n{ACCEPT}')\nstatus()\n"
+
+
 def test_a_public_keys_attribute_is_set(stage: Stage) -> None:
-    tool = stage.play(f"display(149, '02')\n{EDITOR}\nask('CKA_WRAP=01\\n{ACCEPT}')\nstatus()")
-    tool.set_attribute(WRAPPING, "CKA_WRAP", value=True)
-    assert stage.typed == ["27", "149", "25", "149", "1", "16", "1", "0"]
+    tool = stage.play(f"{SET}display(149, '02', '01')")
+    assert tool.set_attribute(WRAPPING, "CKA_WRAP", value=True).flag("CKA_WRAP")
+    assert stage.typed == ["27", "149", "25", "149", "1", "16", "1", "0", "27", "149"]
 
 
-@pytest.mark.parametrize("template", ["", "CKA_WRAP=00", "CKA_UNWRAP=01"])
+def test_an_attribute_counts_as_set_only_when_it_is_read_back(stage: Stage) -> None:
+    tool = stage.play(f"{SET}display(149, '02')")
+    with pytest.raises(MismatchError, match="CKA_WRAP of object 149 is not 1"):
+        tool.set_attribute(WRAPPING, "CKA_WRAP", value=True)
+
+
+@pytest.mark.parametrize("template", ["", "CKA_WRAP={wrap}", "CKA_UNWRAP=01"])
 def test_a_template_that_shows_something_else_is_not_accepted(stage: Stage, template: str) -> None:
     tool = stage.play(f"display(149, '02')\n{EDITOR}\nask('{template}\\n{ACCEPT}')\nstatus()")
     with pytest.raises(UnknownScreenError, match="does not show CKA_WRAP=01"):

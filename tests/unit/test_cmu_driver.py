@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -165,48 +164,73 @@ def test_a_refused_import_names_the_setting(cmu: Make, script: str) -> None:
     assert "`[classic] cmu_public_key_option`" in (refused.value.hint or "")
 
 
-def _holds(kind: str) -> str:
-    shows = f"print('class={kind}'); print('keytype=AES'); print('extractable=true')"
+def _holds(kind: str, folder: Path, *, gone: str = "5", then: str = "") -> str:
+    """A partition of the objects 4 and 5; `delete` takes out `gone`. then: what is there from the second look on."""
     return (
-        f"ask({ASK!r})\nif sys.argv[1] == 'getAttribute':\n    {shows}\n"
-        "else:\n    open(os.environ['HOME'] + '/deleted', 'w').write(repr(sys.argv[1:]))\n"
+        f"ask({ASK!r})\ndeleted, looked = ({str(folder)!r} + '/' + name for name in ('deleted', 'looked'))\n"
+        "if sys.argv[1] == 'getAttribute':\n"
+        f"    print('class=' + ({then!r} if {then!r} and os.path.exists(looked) else {kind!r}))\n"
+        "    print('keytype=AES'); print('extractable=true'); open(looked, 'w')\n"
+        "elif sys.argv[1] == 'list':\n"
+        f"    left = set('45') - (set({gone!r}) if os.path.exists(deleted) else set())\n"
+        "    print(*(f'handle={one}\\tlabel=x' for one in sorted(left)), sep=chr(10))\n"
+        "else:\n    open(deleted, 'w').write(repr(sys.argv[1:]))\n"
     )
 
 
-def test_a_public_key_is_deleted(cmu: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    cmu(_holds("publicKey")).delete(ClassicHandle(5))
+def test_a_public_key_is_deleted(cmu: Make, tmp_path: Path) -> None:
+    tool = cmu(_holds("publicKey", tmp_path))
+    tool.delete(ClassicHandle(5), tool.public_key(ClassicHandle(5)))
     assert (tmp_path / "deleted").read_text() == "['delete', '-slot=1', '-handle=5', '-force']"
 
 
+@pytest.mark.parametrize("gone", ["", "4", "45"])
+def test_silence_is_no_proof_that_a_key_was_deleted(cmu: Make, tmp_path: Path, gone: str) -> None:
+    with pytest.raises(MismatchError, match="is gone"):
+        cmu(_holds("publicKey", tmp_path, gone=gone)).delete(ClassicHandle(5))
+
+
 @pytest.mark.parametrize("kind", ["secretKey", "privateKey", "certificate", "data"])
-def test_nothing_but_a_public_key_is_deleted(
-    cmu: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_nothing_but_a_public_key_is_deleted(cmu: Make, tmp_path: Path, kind: str) -> None:
     with pytest.raises(CheckFailedError) as refused:
-        cmu(_holds(kind)).delete(ClassicHandle(5))
+        cmu(_holds(kind, tmp_path)).delete(ClassicHandle(5))
     assert refused.value.rule == "SOURCE-READ-ONLY"
-    assert "deleted" not in os.listdir(tmp_path)
+    assert not (tmp_path / "deleted").exists()
 
 
-def test_nothing_of_an_ha_slot_is_changed(cmu: Make, typed: Path) -> None:
-    tool = cmu(_holds("publicKey"), ha=True)
-    for change in (lambda: tool.delete(ClassicHandle(5)), lambda: tool.set_attributes(ClassicHandle(5), {"wrap": "1"})):
+@pytest.mark.parametrize("then", ["secretKey", "publicKey\nid=01"])
+def test_a_handle_that_became_another_object_is_not_deleted(cmu: Make, tmp_path: Path, then: str) -> None:
+    tool = cmu(_holds("publicKey", tmp_path, then=then))
+    seen = tool.public_key(ClassicHandle(5))
+    with pytest.raises(CheckFailedError) as refused:
+        tool.delete(ClassicHandle(5), seen)
+    assert refused.value.rule == "SOURCE-READ-ONLY"
+    assert not (tmp_path / "deleted").exists()
+
+
+def test_by_a_handle_nothing_of_an_ha_slot_is_read_or_changed(cmu: Make, tmp_path: Path, typed: Path) -> None:
+    tool, handle = cmu(_holds("publicKey", tmp_path), ha=True), ClassicHandle(5)
+    for act in (
+        lambda: tool.delete(handle),
+        lambda: tool.set_attributes(handle, {"wrap": "1"}),
+        lambda: tool.get_attributes(handle),
+    ):
         with pytest.raises(CheckFailedError, match="HA slot") as refused:
-            change()
+            act()
         assert refused.value.rule == "SOURCE-READ-ONLY"
+        assert "ckdemo" in (refused.value.hint or "")
     assert typed.read_bytes() == b""
 
 
-def _keeps(kind: str, folder: Path) -> str:
-    """A tool that keeps what is set, `wrap` alone."""
+def _keeps(kind: str, folder: Path, label: str = "a") -> str:
+    """A tool that keeps what is set, `wrap` alone; with it the label may change."""
     return (
         f"ask({ASK!r})\npath = {str(folder / 'kept')!r}\n"
         "if sys.argv[1] == 'setAttribute':\n"
         "    open(path, 'w').write(repr(sys.argv[2:]))\n"
         "else:\n"
         f"    print('class={kind}'); print('keytype=DES3')\n"
+        f"    print('label={label}' if os.path.exists(path) else 'label=a')\n"
         "    print('wrap=true' if os.path.exists(path) else 'wrap=false')\n"
     )
 
@@ -220,6 +244,11 @@ def test_an_attribute_is_set_and_read_back(cmu: Make, tmp_path: Path) -> None:
 def test_silence_is_no_proof_that_an_attribute_was_set(cmu: Make, tmp_path: Path) -> None:
     with pytest.raises(MismatchError, match="'wrap': 'true'"):
         cmu(_keeps("publicKey", tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "0"})
+
+
+def test_what_was_not_to_be_set_must_not_change(cmu: Make, tmp_path: Path) -> None:
+    with pytest.raises(MismatchError, match="'label': 'b'"):
+        cmu(_keeps("publicKey", tmp_path, label="b")).set_attributes(ClassicHandle(5), {"wrap": "1"})
 
 
 @pytest.mark.parametrize("kind", ["secretKey", "privateKey", "certificate", "data"])

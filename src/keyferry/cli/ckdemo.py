@@ -1,21 +1,19 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import NewFile, with_settings
 from keyferry.config import Config
-from keyferry.errors import UsageError
-from keyferry.names import ClassicHandle
 from keyferry.procedure.actions import ckdemo, ckdemo_before_login
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of ckdemo, each in a session of its own.")
 
-Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0)]
+_HELP = "A handle in digits, or label:TEXT. On an HA slot, where handles last for one session, only label:TEXT."
+Object = Annotated[str, typer.Argument(metavar="OBJECT", help=_HELP)]
 
 
 def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
@@ -24,69 +22,67 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 @app.command("list")
 @with_settings
-def list_objects(settings: Config, json: Json = False) -> None:
+def list_objects(
+    settings: Config,
+    kind: Annotated[
+        str, typer.Option("--type", metavar="KIND", help="all, data, des, cast, public, certificate or domain.")
+    ] = "all",
+    json: Json = False,
+) -> None:
     """List the objects that the session sees."""
-    with ckdemo(settings) as (tool, _host):
-        found = tool.find_objects()
+    with ckdemo(settings) as session:
+        found = session.tool.find_objects(kind)
     rows = [{"handle": one.handle, "label": one.label} for one in found]
     _show("findObject", {"objects": rows}, as_json=json)
 
 
 @app.command("show")
 @with_settings
-def show(settings: Config, handle: Handle, json: Json = False) -> None:
+def show(settings: Config, wanted: Object, json: Json = False) -> None:
     """Show an object's attributes; key values are cut."""
-    with ckdemo(settings) as (tool, _host):
-        shown = tool.display_object(ClassicHandle(handle))
-    _show("displayObject", {"handle": handle, "attributes": dict(shown.attributes)}, as_json=json)
+    with ckdemo(settings) as session:
+        shown = session.tool.display_object(session.object(wanted))
+    _show("displayObject", {"handle": shown.handle, "attributes": dict(shown.attributes)}, as_json=json)
 
 
 @app.command("set-attribute")
 @with_settings
 def set_attribute(
     settings: Config,
-    handle: Handle,
+    wanted: Object,
     wrap: Annotated[bool, typer.Option("--wrap/--no-wrap", help="CKA_WRAP.")],
     json: Json = False,
 ) -> None:
     """Let a public key wrap, or not; objects of other classes are refused (SOURCE-READ-ONLY)."""
-    with ckdemo(settings) as (tool, _host):
-        tool.set_attribute(ClassicHandle(handle), "CKA_WRAP", value=wrap)
-        shown = tool.display_object(ClassicHandle(handle))
-    _show("setAttribute", {"handle": handle, "attributes": dict(shown.attributes)}, as_json=json)
+    with ckdemo(settings, changes=True) as session:
+        shown = session.tool.set_attribute(session.object(wanted), "CKA_WRAP", value=wrap)
+    _show("setAttribute", {"handle": shown.handle, "attributes": dict(shown.attributes)}, as_json=json)
 
 
 @app.command("wrap")
 @with_settings
 def wrap(
     settings: Config,
-    handle: Handle,
-    wrapping_key: Annotated[int, typer.Option("--wrapping-key", metavar="HANDLE")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the wrapped key goes.")],
+    wanted: Object,
+    wrapping_key: Annotated[str, typer.Option("--wrapping-key", metavar="OBJECT", help="A public key that may wrap.")],
+    out: NewFile,
     json: Json = False,
 ) -> None:
-    """Wrap a key with RSA OAEP under a public key of the partition."""
-    digest = settings.text("wrapping", "hash")
-    with ckdemo(settings) as (tool, host):
-        if digest != "sha1":
-            tool.choose_hash()
-        size = tool.wrap_key(ClassicHandle(wrapping_key), ClassicHandle(handle), digest)
-        sha256 = host.fetch("wrapped.key", out)
-    _show("wrapKey", {"handle": handle, "file": str(out), "length": size, "sha256": sha256}, as_json=json)
+    """Wrap a key with RSA OAEP under a public key of the partition. See whose key it is before you do."""
+    with ckdemo(settings) as session:
+        key, under = session.object(wanted), session.object(wrapping_key)
+        size, sha256 = session.wrap(key, under, settings.text("wrapping", "hash"), out)
+    fields = {"handle": key, "wrapping_key": under, "file": str(out), "length": size, "sha256": sha256}
+    _show("wrapKey", fields, as_json=json)
 
 
 @app.command("check-value")
 @with_settings
-def check_value(settings: Config, handle: Handle, json: Json = False) -> None:
+def check_value(settings: Config, wanted: Object, json: Json = False) -> None:
     """Show a key's check value; the encrypted zero block it comes of is erased at once."""
-    from keyferry.names import key_type  # noqa: PLC0415 - only here
-    from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM  # noqa: PLC0415 - only here
-
-    with ckdemo(settings) as (tool, _host):
-        kind = key_type(tool.display_object(ClassicHandle(handle)).number("CKA_KEY_TYPE") or 0)
-        if kind not in CHECK_VALUE_MECHANISM:
-            raise UsageError(f"a key of type {kind} has no check value", keys="nothing was changed")
-        value = tool.check_value(ClassicHandle(handle), kind)
+    with ckdemo(settings) as session:
+        handle = session.object(wanted)
+        kind, value = session.check_value(handle)
     _show("encryptFile", {"handle": handle, "type": kind, "kcv": value}, as_json=json)
 
 

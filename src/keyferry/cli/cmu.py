@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,8 @@ from keyferry.procedure.actions import cmu
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of cmu; each call of the tool logs in once.")
 
-Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0)]
+_HELP = "Of the object. On an HA slot, where handles last for one process, it is refused."
+Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0, help=_HELP)]
 
 
 def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
@@ -32,12 +32,13 @@ def list_objects(
     object_class: Annotated[
         str | None, typer.Option("--class", help="public, private, secret, certificate, data.")
     ] = None,
+    ouids: Annotated[bool, typer.Option("--ouids", help="Tell them too, where this cmu has them.")] = False,
     json: Json = False,
 ) -> None:
     """List the objects of the partition."""
-    with cmu(settings) as (tool, _host):
-        found = tool.list(label=label, object_class=object_class)
-    rows = [{k: v for k, v in dataclasses.asdict(one).items() if k in ("handle", "ouid", "label")} for one in found]
+    with cmu(settings) as tool:
+        found = tool.list(label=label, object_class=object_class, ouids=ouids)
+    rows = [{"handle": one.handle, "ouid": one.ouid, "label": one.label} for one in found]
     _show("list", {"objects": rows}, as_json=json)
 
 
@@ -45,7 +46,7 @@ def list_objects(
 @with_settings
 def get_attributes(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show an object's attributes; key values are cut."""
-    with cmu(settings) as (tool, _host):
+    with cmu(settings) as tool:
         attributes = tool.get_attributes(ClassicHandle(handle))
     _show("getAttribute", {"handle": handle, "attributes": dict(attributes)}, as_json=json)
 
@@ -54,23 +55,15 @@ def get_attributes(settings: Config, handle: Handle, json: Json = False) -> None
 @with_settings
 def import_public_key(
     settings: Config,
-    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
-    label: Annotated[str, typer.Option("--label")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="PEM, RSA.")],
+    label: Annotated[str, typer.Option("--label", help="Must be free in the partition.")],
     json: Json = False,
 ) -> None:
-    """Import a PEM public key; proved by listing it."""
-    option = settings.text("classic", "cmu_public_key_option")
-    with cmu(settings) as (tool, host):
-        host.put(file, "public.pem")
-        before = len([one for one in tool.list() if one.label == label])
-        tool.import_public_key("public.pem", label, option)
-        found = [one for one in tool.list() if one.label == label]
-    if len(found) != before + 1:
-        raise UsageError(
-            f"the import of {label!r} cannot be proved: {before} objects with that label before, {len(found)} after",
-            hint="if this cmu words the option otherwise, set `[classic] cmu_public_key_option`",
-        )
-    _show("import", {"label": label, "handles": [one.handle for one in found]}, as_json=json)
+    """Import a public key; proved by reading the new object back."""
+    from keyferry.procedure.actions import import_public_key as bring  # noqa: PLC0415 - start-up
+
+    handle, sha256 = bring(settings, file, label)
+    _show("import", {"label": label, "handle": handle, "sha256": sha256}, as_json=json)
 
 
 @app.command("set-attributes")
@@ -78,13 +71,17 @@ def import_public_key(
 def set_attributes(
     settings: Config,
     handle: Handle,
-    wrap: Annotated[bool, typer.Option("--wrap/--no-wrap", help="CKA_WRAP.")],
+    wrap: Annotated[bool | None, typer.Option("--wrap/--no-wrap", help="CKA_WRAP.")] = None,
+    label: Annotated[str | None, typer.Option("--label", metavar="TEXT", help="CKA_LABEL.")] = None,
     json: Json = False,
 ) -> None:
-    """Let a public key wrap, or not; objects of other classes are refused (SOURCE-READ-ONLY)."""
-    with cmu(settings) as (tool, _host):
-        tool.set_attributes(ClassicHandle(handle), {"wrap": "1" if wrap else "0"})
-        attributes = tool.get_attributes(ClassicHandle(handle))
+    """Change a public key; objects of other classes are refused (SOURCE-READ-ONLY). Read back."""
+    values = {} if wrap is None else {"wrap": str(int(wrap))}
+    values |= {} if label is None else {"label": label}
+    if not values:
+        raise UsageError("no attribute is named", keys="nothing was started", hint="--wrap, --no-wrap or --label TEXT")
+    with cmu(settings, changes=True) as tool:
+        attributes = tool.set_attributes(ClassicHandle(handle), values)
     _show("setAttribute", {"handle": handle, "attributes": dict(attributes)}, as_json=json)
 
 
@@ -96,9 +93,9 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete a public key; objects of other classes are refused (SOURCE-READ-ONLY)."""
-    with cmu(settings) as (tool, _host):
-        label = tool.get_attributes(ClassicHandle(handle)).get("label", "")
-        confirm_label(label, f"object {handle}", yes=yes)
-        tool.delete(ClassicHandle(handle))
+    """Delete a public key; objects of other classes are refused (SOURCE-READ-ONLY). Proved by looking."""
+    with cmu(settings, changes=True) as tool:
+        seen = tool.public_key(ClassicHandle(handle))
+        confirm_label(seen.get("label", ""), f"public key {handle}", yes=yes)
+        tool.delete(ClassicHandle(handle), seen)
     _show("delete", {"handle": handle}, as_json=json)

@@ -12,5 +12,6 @@ def confirm_label(label: str, what: str, *, yes: bool) -> None:
         return
     sys.stderr.write(f"This deletes {what} for good. Type its label, {printable(label)!r}, to go on: ")
     sys.stderr.flush()
-    if sys.stdin.readline().rstrip("\n") != label:
+    # With the end of its line: at the end of the input nothing was typed, and a label may be empty.
+    if sys.stdin.readline() != f"{label}\n":
         raise CheckFailedError("the label was not typed", keys="nothing was deleted")

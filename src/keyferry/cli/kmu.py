@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,9 @@ import typer
 from keyferry.cli import render
 from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import NewFile, with_settings
 from keyferry.config import Config
+from keyferry.errors import UsageError
 from keyferry.names import CloudHandle
 from keyferry.procedure.actions import key_mgmt_util, key_mgmt_util_before_login
 
@@ -33,7 +35,7 @@ def gen_rsa_key_pair(
     json: Json = False,
 ) -> None:
     """Make an RSA pair; its private half cannot leave unless --extractable."""
-    with key_mgmt_util(settings) as (tool, _host):
+    with key_mgmt_util(settings, changes=True) as (tool, _host):
         pair = tool.generate_rsa_key_pair(label, bits, extractable=extractable)
     _show("genRSAKeyPair", {"public_handle": pair.public, "private_handle": pair.private}, as_json=json)
 
@@ -43,7 +45,7 @@ def gen_rsa_key_pair(
 def export_pub_key(
     settings: Config,
     handle: Handle,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the PEM file goes.")],
+    out: NewFile,
     json: Json = False,
 ) -> None:
     """Export a public key as a PEM file."""
@@ -69,7 +71,7 @@ def unwrap_key(
     """Unwrap a file that RSA OAEP wrapped. Doing it twice makes two keys."""
     from keyferry.tools.key_mgmt_util.commands import UnwrapRequest  # noqa: PLC0415 - start-up
 
-    with key_mgmt_util(settings) as (tool, host):
+    with key_mgmt_util(settings, changes=True) as (tool, host):
         host.put(file, "wrapped.key")
         request = UnwrapRequest(
             "wrapped.key", CloudHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
@@ -82,7 +84,9 @@ def unwrap_key(
 @with_settings
 def find_key(
     settings: Config,
-    key_class: Annotated[int | None, typer.Option("--class", help="2 public, 3 private, 4 secret.")] = None,
+    key_class: Annotated[
+        int | None, typer.Option("--class", min=2, max=4, help="2 public, 3 private, 4 secret.")
+    ] = None,
     label: Annotated[str | None, typer.Option("--label")] = None,
     key_id: Annotated[str | None, typer.Option("--id")] = None,
     json: Json = False,
@@ -126,7 +130,7 @@ def key_info(settings: Config, handle: Handle, json: Json = False) -> None:
 @with_settings
 def delete_key(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
     """Delete one key for good; cluster backups keep it until they expire."""
-    with key_mgmt_util(settings) as (tool, _host):
+    with key_mgmt_util(settings, changes=True) as (tool, _host):
         confirm_label(tool.get_attributes(CloudHandle(handle)).label, f"key {handle}", yes=yes)
         tool.delete_key(CloudHandle(handle))
     _show("deleteKey", {"handle": handle}, as_json=json)
@@ -159,6 +163,9 @@ def error(
     json: Json = False,
 ) -> None:
     """Say what an error code means, in the tool's own words; needs no login."""
+    if not re.fullmatch(r"(?:0x)?[0-9a-f]{1,8}", code, re.IGNORECASE):
+        raise UsageError(f"{code!r} is no error code", hint="up to eight hexadecimal digits, as 0xc6")
+    number = int(code, 16)
     with key_mgmt_util_before_login(settings) as tool:
-        text = tool.error_to_string(int(code, 16))
-    _show("Error2String", {"code": int(code, 16), "text": text}, as_json=json)
+        text = tool.error_to_string(number)
+    _show("Error2String", {"code": number, "text": text}, as_json=json)

@@ -12,6 +12,7 @@ import typer
 
 from keyferry import config
 from keyferry.config import Config
+from keyferry.errors import UsageError
 
 _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
     "classic_bin": (
@@ -63,6 +64,18 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
     ),
 }
 _FILE = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Instead of ./keyferry.toml.")]
+
+
+def _new_file(path: Path) -> Path:
+    if path.exists() or not path.absolute().parent.is_dir():
+        what = "is there already" if path.exists() else "is in no folder"
+        raise UsageError(f"{path} {what}", keys="nothing was started", hint="name a new file")
+    return path
+
+
+NewFile = Annotated[
+    Path, typer.Option("--out", metavar="FILE", callback=_new_file, help="What comes of it; must not be there yet.")
+]
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.errors import UsageError
+from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, ToolRefusedError, UsageError
 from keyferry.events import Bus
+from keyferry.names import ClassicHandle, key_type
 from keyferry.procedure.command import opened
+from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM, WRAPPED_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from keyferry.config import Config
+    from keyferry.names import Kcv, Sha256
+    from keyferry.procedure.assembly import Parties
     from keyferry.terminal.host import Host
     from keyferry.tools.ckdemo.driver import Ckdemo
     from keyferry.tools.classic.source import ClassicSource
     from keyferry.tools.cmu.driver import Cmu
     from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
     from keyferry.tools.vtl.screens import SlotRow, VerifiedRow
+
+_PEM = "public.pem"
+_LISTS = {"ckdemo": "ckdemo list", "cmu": "cmu list", "key_mgmt_util": "kmu find-key"}
 
 
 @contextlib.contextmanager
@@ -27,18 +36,18 @@ def key_mgmt_util_before_login(config: Config) -> Iterator[KeyMgmtUtil]:
     from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil  # noqa: PLC0415 - start-up
 
     with (
-        opened(config, None, Bus(), need=()) as (parties, _directory),
+        _reached(config) as parties,
         KeyMgmtUtil.open(parties.sessions, parties.cloudhsm_host, parties.limits) as tool,
     ):
         yield tool
 
 
 @contextlib.contextmanager
-def key_mgmt_util(config: Config) -> Iterator[tuple[KeyMgmtUtil, Host]]:
+def key_mgmt_util(config: Config, *, changes: bool = False) -> Iterator[tuple[KeyMgmtUtil, Host]]:
     """A session of key_mgmt_util and the host of its files; left with logout and exit."""
     from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination  # noqa: PLC0415 - start-up
 
-    with opened(config, None, Bus(), need=("cloudhsm",)) as (parties, _directory):
+    with _reached(config, "cloudhsm", changes=changes) as parties:
         destination = parties.destination
         if not isinstance(destination, KeyMgmtUtilDestination):
             raise UsageError("this configuration's new side is not reached through key_mgmt_util")
@@ -54,7 +63,7 @@ def ckdemo_before_login(config: Config) -> Iterator[tuple[Ckdemo, SlotRow]]:
     from keyferry.tools.ckdemo.driver import Ckdemo  # noqa: PLC0415 - start-up
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
 
-    with opened(config, None, Bus(), need=()) as (parties, _directory):
+    with _reached(config) as parties:
         rows = vtl.list_slots(parties.sessions, parties.classic_host, parties.limits)
         row = vtl.choose(rows, config.text("classic", "slot"))
         tool = Ckdemo.open(parties.sessions, parties.classic_host, parties.limits)
@@ -62,26 +71,143 @@ def ckdemo_before_login(config: Config) -> Iterator[tuple[Ckdemo, SlotRow]]:
         tool.quit()
 
 
+@dataclass(frozen=True, slots=True)
+class CkdemoSession:
+    """ckdemo logged in, and the host of its files. ha: handles are good in this session only."""
+
+    tool: Ckdemo
+    host: Host
+    ha: bool
+
+    def object(self, wanted: str) -> ClassicHandle:
+        """The one object that is meant: a handle in digits, or `label:TEXT`, looked up in this session."""
+        kind, colon, label = wanted.partition(":")
+        if colon and kind == "label":
+            return self._labelled(label)
+        if not (wanted.isascii() and wanted.isdecimal()):
+            raise UsageError(f"{wanted!r} is no object", hint="give a handle in digits, or label:TEXT")
+        if self.ha:
+            raise CheckFailedError(
+                f"on an HA slot handle {wanted} is another object in each session",
+                tool="ckdemo",
+                keys="nothing was changed",
+                hint="name the object label:TEXT, or use a member's own slot: --slot serial:...",
+            )
+        return ClassicHandle(int(wanted))
+
+    def _labelled(self, label: str) -> ClassicHandle:
+        found = [one.handle for one in self.tool.find_objects() if one.label == label]
+        if len(found) != 1:
+            raise UsageError(
+                f"{len(found)} objects are labelled {label!r}, where one must be",
+                tool="ckdemo",
+                seen="\n".join(f"handle {handle}" for handle in found) or None,
+                keys="nothing was changed",
+                hint="see what there is: `keyferry ckdemo list`",
+            )
+        return found[0]
+
+    def wrap(self, key: ClassicHandle, under: ClassicHandle, digest: str, out: Path) -> tuple[int, Sha256]:
+        """Wrap a key under a public key into a new file; gives its size in bytes and its hash (BLOB-SIZE)."""
+        public_key = self.tool.display_object(under).public_key()
+        if public_key is None:
+            raise UsageError(f"object {under} is no RSA public key", tool="ckdemo", keys="nothing was wrapped")
+        if digest != "sha1":
+            self.tool.choose_hash()
+        size = self.tool.wrap_key(under, key, digest)
+        if size * 8 != public_key.bits:
+            raise MismatchError(
+                f"{size} bytes came of a wrap under a key of {public_key.bits} bits",
+                rule="BLOB-SIZE",
+                tool="ckdemo",
+                keys="this file cannot be unwrapped; it was not kept",
+            )
+        return size, self.host.fetch(WRAPPED_FILE, out)
+
+    def check_value(self, handle: ClassicHandle) -> tuple[str, Kcv]:
+        """A key's type and check value; UsageError for a type that has none."""
+        number = self.tool.display_object(handle).number("CKA_KEY_TYPE")
+        kind = "none" if number is None else key_type(number)
+        if kind not in CHECK_VALUE_MECHANISM:
+            raise UsageError(f"a key of type {kind} has no check value", tool="ckdemo", keys="nothing was changed")
+        return kind, self.tool.check_value(handle, kind)
+
+
 @contextlib.contextmanager
-def ckdemo(config: Config) -> Iterator[tuple[Ckdemo, Host]]:
-    """A session of ckdemo on the configured slot, logged in as crypto officer; left by its own exit."""
-    with opened(config, None, Bus(), need=("classic",)) as (parties, _directory):
+def ckdemo(config: Config, *, changes: bool = False) -> Iterator[CkdemoSession]:
+    """A session of ckdemo on the configured slot as crypto officer; logged out, closed and left by its own exit."""
+    with _reached(config, "classic", changes=changes) as parties:
         source = _source(parties.source)
         source.look()
         source.open_session()
         source.log_in()
-        yield source.ckdemo, parties.classic_host
+        yield CkdemoSession(source.ckdemo, parties.classic_host, source.ha)
+        source.ckdemo.logout()
+        source.ckdemo.close_session()
         source.close()
 
 
 @contextlib.contextmanager
-def cmu(config: Config) -> Iterator[tuple[Cmu, Host]]:
+def cmu(config: Config, *, changes: bool = False) -> Iterator[Cmu]:
     """cmu on the configured slot. Its slot and failure flags are looked at through vtl and ckdemo first."""
-    with opened(config, None, Bus(), need=("classic",)) as (parties, _directory):
+    with _reached(config, "classic", changes=changes) as parties:
         source = _source(parties.source)
         source.look()
         source.close()
-        yield source.cmu(), parties.classic_host
+        yield source.cmu()
+
+
+def import_public_key(config: Config, file: Path, label: str) -> tuple[ClassicHandle | None, Sha256]:
+    """Import a PEM file with cmu; what came of it is read back with cmu and ckdemo, and must be the file's key.
+
+    Gives the handle, None on an HA slot, and the key's fingerprint (WRAPPING-KEY-MATCH, WRAPPING-KEY-NEW).
+    """
+    from keyferry.procedure.wrapping import read_pem  # noqa: PLC0415 - start-up
+
+    key, fingerprint = read_pem(file)
+    with _reached(config, "classic", changes=True) as parties:
+        source = _source(parties.source)
+        source.look()
+        source.open_session()
+        source.log_in()
+        parties.classic_host.put(file, _PEM)
+        handle = source.import_public_key(_PEM, label)
+        if source.public_key(handle) != key:
+            raise MismatchError(
+                f"object {handle}, imported as {label!r}, is not the key of {file.name}",
+                rule="WRAPPING-KEY-MATCH",
+                tool="cmu",
+                keys="nothing was wrapped; wrap nothing under that object",
+            )
+        source.close()
+        return (None if source.ha else handle), fingerprint
+
+
+def vtl_verify(config: Config) -> Sequence[VerifiedRow]:
+    """What `vtl verify` lists."""
+    from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
+
+    with _reached(config) as parties:
+        return vtl.verify(parties.sessions, parties.classic_host, parties.limits)
+
+
+@contextlib.contextmanager
+def _reached(config: Config, *need: str, changes: bool = False) -> Iterator[Parties]:
+    """The tools of a command, on record. Errors say what they mean: without `changes`, nothing was changed."""
+    with opened(config, None, Bus(), need=need) as (parties, _directory):
+        try:
+            yield parties
+        except KeyferryError as error:
+            if isinstance(error, ToolRefusedError):
+                lists = _LISTS.get(error.tool or "")
+                error.fill(hint=f"see what there is: `keyferry {lists}`" if lists and need else None)
+            if not changes:
+                error.fill(keys="nothing was changed")
+            elif isinstance(error, ToolRefusedError):
+                error.fill(keys="the tool refused: nothing came of this command")
+            else:
+                error.fill(keys="whether it was done is not known: look before it is done again")
+            raise
 
 
 def _source(source: object) -> ClassicSource:
@@ -90,11 +216,3 @@ def _source(source: object) -> ClassicSource:
     if not isinstance(source, ClassicSource):
         raise UsageError("this configuration's old side is not reached through vtl, cmu and ckdemo")
     return source
-
-
-def vtl_verify(config: Config) -> Sequence[VerifiedRow]:
-    """What `vtl verify` lists."""
-    from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
-
-    with opened(config, None, Bus(), need=()) as (parties, _directory):
-        return vtl.verify(parties.sessions, parties.classic_host, parties.limits)

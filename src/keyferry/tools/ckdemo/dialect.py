@@ -21,6 +21,10 @@ SESSION = Prompt("Select a session", rb"Select a session *: *")
 ROLE_OF_SESSION = Prompt("normal user", rb"[^\r\n]*normal user *\[ *\d+ *\][^\r\n]*\? *")
 ROLE_OF_LOGIN = Prompt("Crypto Officer", rb"[A-Za-z][A-Za-z -]*\[ *\d+ *\] *: *")
 PIN = Prompt("Enter PIN", rb"(?i:enter (?:pin|password))[^\r\n]*: *")
+CLOSE = Prompt("Close all sessions", rb"Close all sessions *\[ *\d+ *\] *: *")
+KEY_TYPE = Prompt("type of key to generate", rb"> *")
+KEY_LENGTH = Prompt("key length in bytes", rb"Enter Key Length in bytes *: *")
+KEY_ATTRIBUTE = Prompt("attribute of the new key", rb"Enter [A-Z][A-Za-z ]* Attribute *\[0-1\] *: *")
 OBJECT_TYPE = Prompt("Select object type to search", rb"Select object type to search *: *")
 OBJECT_SHOWN = Prompt("object to display", rb"[^\r\n]*object to display[^\r\n]*: *")
 OBJECT_MODIFIED = Prompt("object to modify", rb"[^\r\n]*want to modify[^\r\n]*: *")
@@ -56,7 +60,25 @@ MENU = {
     "quit": "Quit demo",
 }
 
-SEARCH_ALL = "All Objects"
+MORE = {"close_session": "Close Session", "logout": "Logout", "generate_key": "Simple Generate Key"}
+"""Entries that a migration needs not, so a menu without them is none the worse until one is chosen."""
+
+SEARCHES = {
+    "all": "All Objects",
+    "data": "Data Object",
+    "des": "DES Key Object",
+    "cast": "CAST Key Object",
+    "public": "RSA Public Key Object",
+    "certificate": "Certificate Object",
+    "domain": "Domain Parameter Objects",
+}
+CLOSE_ONE = "Close a single session"
+GENERATED = r"Generated [A-Za-z0-9 -]{1,30} Key: *(?P<handle>[0-9]{1,20})"
+GENERATE_ASKS = {
+    *("Is Token", "Is Sensitive", "Is Private", "Encrypt", "Decrypt", "Sign", "Verify", "Wrap", "Unwrap", "Derive"),
+    "Extractable",
+}
+"""What `Enter X Attribute [0-1]: ` asks of a secret key; the last only in some builds."""
 OPTION_HELP = "Display Help"
 OPTION_HASH = "OAEP Hash Params"
 OPTION_DONE = "Finished"

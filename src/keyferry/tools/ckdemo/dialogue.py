@@ -43,6 +43,7 @@ class Dialogue:
         self._at_menu = False
         start = self._start()
         demand(screens.answer(start.text))
+        self._shown = start.text
         self._menu = screens.menu(start.text, dialect.MENU)
         self._at_menu = True
 
@@ -51,6 +52,8 @@ class Dialogue:
         asked = (*questions, Question(dialect.SESSION, _session))
         left = {question.prompt.name: question for question in asked}
         times = {name: question.times for name, question in left.items()}
+        if verb not in self._menu:
+            self._menu |= screens.menu(self._shown, {verb: dialect.MORE[verb]})
         self._at_menu = False
         self._console.say(str(self._menu[verb]))
         while True:

@@ -18,6 +18,7 @@ from keyferry.tools.ckdemo.dialogue import (
 from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
 
     from keyferry.secrets import Secret
@@ -105,13 +106,48 @@ class Ckdemo:
         if answer.ok:  # ALREADY_IN lets the session go on, but proves no PIN
             logins.accepted(pin)
 
-    def find_objects(self) -> tuple[screens.Listed, ...]:
-        """Every object that this session sees, with its handle in this session."""
-        kind = Question(
+    def logout(self) -> None:
+        """Log out; the session stays open."""
+        demand_said(self._dialogue.turn("logout"), "logout")
+
+    def close_session(self) -> None:
+        """Close the one session that is open."""
+
+        def one(heard: Heard) -> str:
+            return str(screens.choice(heard.text + "\n" + heard.question, dialect.CLOSE_ONE, "closeSession"))
+
+        demand_said(self._dialogue.turn("close_session", Question(dialect.CLOSE, one)), "closeSession")
+
+    def find_objects(self, kind: str = "all") -> tuple[screens.Listed, ...]:
+        """Every object that this session sees, or those of a kind of `dialect.SEARCHES`; handles are this session's."""
+        if kind not in dialect.SEARCHES:
+            raise UsageError(f"no kind of object {kind!r}", hint=f"one of {', '.join(dialect.SEARCHES)}")
+        question = Question(
             dialect.OBJECT_TYPE,
-            lambda heard: str(screens.table_number(heard.text, dialect.SEARCH_ALL, "findObject")),
+            lambda heard: str(screens.table_number(heard.text, dialect.SEARCHES[kind], "findObject")),
         )
-        return screens.listing(demand(self._dialogue.turn("find_object", kind)).body)
+        return screens.listing(demand(self._dialogue.turn("find_object", question)).body)
+
+    def generate_key(self, kind: str, length: int, yes: Collection[str]) -> ClassicHandle:
+        """Make a secret key, for rehearsals: no command does it, for a source is only read (SOURCE-READ-ONLY).
+
+        kind: its name in ckdemo's table (AES, DES3, Generic). length: bytes, typed where they are asked.
+        yes: which attributes (of `dialect.GENERATE_ASKS`) it has; `Extractable` is not asked in every build.
+        """
+
+        def attribute(heard: Heard) -> str:
+            name = heard.question.removeprefix("Enter ").partition(" Attribute")[0]
+            if name not in dialect.GENERATE_ASKS:
+                raise unknown("ckdemo", "generateKey", "an attribute that is not known", heard.question)
+            return str(int(name in yes))
+
+        answer = self._dialogue.turn(
+            "generate_key",
+            Question(dialect.KEY_TYPE, lambda heard: str(screens.table_number(heard.text, kind, "generateKey"))),
+            Question(dialect.KEY_LENGTH, always(str(length))),
+            Question(dialect.KEY_ATTRIBUTE, attribute, times=len(dialect.GENERATE_ASKS)),
+        )
+        return screens.generated(demand(answer).body)
 
     def display_object(self, handle: ClassicHandle) -> screens.Shown:
         """An object's attributes; key values are cut before they get here (VALUE-NEVER-SHOWN)."""
@@ -121,8 +157,8 @@ class Ckdemo:
             raise unknown("ckdemo", "displayObject", f"asked for {handle}, got {shown.handle}")
         return shown
 
-    def set_attribute(self, handle: ClassicHandle, name: str, *, value: bool) -> None:
-        """Set one boolean of a public key. SOURCE-READ-ONLY: other classes are refused."""
+    def set_attribute(self, handle: ClassicHandle, name: str, *, value: bool) -> screens.Shown:
+        """Set one boolean of a public key, and read it back. SOURCE-READ-ONLY: other classes are refused."""
         if KeyClass.of(self.display_object(handle).number("CKA_CLASS") or 0) is not KeyClass.PUBLIC:
             raise CheckFailedError(
                 f"object {handle} is no public key: its attributes are not changed",
@@ -149,6 +185,14 @@ class Ckdemo:
             Question(dialect.BOOLEAN, always(str(int(value)))),
         )
         demand_said(answer, "setAttribute")
+        after = self.display_object(handle)
+        if after.flag(name) is not value:
+            raise MismatchError(
+                f"ckdemo told success, but {name} of object {handle} is not {int(value)}",
+                tool="ckdemo",
+                keys="nothing was wrapped",
+            )
+        return after
 
     def wrap_key(self, wrapping: ClassicHandle, key: ClassicHandle, digest: str) -> int:
         """Wrap a key with RSA OAEP into `wrapped.key`; gives the file's size in bytes.

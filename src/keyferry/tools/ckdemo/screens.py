@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.names import ClassicHandle, PublicKey
+from keyferry.tools.ckdemo import dialect
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
@@ -159,6 +160,14 @@ def token(body: str) -> Token:
     if missing := {"Token label", "Token Serial Number", "Token Flags"} - fields.keys():
         raise unknown("ckdemo", "tokenInfo", f"no {', '.join(sorted(missing))}", body)
     return Token(fields["Token label"], fields["Token Serial Number"], frozenset(flags), fields)
+
+
+def generated(body: str) -> ClassicHandle:
+    """The handle of the one secret key that `Generated AES Key: N` tells of."""
+    found = re.fullmatch(dialect.GENERATED, body.strip())
+    if found is None:
+        raise unknown("ckdemo", "generateKey", "no key that was generated", body.strip())
+    return ClassicHandle(_number(found["handle"], "generateKey"))
 
 
 def slots(text: str) -> dict[int, str]:

@@ -121,9 +121,7 @@ class ClassicSource:
         cmu = self.cmu()
         if any(one.label == label for one in cmu.list()):
             raise self._not_free(label)
-        self._same_slot()
         cmu.import_public_key(file, label, self._import_option)
-        self._same_slot()
         new = [one for one in cmu.list() if one.label == label]
         if len(new) != 1:
             raise self._not_imported(label, f"cmu list shows {len(new)} objects with that label")
@@ -149,15 +147,8 @@ class ClassicSource:
         return key
 
     def allow_wrapping(self, handle: ClassicHandle) -> None:
-        if self.ckdemo.display_object(handle).flag("CKA_WRAP"):
-            return
-        self.ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
         if not self.ckdemo.display_object(handle).flag("CKA_WRAP"):
-            raise MismatchError(
-                f"CKA_WRAP of the imported key {handle} is still not set",
-                tool="ckdemo",
-                keys="nothing was wrapped",
-            )
+            self.ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
 
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
         return Wrapped(self.ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
@@ -173,8 +164,21 @@ class ClassicSource:
         return self._session
 
     def cmu(self) -> Cmu:
-        self._same_slot()
-        return Cmu(self._sessions, self._host, self._limits, self._row.number, self._pin, self._logins, ha=self._row.ha)
+        return Cmu(
+            self._sessions,
+            self._host,
+            self._limits,
+            self._row.number,
+            self._pin,
+            self._logins,
+            ha=self._row.ha,
+            look_first=self._same_slot,
+        )
+
+    @property
+    def ha(self) -> bool:
+        """Whether the slot is an HA group's, so that a handle is good in one process only."""
+        return self._row.ha
 
     def _slot_row(self) -> SlotRow:
         row = vtl.choose(vtl.list_slots(self._sessions, self._host, self._limits), self._wanted_slot)

@@ -48,8 +48,11 @@ class Cmu:
         *,
         ha: bool = True,
         token: str | None = None,
+        look_first: Callable[[], None] = lambda: None,
     ) -> None:
         """ha: handles mean nothing in the next process, so nothing is changed by one; False only for a known partition.
+
+        look_first: called before each process, to make sure that the slot is still the one that was chosen.
 
         token: leave `-slot` out, and answer the tool's own question by this label or serial. The slot of its
         password prompt must still be this one.
@@ -57,6 +60,7 @@ class Cmu:
         self._sessions, self._host, self._limits = sessions, host, limits
         self._slot, self._pin, self._logins = slot, pin, logins
         self._ha, self._token = ha, token
+        self._look_first = look_first
 
     def list(
         self, *, label: str | None = None, object_class: str | None = None, ouids: bool = False
@@ -74,7 +78,11 @@ class Cmu:
         return tuple(one for one in found if label in (None, one.label))
 
     def get_attributes(self, handle: ClassicHandle) -> Mapping[str, str]:
-        """What the HSM reads back of an object, by lower-case names; key values are cut."""
+        """What the HSM reads back of an object, by lower-case names; key values are cut.
+
+        CheckFailedError on an HA slot, where the handle is another object in the next process.
+        """
+        self._demand_lasting()
         return self._call("getAttribute", screens.attributes, f"-handle={handle}")
 
     def import_public_key(self, file: str, label: str, option: str = dialect.IMPORT_OPTION) -> None:
@@ -98,13 +106,17 @@ class Cmu:
         """Set attributes of a public key by cmu's names (`wrap`: `1`); gives them all as read back (three calls).
 
         SOURCE-READ-ONLY: an object of any other class is refused, and so is every one of an HA slot.
-        MismatchError where one is not what was set: cmu says nothing when it is done.
+        MismatchError where one is not what was set (cmu says nothing when it is done), or another has changed.
         """
-        self._demand_public_key(handle)
+        before = self.public_key(handle)
         arguments = [f"-{name}={value}" for name, value in values.items()]
         self._call("setAttribute", lambda text: screens.silence(text, "setAttribute"), f"-handle={handle}", *arguments)
         after = self.get_attributes(handle)
-        if wrong := {name: after.get(name.lower()) for name in values if not _same(values[name], after, name)}:
+        set_now = {name.lower(): value for name, value in values.items()}
+        wrong = {name: after.get(name) for name, value in set_now.items() if not _same(value, after, name)}
+        others = (before.keys() | after.keys()) - set_now.keys()
+        wrong |= {name: after.get(name) for name in others if after.get(name) != before.get(name)}
+        if wrong:
             raise MismatchError(
                 f"cmu setAttribute said nothing, but object {handle} has {wrong}",
                 tool="cmu",
@@ -112,26 +124,51 @@ class Cmu:
             )
         return after
 
-    def delete(self, handle: ClassicHandle) -> None:
-        """Delete a public key (two calls). SOURCE-READ-ONLY: as `set_attributes`."""
-        self._demand_public_key(handle)
-        self._call("delete", lambda text: screens.silence(text, "delete"), f"-handle={handle}", "-force")
+    def delete(self, handle: ClassicHandle, expected: Mapping[str, str] | None = None) -> None:
+        """Delete a public key, proved by looking: this object and no other is gone (four calls).
 
-    def _demand_public_key(self, handle: ClassicHandle) -> None:
+        expected: its attributes as somebody saw them before; an object that is another one by now is refused.
+        SOURCE-READ-ONLY: as `set_attributes`.
+        """
+        self._demand_lasting()
+        before = self._handles()
+        found = self.public_key(handle)
+        if expected is not None and found != expected:
+            raise self._read_only(f"object {handle} is not what it was a moment ago")
+        self._call("delete", lambda text: screens.silence(text, "delete"), f"-handle={handle}", "-force")
+        if (gone := before - self._handles()) != {handle}:
+            raise MismatchError(
+                f"cmu delete said nothing, but of the partition's objects {sorted(gone) or 'none'} is gone",
+                tool="cmu",
+                keys=f"object {handle}, a public key, was to be deleted and no other",
+                hint="see what is there: `keyferry cmu list`",
+            )
+
+    def _handles(self) -> set[ClassicHandle]:
+        return {one.handle for one in self.list() if one.handle is not None}
+
+    def public_key(self, handle: ClassicHandle) -> Mapping[str, str]:
+        """The attributes of an object that may be changed; any other is refused (SOURCE-READ-ONLY)."""
+        found = self.get_attributes(handle)
+        if found["class"].lower() != "publickey":
+            raise self._read_only(f"object {handle} is a {found['class']}, no public key")
+        return found
+
+    def _demand_lasting(self) -> None:
         if self._ha:
-            raise self._read_only("on an HA slot a handle is another object in the next process")
-        kind = self.get_attributes(handle)["class"]
-        if kind.lower() != "publickey":
-            raise self._read_only(f"object {handle} is a {kind}, no public key")
+            error = self._read_only("on an HA slot a handle is another object in the next process of cmu")
+            error.hint = "use `keyferry ckdemo` with label:TEXT, or a member's own slot: --slot serial:..."
+            raise error
 
     @staticmethod
     def _read_only(why: str) -> CheckFailedError:
         return CheckFailedError(
-            f"nothing is changed here: {why}", rule="SOURCE-READ-ONLY", tool="cmu", keys="nothing was changed"
+            f"nothing is done: {why}", rule="SOURCE-READ-ONLY", tool="cmu", keys="nothing was changed"
         )
 
     def _call(self, verb: str, parse: Callable[[str], T], *arguments: str) -> T:
         """One process: the password where it is asked, the whole answer, the exit status, the verdict."""
+        self._look_first()
         slot = [] if self._token else [f"-slot={self._slot}"]
         with self._sessions.open(self._host, "cmu", verb, *slot, *arguments, manners=dialect.MANNERS) as console:
             try:
