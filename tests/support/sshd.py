@@ -9,17 +9,39 @@ import os
 import shlex
 import socket
 import subprocess
+import threading
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runs import Done, World, keyferry
+from runs import LIMIT, Done, World, keyferry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SSHD = "/usr/sbin/sshd"
+
+
+class Log:
+    """What an sshd says, line by line, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._grown = threading.Condition()
+
+    def follow(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            with self._grown:
+                self._text += line.decode("utf-8", "replace")
+                self._grown.notify_all()
+
+    def count(self, words: str) -> int:
+        return self._text.count(words)
+
+    def wait_for(self, words: str) -> None:
+        with self._grown:
+            assert self._grown.wait_for(lambda: words in self._text, LIMIT), self._text
 
 
 @dataclass(slots=True)
@@ -29,6 +51,7 @@ class SshHost:
     folder: Path
     world: World
     port: int
+    log: Log
     options: dict[str, str] = field(default_factory=dict)
     """Of ssh: what the test's own ~/.ssh/config would hold."""
 
@@ -37,12 +60,12 @@ class SshHost:
         return shlex.join(f"{name}={value}" for name, value in self.options.items())
 
     @property
-    def log(self) -> str:
-        return (self.folder / "log").read_text()
-
-    @property
     def connections(self) -> int:
         return self.log.count("Accepted publickey")
+
+    def wait_until_left(self) -> None:
+        """Wait until the connection has ended: sshd says so."""
+        self.log.wait_for("disconnected by user")
 
     @property
     def leftovers(self) -> list[str]:
@@ -61,9 +84,9 @@ def sshd(folder: Path, *, login: str = "", settings: str = "", keys: int = 10) -
     port = _free_port()
     _write_known_hosts(folder, port)
     (folder / "sshd_config").write_text(_config(folder, port, login, settings))
-    host = SshHost(folder, World.create(folder / "hsm", keys=keys), port, _options(folder, port))
-    with _running(folder):
-        yield host
+    world, log = World.create(folder / "hsm", keys=keys), Log()
+    with _running(folder, log):
+        yield SshHost(folder, world, port, log, _options(folder, port))
 
 
 def _config(folder: Path, port: int, login: str, settings: str) -> str:
@@ -104,30 +127,20 @@ def _write_known_hosts(folder: Path, port: int) -> None:
 
 
 @contextlib.contextmanager
-def _running(folder: Path) -> Iterator[None]:
+def _running(folder: Path, log: Log) -> Iterator[None]:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it of root
-    log = folder / "log"
-    with log.open("wb") as sink:
-        server = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
+    command = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
         assert server.stderr is not None
-        for line in server.stderr:
-            sink.write(line)
-            if b"Server listening" in line:
-                break
-        else:
-            raise AssertionError(log.read_text())
-        copier = subprocess.Popen(["cat"], stdin=server.stderr, stdout=sink)
-        server.stderr.close()
+        follower = threading.Thread(target=log.follow, args=[server.stderr])
+        follower.start()
         try:
+            log.wait_for("Server listening")
             yield
         finally:
             server.terminate()
-            server.wait()
-            copier.terminate()
-            copier.wait()
+            follower.join(LIMIT)
 
 
 def _free_port() -> int:

@@ -159,7 +159,7 @@ class FarHost:
             raise UnreachableError(
                 f"the connection to the {self.name} host was lost",
                 host=self.name,
-                seen=str(error),
+                seen=ssh.own_words(str(error)),
                 hint="what it left in the host's temporary folder is named in the journal",
             ) from error
 
@@ -178,7 +178,7 @@ class FarHost:
             raise UnreachableError(
                 f"the {self.name} host cannot be reached",
                 host=self.name,
-                seen=str(error),
+                seen=ssh.own_words(str(error)),
                 keys="nothing was changed",
                 hint=ssh.hint(str(error)),
             ) from error

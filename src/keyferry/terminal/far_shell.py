@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from keyferry.text import last_lines
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -122,7 +120,7 @@ class FarShell:
         return self._seen(f"it ended with status {self._process.returncode}")
 
     def _seen(self, otherwise: str) -> str:
-        return last_lines(self.errors) or otherwise
+        return self.errors.strip() or otherwise
 
 
 def _descriptor(stream: object) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import UsageError
 from keyferry.terminal.far_shell import LOOP
+from keyferry.text import last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ _MASTER: Final = {"ControlMaster": "yes", "LogLevel": "INFO", "VisualHostKey": "
 _CLIENT: Final = {"ControlMaster": "no", "LogLevel": "ERROR", "ProxyCommand": "false"}
 
 _SOCKETS: Final = Path("/tmp")  # noqa: S108 - a socket's path has at most some 90 characters; its folder is private
-_FINGERPRINT: Final = re.compile(r"^Host key fingerprint is (\S+)", re.MULTILINE)
+_FINGERPRINT: Final = re.compile(r"^Host key fingerprint is (\S+)\r?\n(?:[+|].*[+|]\r?\n)*", re.MULTILINE)
 
 HINTS: Final = (
     (
@@ -122,6 +123,11 @@ def fingerprint(errors: str) -> str | None:
     """The host key's fingerprint, as ssh itself told it when it checked the key."""
     found = _FINGERPRINT.search(errors)
     return found[1] if found else None
+
+
+def own_words(errors: str) -> str:
+    """The end of what ssh said, less the picture of the host key."""
+    return last_lines(_FINGERPRINT.sub("", errors))
 
 
 def hint(seen: str) -> str | None:

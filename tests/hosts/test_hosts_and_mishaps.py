@@ -1,0 +1,171 @@
+"""Between two real sshd's each mishap has its end: exit code, record, and what it means for the keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.transcript.reader import read
+from relay import Relay
+from runs import LIMIT, Done
+from sshd import SSHD, two_hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sshd import SshHost, TwoHosts
+
+pytestmark = pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="no sshd here (Debian: openssh-server)")
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[TwoHosts]:
+    with two_hosts(tmp_path) as found:
+        yield found
+
+
+def _through(relay: Relay, hosts: TwoHosts, host: SshHost) -> None:
+    """Reach one host through a relay; its key is known by the name of the other port."""
+    host.options |= {"Port": str(relay.port), "HostKeyAlias": f"[127.0.0.1]:{host.port}"}
+    hosts.write_config()
+
+
+def _migrate_until(hosts: TwoHosts, step: str, then: Callable[[], None], **environment: str) -> Done:
+    """Run a migration, and do something when a step is told."""
+    call = ["migrate", "--all", "--json", "--config", str(hosts.config), "--run-dir", str(hosts.folder / "run")]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "keyferry.cli", *call],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    assert child.stderr is not None
+    told = []
+    for line in child.stderr:
+        told.append(line)
+        if line.strip().startswith(step):
+            then()
+            break
+    out, err = child.communicate(timeout=LIMIT)
+    return Done(child.returncode, out, "".join(told) + err)
+
+
+def _record_is_intact(hosts: TwoHosts) -> bool:
+    """Every session's record is closed, and the manifest is there."""
+    sessions = [read(path) for path in (hosts.folder / "run/sessions").glob("*.cast")]
+    assert all("x" in [event.code for event in session.events] for session in sessions)
+    return (hosts.folder / "run/manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("side", "tool", "at", "step", "state", "means"),
+    [
+        ("classic", "ckdemo", "wrapKey", "5.2", "failed", "this key is unchanged on the Classic side"),
+        ("cloudhsm", "key_mgmt_util", "unWrapKey", "7.2", "needs_operator", "is not known: look before"),
+    ],
+)
+def test_a_connection_cut_in_the_middle_of_a_command(
+    hosts: TwoHosts, side: str, tool: str, at: str, step: str, state: str, means: str
+) -> None:
+    host: SshHost = getattr(hosts, side)
+    host.world.arm(tool, "hang", at)
+    with Relay(host.port) as relay:
+        _through(relay, hosts, host)
+        done = _migrate_until(hosts, step, relay.cut)
+    assert done.status == 9, done.err
+    assert done.states[state] == 1
+    assert "verified" not in done.states
+    assert done.rules & {"OUTCOME-UNKNOWN"}
+    assert f"the connection to the {side} host was lost" in done.err
+    assert means in done.err
+    assert f"host {side}" in done.err
+    assert _record_is_intact(hosts)
+    # The shell there notices that nobody is left, and cleans up after itself.
+    assert hosts.leftovers == []
+
+
+def test_a_connection_that_is_half_open_is_noticed(hosts: TwoHosts) -> None:
+    with Relay(hosts.cloudhsm.port) as relay:
+        _through(relay, hosts, hosts.cloudhsm)
+        done = _migrate_until(hosts, "7.2", relay.fall_silent, KEYFERRY_LIMITS_ANSWER="2")
+    assert done.status == 9, done.err
+    assert done.states["needs_operator"] == 1
+    assert "the connection to the cloudhsm host was lost" in done.err
+    assert _record_is_intact(hosts)
+
+
+def test_a_slow_link_that_trickles_is_only_slow(hosts: TwoHosts) -> None:
+    with Relay(hosts.classic.port, delay=0.002, piece=200) as relay:
+        _through(relay, hosts, hosts.classic)
+        done = hosts.migrate()
+    assert done.status == 0, done.err
+    assert done.states["verified"] >= 3
+
+
+def test_a_wrong_host_key_is_never_passed_over(hosts: TwoHosts) -> None:
+    other = (hosts.cloudhsm.folder / "host_key.pub").read_text().split()
+    known = hosts.classic.folder / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{hosts.classic.port} {other[0]} {other[1]}\n")
+    hosts.classic.options["StrictHostKeyChecking"] = "no"
+    hosts.write_config()
+    done = hosts.migrate()
+    assert done.status == 9
+    assert "Host key verification failed" in done.err
+    assert "compare its fingerprint" in done.err
+    assert "nothing was changed" in done.err
+    assert hosts.classic.connections == 0
+
+
+def test_an_unknown_host_key_is_not_taken_on_trust(hosts: TwoHosts) -> None:
+    (hosts.classic.folder / "known_hosts").write_text("")
+    assert hosts.migrate().status == 9
+    assert hosts.classic.connections == 0
+
+
+def test_a_refused_key(hosts: TwoHosts) -> None:
+    (hosts.cloudhsm.folder / "authorized").write_text("")
+    done = hosts.migrate()
+    assert done.status == 9
+    assert "Permission denied" in done.err
+    assert "nothing was changed" in done.err
+    assert hosts.leftovers == []
+
+
+def test_a_tool_that_is_not_there_is_named_with_its_host(hosts: TwoHosts) -> None:
+    done = hosts.migrate("--all", "--classic-bin", "/no where")
+    assert done.status == 9
+    assert "vtl is not there or may not be run: looked in /no where" in done.err
+    assert "host classic" in done.err
+
+
+def test_a_run_that_is_killed_leaves_nothing_there(hosts: TwoHosts) -> None:
+    call = ["migrate", "--all", "--json", "--config", str(hosts.config), "--run-dir", str(hosts.folder / "run")]
+    child = subprocess.Popen([sys.executable, "-m", "keyferry.cli", *call], stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    for line in child.stderr:
+        if line.strip().startswith("5.2"):
+            child.kill()
+            break
+    child.communicate(timeout=LIMIT)
+    for side in (hosts.classic, hosts.cloudhsm):
+        side.wait_until_left()
+    assert hosts.leftovers == []
+    assert len([entry for entry in hosts.journal if entry["kind"] == "folder"]) == 4
+
+
+@pytest.mark.skipif(not os.access("/usr/bin/sudo", os.X_OK), reason="no sudo here")
+def test_sudo_that_asks_for_nothing(hosts: TwoHosts) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("sudo -n needs a rule for this account")
+    hosts.write_config("sudo = true\n")
+    done = hosts.migrate()
+    assert done.status == 0, done.err
+    assert hosts.leftovers == []
+    assert json.loads((hosts.folder / "run/run.json").read_text())["settings"]["classic.sudo"] == "True"
