@@ -12,7 +12,7 @@ import pytest
 
 from keyferry.transcript.reader import read
 from relay import Relay
-from runs import LIMIT, Done
+from runs import LIMIT, Done, keyferry
 from sshd import SSHD, two_hosts
 
 if TYPE_CHECKING:
@@ -121,6 +121,20 @@ def test_a_wrong_host_key_is_never_passed_over(hosts: TwoHosts) -> None:
     assert "compare its fingerprint" in done.err
     assert "nothing was changed" in done.err
     assert hosts.classic.connections == 0
+
+
+def test_the_doctor_names_a_host_key_that_is_not_known(hosts: TwoHosts) -> None:
+    well = keyferry("doctor", "--json", "--config", hosts.config)
+    assert well.status == 0, well.out
+    (hosts.classic.folder / "known_hosts").write_text("")
+    done = keyferry("doctor", "--json", "--config", hosts.config)
+    assert done.status == 8
+    [finding] = [one for one in done.document["checks"] if one["verdict"] == "fail"]
+    assert (finding["host"], finding["check"]) == ("classic", "host key")
+    assert "compare its fingerprint" in finding["hint"]
+    keys = [one["text"] for one in well.document["checks"] if one["check"] == "host key"]
+    assert len(set(keys)) == 2
+    assert hosts.leftovers == []
 
 
 def test_an_unknown_host_key_is_not_taken_on_trust(hosts: TwoHosts) -> None:

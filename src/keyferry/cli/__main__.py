@@ -9,6 +9,7 @@ from keyferry import __version__
 from keyferry.cli import (
     ckdemo,
     cmu,
+    doctor,
     emulator,
     inventory,
     kmu,
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(rehearse.rehearse)
 app.command()(plan.plan)
 app.command()(migrate.migrate)
+app.command()(doctor.doctor)
 app.command()(runs.status)
 app.add_typer(inventory.app, name="inventory")
 app.command()(parse.parse)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from keyferry.config import Config
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host, Note
+    from keyferry.terminal.ssh import Way
     from keyferry.tools.parties import Destination, Source
     from keyferry.transcript.recorder import Anchor
 
@@ -197,18 +198,26 @@ class Parties:
 
 def host(config: Config, section: str, note: Note) -> AbstractContextManager[Host]:
     """A party's host, not yet reached: where the tools are, by `[section] host`, `prefix` and `sudo`."""
-    way = ssh.way(
+    if _way(config, section).is_here:
+        return LocalHost(section, config.folder(section, "bin"), hidden_variables(config), note)
+    return far_host(config, section, note)
+
+
+def far_host(config: Config, section: str, note: Note = lambda _where, _folder: None) -> FarHost:
+    """The same through a shell of its own, also where it is this machine: it can be asked things."""
+    way = _way(config, section)
+    tools = config.text(section, "bin") if way.destination else str(config.folder(section, "bin") or "")
+    hidden, limit = hidden_variables(config), limits(config)
+    return FarHost(section, way, tools, hidden, note=note, start_limit=limit.start, limit=limit.answer)
+
+
+def _way(config: Config, section: str) -> Way:
+    return ssh.way(
         config.text(section, "host"),
         config.text(section, "ssh_options"),
         config.text(section, "prefix"),
         sudo=config.flag(section, "sudo"),
     )
-    hidden = hidden_variables(config)
-    if way.is_here:
-        return LocalHost(section, config.folder(section, "bin"), hidden, note)
-    limit = limits(config)
-    tools = config.text(section, "bin")
-    return FarHost(section, way, tools, hidden, note=note, start_limit=limit.start, limit=limit.answer)
 
 
 def limits(config: Config) -> Limits:

@@ -20,6 +20,7 @@ ASK: Final = (
     "printf 'os=%s\\n' \"$(sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null)\"; "
     "printf 'machine_id=%s\\n' \"$(cat /etc/machine-id 2>/dev/null)\"; "
     "printf 'account=%s\\n' \"$(id -un)\"; "
+    "printf 'umask=%s\\n' \"$before\"; "
     f"for c in {' '.join(HASHES)}; do "
     "if command -v $c >/dev/null 2>&1; then printf 'hash=%s\\n' $c; break; fi; done"
 )

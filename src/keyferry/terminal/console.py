@@ -50,6 +50,7 @@ class Console:
     def __init__(self, program: Program, recorder: Recorder, manners: Manners, read_size: int = READ_SIZE) -> None:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
+        self.greeting = ""
         self._manners = manners
         self._link = program.link
         self._noise = LoginNoise(program.marker, lambda length: recorder.cut("LOGIN-NOISE", length))
@@ -239,6 +240,7 @@ class Console:
     def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
         self.recorder.sync()
         heard = Heard(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
+        self.greeting = self.greeting or heard.text
         seen = bytes(self._come)
         if self._row:
             self._row.forget(self._come)

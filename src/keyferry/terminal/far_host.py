@@ -53,7 +53,11 @@ class FarHost:
         limit: float = 60.0,
     ) -> None:
         if tools and not tools.startswith("/"):
-            raise UsageError(f"[{name}] bin: {tools!r} is no absolute path, which it must be on another host")
+            raise UsageError(
+                f"[{name}] bin: {tools!r} is no absolute path, which it must be on another host",
+                keys="nothing was started",
+                hint="write the folder as that host has it",
+            )
         self.name = name
         self._tools = tools
         self._env = clean_environment(without)
@@ -100,6 +104,11 @@ class FarHost:
             link=self,
             marker=marker.encode(),
         )
+
+    @property
+    def noise(self) -> bytes:
+        """What the account's shell prints although nobody asked."""
+        return self._shell.noise
 
     def alive(self) -> bool:
         """Whether the connection still carries a question and its answer."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _END_LIMIT: Final = 5.0
 
 LOOP: Final = (
-    "umask 077; ulimit -c 0; LC_ALL=C; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin; export LC_ALL PATH; "
+    "before=$(umask); umask 077; ulimit -c 0; "
+    "LC_ALL=C; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin; export LC_ALL PATH; "
     'while IFS= read -r line; do eval "$line"; done; [ -z "$private" ] || { cd / && rm -rf "$private"; }'
 )
 """What the shell on the other side runs: one line, one command. When nobody talks to it any more, because we
@@ -47,6 +48,8 @@ class FarShell:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as this object lives
         self._come = bytearray()
+        self.noise = b""
+        """What came on standard output and was no part of an answer."""
         self._broken: str | None = None
         self._process = subprocess.Popen(
             argv,
@@ -103,6 +106,7 @@ class FarShell:
             self._come += self._read(end)
             # Only what can hold the closing marker is worth a search: a long answer stays linear.
             if mark in self._come[-len(mark) - 8 :] and (found := pattern.search(self._come)):
+                self.noise += self._come[: found.start()]
                 return Answer(int(found[2]), bytes(found[1]))
 
     def _read(self, end: float) -> bytes:

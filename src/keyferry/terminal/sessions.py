@@ -86,6 +86,10 @@ class Sessions:
         """A sum over all conversations, by default of prompts answered."""
         return sum(map(what, self._consoles))
 
+    def greeting(self, tool: str) -> str:
+        """What a tool that was opened said first: its banner, if it has one."""
+        return next((console.greeting for console in reversed(self._consoles) if console.tool == tool), "")
+
     def close(self) -> None:
         for console in self._consoles:
             console.close()

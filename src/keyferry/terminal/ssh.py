@@ -53,6 +53,9 @@ HINTS: Final = (
 """Words of a connection that failed, and what to do about it."""
 
 
+_OTHERWISE: Final = "`ssh HOST true`, or the prefix before `true`, must succeed by itself first"
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a host is reached. destination: what ssh takes, "" for this machine. options: `NAME=VALUE` for ssh's -o.
@@ -130,5 +133,5 @@ def own_words(errors: str) -> str:
     return last_lines(_FINGERPRINT.sub("", errors))
 
 
-def hint(seen: str) -> str | None:
-    return next((advice for words, advice in HINTS if words in seen), None)
+def hint(seen: str) -> str:
+    return next((advice for words, advice in HINTS if words in seen), _OTHERWISE)

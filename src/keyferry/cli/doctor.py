@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from keyferry.cli import render
+from keyferry.cli.migrate import Json
+from keyferry.cli.options import with_settings
+from keyferry.config import Config
+from keyferry.errors import Exit
+from keyferry.procedure.findings import Finding
+from keyferry.text import printable
+
+
+@with_settings
+def doctor(
+    settings: Config,
+    login: Annotated[
+        bool, typer.Option("--login", help="Log in to both sides too, once, if all else is well.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Look at both hosts and every tool before a run: nothing is changed, and nothing logged in to."""
+    from keyferry.procedure import doctor as procedure  # noqa: PLC0415 - start-up: pexpect and all drivers
+
+    found = procedure.examine(settings)
+    stops = any(one.verdict == "fail" for one in found)
+    if login and not stops:
+        found += procedure.log_in(settings)
+        stops = any(one.verdict == "fail" for one in found)
+    if json:
+        render.document({"schema": "keyferry.doctor/1", "ready": not stops, "checks": [one.json() for one in found]})
+    else:
+        sys.stdout.write("".join(map(_line, found)))
+    raise typer.Exit(int(Exit.CHECK_FAILED if stops else Exit.DONE))
+
+
+def _line(finding: Finding) -> str:
+    hint = f"{'':<33}hint: {printable(finding.hint)}\n" if finding.hint else ""
+    return f"{finding.verdict:<6}{finding.host:<10}{finding.check:<17}{printable(finding.text)}\n{hint}"

@@ -1,0 +1,195 @@
+"""What can be known before a run: each host and each tool looked at, nothing changed, nothing logged in to."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from keyferry.errors import KeyferryError, UnreachableError, UsageError
+from keyferry.events import Bus
+from keyferry.procedure.assembly import Parties, far_host, limits
+from keyferry.procedure.doctor_tools import TOOLS, look_at_tools
+from keyferry.procedure.findings import Finding, Verdict, failed
+from keyferry.terminal.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from keyferry.config import Config
+    from keyferry.terminal.far_host import FarHost
+
+SIDES: Final = ("classic", "cloudhsm")
+_LEAST_SPACE: Final = 1024  # KiB: a run's files there are some hundred bytes for each key
+_LITTLE_SPACE: Final = 100 * 1024
+_MOST_SKEW: Final = 5  # seconds: the two hosts' records must be told in one order
+_HA_ONLY: Final = re.compile(r"^\s*HAOnly\s*=\s*(\d)", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What the checks of one side share."""
+
+    name: str
+    config: Config
+    host: FarHost
+
+    def setting(self, key: str) -> str:
+        return self.config.text(self.name, key)
+
+
+def examine(config: Config) -> list[Finding]:
+    """Look at both sides; every check has its finding, also after one that failed."""
+    return [finding for name in SIDES for finding in _side(config, name)]
+
+
+def log_in(config: Config) -> list[Finding]:
+    """Log in to each side once, with every check before it that a run makes, and leave again."""
+    secrets = Parties.resolve_secrets(config, SIDES)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Parties(config, Path(folder), "doctor", Bus(), secrets) as parties,
+    ):
+        parts = {"classic": _source_login, "cloudhsm": _destination_login}
+        return [_logged_in(name, login, parties) for name, login in parts.items()]
+
+
+def _logged_in(name: str, login: Callable[[Parties], None], parties: Parties) -> Finding:
+    try:
+        login(parties)
+    except KeyferryError as error:
+        return failed(name, "login", error)
+    return Finding(name, "login", "ok", "accepted")
+
+
+def _source_login(parties: Parties) -> None:
+    parties.source.look()
+    parties.source.open_session()
+    parties.source.log_in()
+    parties.source.close()
+
+
+def _destination_login(parties: Parties) -> None:
+    parties.destination.look()
+    parties.destination.log_in()
+    parties.destination.close()
+
+
+def _side(config: Config, name: str) -> Iterator[Finding]:
+    try:
+        host = far_host(config, name)
+        with host:
+            side = _Side(name, config, host)
+            for check in (_reached, _shell, _space, _clock, _configuration, _tools):
+                yield from _guarded(side, check.__name__.strip("_"), check(side))
+    except UsageError as error:
+        yield failed(name, "settings", error)
+    except UnreachableError as error:
+        what = "host key" if "ost key verification failed" in (error.seen or "") else "reachable"
+        yield failed(name, what, error)
+
+
+def _guarded(side: _Side, check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except KeyferryError as error:
+        yield failed(side.name, check, error)
+
+
+def _reached(side: _Side) -> Iterator[Finding]:
+    facts = side.host.facts
+    where = (
+        f"{facts.get('account', '?')} on {facts.get('host_name', '?')}, {facts.get('os') or facts.get('kernel', '?')}"
+    )
+    yield Finding(side.name, "reachable", "ok", where)
+    if key := facts.get("host_key"):
+        yield Finding(side.name, "host key", "ok", f"known: {key}")
+
+
+def _shell(side: _Side) -> Iterator[Finding]:
+    if noise := side.host.noise.decode("utf-8", "replace").strip():
+        first = noise.splitlines()[0]
+        yield Finding(
+            side.name,
+            "shell",
+            "warn",
+            f"prints text of its own before every command: {first!r}",
+            "it is kept out of answers; better, print it in interactive shells only",
+        )
+    else:
+        yield Finding(side.name, "shell", "ok", "quiet")
+    hashing = side.host.facts.get("hash")
+    yield Finding(side.name, "hash", "ok", hashing or "no command for SHA-256: files are read back and hashed here")
+    yield Finding(side.name, "umask", "ok", f"{side.host.facts.get('umask', '?')}; a run's own files are made with 077")
+
+
+def _space(side: _Side) -> Iterator[Finding]:
+    answer = side.host.ask("df -P -k .")
+    rows = answer.output.decode("utf-8", "replace").splitlines()
+    fields = rows[-1].split() if answer.status == 0 and rows else []
+    if len(fields) < 6 or not fields[-3].isdecimal():
+        yield Finding(side.name, "free space", "warn", "df tells nothing that is understood", "look by hand")
+        return
+    free, place = int(fields[-3]), side.host.facts["temporary"]
+    verdict: Verdict = "fail" if free < _LEAST_SPACE else "warn" if free < _LITTLE_SPACE else "ok"
+    hint = None if verdict == "ok" else "free some; a full disk in the middle of a wrap leaves that key undone"
+    yield Finding(side.name, "free space", verdict, f"{free} KiB in {place}", hint)
+
+
+def _clock(side: _Side) -> Iterator[Finding]:
+    if (offset := side.host.facts.get("clock_offset")) is None:
+        yield Finding(side.name, "clock", "warn", "its clock cannot be read", "the record then has our times only")
+    elif abs(int(offset)) > _MOST_SKEW:
+        hint = "set it by NTP: an auditor orders the hosts' own logs by it"
+        yield Finding(side.name, "clock", "warn", f"{int(offset):+d} s from ours", hint)
+    else:
+        yield Finding(side.name, "clock", "ok", f"{int(offset):+d} s from ours")
+
+
+def _configuration(side: _Side) -> Iterator[Finding]:
+    path = side.setting("configuration")
+    at = shlex.quote(path)
+    answer = side.host.ask(f"if [ -e {at} ]; then cat {at}; else (exit 99); fi")
+    if answer.status == 99:
+        hint = f"name it with `[{side.name}] configuration` if it is elsewhere; the tools may know another place"
+        yield Finding(side.name, "configuration", "warn", f"{path} is not there", hint)
+    elif answer.status:
+        yield Finding(
+            side.name,
+            "configuration",
+            "fail",
+            f"{path} cannot be read",
+            "join the group that may: hsmusers on a Luna client",
+        )
+    else:
+        yield Finding(side.name, "configuration", "ok", _told(path, answer.output.decode("utf-8", "replace")))
+
+
+def _told(path: str, text: str) -> str:
+    if not path.lower().endswith("chrystoki.conf"):
+        return f"{path} can be read"
+    found = _HA_ONLY.search(text)
+    return f"{path} can be read; HAOnly is {'on' if found and found[1] == '1' else 'off'}"
+
+
+def _tools(side: _Side) -> Iterator[Finding]:
+    missing = False
+    for tool in TOOLS[side.name](side.config):
+        try:
+            program = side.host.program(tool)
+        except UnreachableError as error:
+            missing = True
+            yield failed(side.name, tool, error)
+        else:
+            yield Finding(side.name, tool, "ok", f"{program.path}, {program.size} bytes, SHA-256 {program.sha256}")
+    if missing:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        sessions = Sessions(Path(folder), "doctor", ())
+        try:
+            yield from look_at_tools(side.name, side.config, side.host, sessions, limits(side.config))
+        finally:
+            sessions.close()

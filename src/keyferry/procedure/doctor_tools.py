@@ -1,0 +1,103 @@
+"""The vendors' tools, as far as they tell something without a login."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from keyferry.errors import KeyferryError
+from keyferry.procedure.findings import Finding, Verdict, failed
+from keyferry.tools.ckdemo.dialect import LOCKOUT_FLAGS
+from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.key_mgmt_util import screens
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
+from keyferry.tools.vtl import driver as vtl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from keyferry.config import Config
+    from keyferry.terminal.host import Host
+    from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.limits import Limits
+
+TOOLS: Final[Mapping[str, Callable[[Config], tuple[str, ...]]]] = {
+    "classic": lambda _config: ("vtl", "cmu", "ckdemo"),
+    "cloudhsm": lambda config: (config.text("cloudhsm", "tool"),),
+}
+_VERSION: Final = re.compile(r"\bv?(\d+(?:\.\d+)+[\w-]*)")
+_FIPS: Final = {"00000002": "FIPS mode", "00000000": "not in FIPS mode"}
+_RAISED: Final = "find out who typed wrong secrets; --allow-raised-counter goes on all the same"
+
+
+def look_at_tools(side: str, config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
+    """Every finding of one side's tools, each told as soon as it is known."""
+    if side == "classic":
+        yield from _classic(config, host, sessions, limits)
+    elif config.text("cloudhsm", "tool") == "key_mgmt_util":
+        yield from _key_mgmt_util(config, host, sessions, limits)
+
+
+def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
+    try:
+        rows = vtl.list_slots(sessions, host, limits)
+        listed = ", ".join(f"{row.number}: {row.label!r} {row.serial}" for row in rows if row.present)
+        yield Finding("classic", "slots", "ok", listed or "none with a token")
+        row = vtl.choose(rows, config.text("classic", "slot"))
+    except KeyferryError as error:
+        yield failed("classic", "slot", error)
+        return
+    yield Finding(
+        "classic", "slot", "ok", f"{row.number} is {row.label!r}, serial {row.serial}{', HA' if row.ha else ''}"
+    )
+    try:
+        with Ckdemo.open(sessions, host, limits) as tool:
+            token = tool.token_info(row.number)
+            tool.quit()
+    except KeyferryError as error:
+        yield failed("classic", "ckdemo starts", error)
+        return
+    yield Finding("classic", "dialect", "ok", _classic_dialect(sessions.greeting("ckdemo")))
+    if (token.label.strip(), token.serial) != (row.label, row.serial):
+        hint = "slot numbers shift when an HA member fails or returns: choose by serial:"
+        yield Finding("classic", "slot", "fail", f"for ckdemo it is {token.label!r}, serial {token.serial}", hint)
+    yield from _token(token.flags, token.fields)
+
+
+def _token(flags: frozenset[str], fields: Mapping[str, str]) -> Iterator[Finding]:
+    ped = "CKF_PROTECTED_AUTHENTICATION_PATH" in flags
+    hint = "a PIN pad's key cannot be typed: such a partition needs its challenge secret as the PIN" if ped else None
+    yield Finding("classic", "authentication", "warn" if ped else "ok", "PED" if ped else "password", hint)
+    about = [f"{name} {fields[name]}" for name in ("Token Model", "Firmware Version") if name in fields]
+    yield Finding("classic", "token", "ok", f"{', '.join(about)}; whether in FIPS mode these tools do not tell")
+    raised = [flag for flag in LOCKOUT_FLAGS if flag in flags]
+    verdict: Verdict = "fail" if raised else "ok"
+    yield Finding("classic", "failure counter", verdict, ", ".join(raised) or "not raised", _RAISED if raised else None)
+
+
+def _classic_dialect(greeting: str) -> str:
+    version = _VERSION.search(greeting.strip().partition("\n")[0])
+    return f"like 7: a client {version[1]}" if version else "like 5: no version is told, as a 5.x client"
+
+
+def _key_mgmt_util(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
+    try:
+        with KeyMgmtUtil.open(sessions, host, limits) as tool:
+            users = tool.list_users()
+    except KeyferryError as error:
+        yield failed("cloudhsm", "daemon", error)
+        return
+    started = screens.startup(sessions.greeting("key_mgmt_util")).fields
+    yield Finding("cloudhsm", "daemon", "ok", "key_mgmt_util starts and reaches the cluster")
+    if started is not None:
+        yield Finding("cloudhsm", "FIPS", "ok", _FIPS.get(started.fips_mode, f"mode {started.fips_mode}"))
+    name = config.text("cloudhsm", "user")
+    mine = [user for user in users if (user.name, user.type) == (name, "CU")]
+    if not mine:
+        hint = "name it with --user or `[cloudhsm] user`; only a crypto user owns keys"
+        yield Finding("cloudhsm", "user", "fail", f"no crypto user {name!r} on the cluster", hint)
+        return
+    failures = max(int(user.login_failures) for user in mine)
+    yield Finding("cloudhsm", "user", "ok", name)
+    verdict: Verdict = "fail" if failures else "ok"
+    yield Finding("cloudhsm", "failure counter", verdict, f"{failures} failed logins", _RAISED if failures else None)
