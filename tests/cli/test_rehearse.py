@@ -58,9 +58,9 @@ def test_a_key_that_did_not_cross_is_not_on_the_new_side(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_is_not_known_of_the_tools_may_vary(seed: int, tmp_path: Path) -> None:
-    luna, nodes = ("5", "7")[seed % 2], seed % 3 + 1
-    call = ("rehearse", "--luna", luna, "--nodes", nodes, "--jitter", f"seed-{seed}", "--json", "--dir", tmp_path / "r")
-    done = keyferry(*map(str, call))
+    luna, kmu, nodes = ("5", "7")[seed % 2], ("g1", "g2")[seed // 2 % 2], seed % 3 + 1
+    call = ("rehearse", "--luna", luna, "--kmu", kmu, "--nodes", nodes, "--jitter", f"seed-{seed}", "--json")
+    done = keyferry(*map(str, call), "--dir", tmp_path / "r")
     assert done.status == 0, done.err
     assert set(done.states) == {"verified", "skipped"}
     assert done.rules <= SKIPPING

@@ -108,6 +108,14 @@ def test_an_alias_tells_nothing_of_its_name() -> None:
     assert Aliases(["ab-1", "payments"])["payments"] == Aliases(["xy-7", "accounts"])["accounts"]
 
 
+def test_a_name_that_is_shown_as_text_and_in_hex_stays_one_name() -> None:
+    plain = "Zürich-clé"
+    shown = plain.encode().hex()
+    aliases = Aliases([shown, "other", shown.upper(), plain])
+    assert aliases[shown] == aliases[plain].encode().hex() != shown
+    assert aliases[shown.upper()] == aliases[shown].upper()
+
+
 def test_hex_stays_hex_and_a_modulus_keeps_its_bits() -> None:
     modulus = "c3" + "5a" * 254 + "b7"
     alias = Aliases([modulus])[modulus]

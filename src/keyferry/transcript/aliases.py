@@ -31,19 +31,25 @@ _NO_TEXT = "".join(map(chr, range(0xDCF8, 0xDD00)))  # bytes (PEP 383) that are 
 class Aliases:
     """An alias for each token: of the same length in characters and in bytes, each character of its kind.
 
-    Digits stay digits, letters letters of their case, hex stays hex, all other ASCII stays as it is; a
-    number has no new leading zero, a handle stays below 2^64 and on its side of what ckdemo can read. No two tokens
-    share an alias, and none is another token where there is room. Which alias a token has depends on the
-    order of the tokens and on their kinds, never on what they say, so it tells nothing of them.
+    Digits stay digits, letters letters of their case, hex stays hex, all other ASCII stays as it is; a number has
+    no new leading zero, a handle stays below 2^64 and on its side of what ckdemo can read. A token that is another
+    one's bytes in hex stays so, for a tool may show one name in both ways. No two tokens share an alias, and none
+    is another token where there is room. Which alias a token has depends on the order of the tokens and on their
+    kinds, never on what they say, so it tells nothing of them.
     """
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._tokens = dict.fromkeys(tokens)
         self._taken: set[str] = set()
         self._aliases: dict[str, str] = {}
+        spelled = {token: plain for token in self._tokens if (plain := _spelled(token)) in self._tokens}
         for order, token in enumerate(self._tokens):
-            self._aliases[token] = alias = self._choose(token, order)
-            self._taken.add(alias)
+            if token not in spelled:
+                self._give(token, self._choose(token, order))
+        for order, token in enumerate(spelled):
+            alias = self._aliases.get(spelled[token], "").encode("utf-8", "surrogateescape").hex()
+            alias = alias.upper() if token.isupper() else alias
+            self._give(token, alias if alias and alias not in self._taken else self._choose(token, order))
 
     def __getitem__(self, token: str) -> str:
         return self._aliases[token]
@@ -54,6 +60,10 @@ class Aliases:
     def __iter__(self) -> Iterator[str]:
         return iter(self._aliases)
 
+    def _give(self, token: str, alias: str) -> None:
+        self._aliases[token] = alias
+        self._taken.add(alias)
+
     def _choose(self, token: str, order: int) -> str:
         pools = _pools(token)
         for others in (self._tokens.keys(), ()):
@@ -61,6 +71,13 @@ class Aliases:
                 if candidate not in self._taken and candidate not in others and _pools(candidate) == pools:
                     return candidate
         raise UsageError("more names of one length and kind than that many characters can tell apart")
+
+
+def _spelled(token: str) -> str | None:
+    """The text whose bytes a token is in hex, as ckdemo shows a name that is not all printable; None for no hex."""
+    if len(token) % 2 or not _HEX.fullmatch(token):
+        return None
+    return bytes.fromhex(token).decode("utf-8", "surrogateescape")
 
 
 def _candidates(pools: list[str], order: int) -> Iterator[str]:
