@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -195,7 +196,17 @@ def test_errors_of_a_reading_command_say_that_nothing_was_changed(world: World) 
         done = act(world, *words)
         assert done.status == 1, done.err
         assert "keys: nothing was changed" in done.err
+        assert re.search(r"^where: tool \w+, host \w+$", done.err, re.MULTILINE)
+        assert re.search(r"^record: /.*\.cast:\d+$", done.err, re.MULTILINE)
         assert "hint: see what there is: `keyferry " in done.err
+
+
+def test_without_a_slot_nothing_is_started(tmp_path: Path) -> None:
+    for words in (("ckdemo", "token-info"), ("ckdemo", "list"), ("cmu", "list")):
+        done = keyferry(*words, KEYFERRY_RUN_DIRECTORY=str(tmp_path / "runs"), XDG_CONFIG_HOME=str(tmp_path))
+        assert done.status == 2, done.err
+        assert "no slot is named" in done.err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("words", [("kmu", "error", "zz"), ("kmu", "find-key", "--class", "9")])

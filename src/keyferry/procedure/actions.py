@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, ToolRefusedError, UsageError
 from keyferry.events import Bus
 from keyferry.names import ClassicHandle, key_type
-from keyferry.procedure.command import opened
+from keyferry.procedure.command import check_named, opened
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM, WRAPPED_FILE
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def ckdemo_before_login(config: Config) -> Iterator[tuple[Ckdemo, SlotRow]]:
     from keyferry.tools.ckdemo.driver import Ckdemo  # noqa: PLC0415 - start-up
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
 
+    check_named(config, ("classic",))
     with _reached(config) as parties:
         rows = vtl.list_slots(parties.sessions, parties.classic_host, parties.limits)
         row = vtl.choose(rows, config.text("classic", "slot"))
@@ -73,11 +74,11 @@ def ckdemo_before_login(config: Config) -> Iterator[tuple[Ckdemo, SlotRow]]:
 
 @dataclass(frozen=True, slots=True)
 class CkdemoSession:
-    """ckdemo logged in, and the host of its files. ha: handles are good in this session only."""
+    """ckdemo logged in, and the host of its files. handles_last: not on an HA slot, where each session has others."""
 
     tool: Ckdemo
     host: Host
-    ha: bool
+    handles_last: bool
 
     def object(self, wanted: str) -> ClassicHandle:
         """The one object that is meant: a handle in digits, or `label:TEXT`, looked up in this session."""
@@ -86,7 +87,7 @@ class CkdemoSession:
             return self._labelled(label)
         if not (wanted.isascii() and wanted.isdecimal()):
             raise UsageError(f"{wanted!r} is no object", hint="give a handle in digits, or label:TEXT")
-        if self.ha:
+        if not self.handles_last:
             raise CheckFailedError(
                 f"on an HA slot handle {wanted} is another object in each session",
                 tool="ckdemo",
@@ -141,7 +142,7 @@ def ckdemo(config: Config, *, changes: bool = False) -> Iterator[CkdemoSession]:
         source.look()
         source.open_session()
         source.log_in()
-        yield CkdemoSession(source.ckdemo, parties.classic_host, source.ha)
+        yield CkdemoSession(source.ckdemo, parties.classic_host, source.handles_last())
         source.ckdemo.logout()
         source.ckdemo.close_session()
         source.close()
@@ -180,7 +181,7 @@ def import_public_key(config: Config, file: Path, label: str) -> tuple[ClassicHa
                 keys="nothing was wrapped; wrap nothing under that object",
             )
         source.close()
-        return (None if source.ha else handle), fingerprint
+        return (handle if source.handles_last() else None), fingerprint
 
 
 def vtl_verify(config: Config) -> Sequence[VerifiedRow]:

@@ -131,7 +131,7 @@ def opened(
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
 
-    _check_named(config, need)
+    check_named(config, need)
     secrets = Parties.resolve_secrets(config, need)
     parent = config.folder("run", "directory") or Path("keyferry-runs")
     directory = RunDirectory.create(run_dir, parent.absolute())
@@ -144,13 +144,16 @@ def opened(
                 yield parties, directory
             except KeyferryError as error:
                 error.redact(parties.sessions.redact)
+                if last := parties.sessions.last(error.tool):
+                    error.fill(host=last.host, record=last.recorder.place)
                 error.fill(record=str(directory.path))
                 raise
     finally:
         directory.finish()
 
 
-def _check_named(config: Config, need: tuple[str, ...]) -> None:
+def check_named(config: Config, need: tuple[str, ...]) -> None:
+    """UsageError where the configuration leaves out what these sides need."""
     for section, key, option in (("classic", "slot", "--slot"), ("cloudhsm", "user", "--user")):
         if section in need and not config.text(section, key):
             raise UsageError(

@@ -78,6 +78,10 @@ class Sessions:
         self._consoles.append(console)
         return console
 
+    def last(self, tool: str | None) -> Console | None:
+        """The last conversation with a tool; None where there was none."""
+        return next((console for console in reversed(self._consoles) if console.tool == tool), None)
+
     def redact(self, text: str) -> str:
         """A text without the secrets of this run."""
         return Redactor(self._secrets).text(text)

@@ -175,11 +175,6 @@ class ClassicSource:
             look_first=self._same_slot,
         )
 
-    @property
-    def ha(self) -> bool:
-        """Whether the slot is an HA group's, so that a handle is good in one process only."""
-        return self._row.ha
-
     def _slot_row(self) -> SlotRow:
         row = vtl.choose(vtl.list_slots(self._sessions, self._host, self._limits), self._wanted_slot)
         if row.number > dialect.HIGHEST_SLOT:
