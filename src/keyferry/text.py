@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 import unicodedata
 
+_LONGEST = 4096
+"""Characters of one line that a message shows."""
+
 
 def printable(text: str) -> str:
     """The text with everything that could move a cursor or deceive a reader written as an escape."""
@@ -10,11 +13,15 @@ def printable(text: str) -> str:
 
 
 def last_lines(text: str, count: int = 12) -> str:
-    """The end of a screen, made harmless, for an error message."""
-    lines = [printable(line) for line in text.replace("\r", "").replace("\0", "").split("\n")]
+    """The end of a screen, made harmless, for an error message; of a line that has no end the beginning."""
+    lines = text.replace("\r", "").replace("\0", "").split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
-    return "\n".join(lines[-count:])
+    return "\n".join(map(_shown, lines[-count:]))
+
+
+def _shown(line: str) -> str:
+    return printable(line[:_LONGEST]) + ("..." if len(line) > _LONGEST else "")
 
 
 def _harmless(char: str) -> bool:

@@ -77,6 +77,29 @@ def test_every_public_key_is_read_as_it_was_printed(
     assert parse("getAttribute", text)["attributes"] == whole | {"modulus": modulus}
 
 
+BANNERS = st.sampled_from(["", "Certificate Management Utility (64-bit) v10.5.0-470. Copyright (c) 2022 Somebody.\n\n"])
+QUESTIONS = st.sampled_from(["", "Select token\n [0] Token Label: par-1\n [3] Token Label: a b\n \n Enter choice: 3\n"])
+STARS = st.integers(0, 30).map(lambda count: f"Please enter password for token in slot {count} : {'*' * count}\n")
+SAID = {
+    "import": st.integers(0, 2**64 - 1).map(
+        lambda one: (f"...The key was imported -> Handle ({one})\n", {"handle": one})
+    ),
+    "setAttribute": st.just(("", {})),
+    "delete": st.just(("...The object was successfully deleted\n", {})),
+}
+
+
+@given(st.sampled_from(sorted(SAID)), BANNERS, QUESTIONS, STARS, st.data())
+def test_every_change_is_read_as_it_was_printed(
+    verb: str, banner: str, question: str, stars: str, data: st.DataObject
+) -> None:
+    said, fields = data.draw(st.one_of(st.just(("", {})), SAID[verb]))
+    echo = data.draw(st.sampled_from(["", f"$ cmu {verb} -slot=1\n", f"[root@host ~]# ./cmu {verb} -slot 1\n"]))
+    text = f"{echo}{banner}{question}{stars}{said}".replace("\n", data.draw(st.sampled_from(["\n", "\r\n", "\n\0"])))
+    expected = {"schema": "keyferry.parse/1", "tool": "cmu", "verb": verb, "ok": True, "error": None}
+    assert parse(verb, text) == expected | fields
+
+
 @given(st.sampled_from([fixture for parameter in of_tool("cmu") for fixture in parameter.values]), st.data())
 def test_a_damaged_screen_gives_a_document_or_the_documented_error(fixture: Fixture, data: st.DataObject) -> None:
     text = fixture.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
+from mutations import DAMAGE, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -298,30 +298,10 @@ def test_refusals_are_read(screen: Screen) -> None:
     assert {name: found[name] for name in found if name not in ("schema", "tool", "verb")} == screen.expected
 
 
-MUTATIONS = st.sampled_from(["cut", "drop", "twice", "swap", "insert", "digit", "letter"])
-
-
-def _mutated(text: str, mutation: str, seed: int) -> str:
-    dice = random.Random(seed)
-    lines, place = text.splitlines(keepends=True), dice.randrange(len(text))
-    one, two = dice.randrange(len(lines)), dice.randrange(len(lines))
-    if mutation == "cut":
-        return text[:place]
-    if mutation == "drop":
-        return "".join(lines[:one] + lines[one + 1 :])
-    if mutation == "twice":
-        return "".join([*lines[: one + 1], *lines[one:]])
-    if mutation == "swap":
-        lines[one], lines[two] = lines[two], lines[one]
-        return "".join(lines)
-    new = {"insert": "\x1b[0m\udcff", "digit": str(dice.randrange(10)), "letter": dice.choice("axZ:=-,")}[mutation]
-    return text[:place] + new + text[place + (mutation != "insert") :]
-
-
-@given(st.one_of(screens(code=0), screens()), MUTATIONS, st.integers(0, 2**32))
-def test_a_mutant_is_read_or_refused(screen: Screen, mutation: str, seed: int) -> None:
+@given(st.one_of(screens(code=0), screens()), DAMAGE)
+def test_a_mutant_is_read_or_refused(screen: Screen, damage: tuple[str, int]) -> None:
     with contextlib.suppress(UnknownScreenError):
-        found = parse(screen.verb, _mutated(screen.text, mutation, seed))
+        found = parse(screen.verb, damaged(screen.text, *damage))
         assert found["ok"] is (found["error"] is None)
 
 

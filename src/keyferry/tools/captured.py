@@ -22,7 +22,7 @@ _VALUE_AFTER_BLANKS = re.compile(r"(?im)(?<= {2})(value=)[^\t\n ]*")
 # ckdemo can be told to repeat what is typed, on a line of its own.
 _SECRET = re.compile(
     r"(?im)^(?P<prompt>[ \t]*(?:please )?enter (?:the )?(?:pin|password)\b[^:\n]*:)"
-    r"[ \t]*(?P<typed>[^\n]*)(?:\n(?P=typed)(?=\n|\Z))?"
+    r"[ \t]*(?:(?P<typed>[^\s][^\n]*)(?:\n(?P=typed)(?=\n|\Z))?)?"
 )
 _ARGUMENT = re.compile(r"(?i)(?<=[\s\"'])(-pass[a-z]*[= ] *)\S+")
 
