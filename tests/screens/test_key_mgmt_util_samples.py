@@ -90,3 +90,10 @@ def test_a_wrapped_modulus_is_joined() -> None:
         assert isinstance(attributes, dict)
         assert len(attributes["OBJ_ATTR_MODULUS"].removeprefix("0x")) == 512
         assert attributes["OBJ_ATTR_ID"] == ""
+
+
+def test_every_command_of_the_tool_is_driven_or_left_out_by_name() -> None:
+    page = (Path(__file__).parents[2] / "docs/tools/key_mgmt_util.md").read_text(encoding="utf-8")
+    commands = re.findall(r"(?m)^ {3}(?!Command)(\w+) {2,}", (SAMPLES / "help.txt").read_text(encoding="utf-8"))
+    assert len(commands) > 30
+    assert not [command for command in commands if not re.search(rf"`{command}`", page)]
