@@ -84,6 +84,14 @@ class World:
         call = ("migrate", *chosen, "--json", "--config", self.config, "--run-dir", self.directory / run)
         return keyferry(*call, **self.environment | environment)
 
+    def resume(self, *arguments: str, run: str = "run", **environment: str) -> Done:
+        """`keyferry resume --json` of the run in the directory `run`."""
+        call = ("resume", self.directory / run, "--json", "--config", self.config, *arguments)
+        return keyferry(*call, **self.environment | environment)
+
+    def status(self, run: str = "run") -> dict[str, Any]:
+        return keyferry("status", self.directory / run, "--json").document
+
     def secrets(self) -> tuple[str, str]:
         """The partition's PIN and the crypto user's password."""
         folder = self.directory / "secrets"

@@ -15,7 +15,7 @@ from keyferry.procedure.state import Decision, PairStage, Stage
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENDED: dict[str, Any] = {"rule": None, "detail": None, "proof": None, "handle": None}
+ENDED: dict[str, Any] = {"rule": None, "detail": None, "proof": None, "handle": None, "open": False, "code": None}
 UNWRAP = {"act": "unwrap", "key": 11, "label": "a", "id": "kf-1"}
 WAY: list[tuple[dict[str, Any], Stage]] = [
     ({"kind": "intent", "act": "wrap", "key": 11}, Stage.WRAP_INTENT),
@@ -41,7 +41,7 @@ PAIR_WAY: list[tuple[dict[str, Any], PairStage]] = [
 def run(tmp_path: Path) -> RunDirectory:
     """A run that planned three keys, one of them skipped."""
     run = RunDirectory.create(tmp_path / "run", tmp_path)
-    run.begin({"wrapping.bits": "2048"}, {"keys": [], "again": False})
+    run.begin({"wrapping.bits": "2048"}, {"max_failures": False})
     run.journal.write("before", handles=[600, 601])
     keys = [_planned(11, "a"), _planned(12, "b"), _planned(13, "c") | {"state": "skipped", "rule": "KEY-TYPE"}]
     run.journal.write("planned", keys=3, sha256=run.write_json("plan.json", {"keys": keys}))
@@ -58,7 +58,7 @@ def write(run: RunDirectory, **line: Any) -> None:
 
 def test_what_was_ordered_and_planned(run: RunDirectory) -> None:
     found = state.load(run.path)
-    assert (found.run_id, found.settings, found.order["again"]) == (run.run_id, {"wrapping.bits": "2048"}, False)
+    assert (found.run_id, found.settings, found.order["max_failures"]) == (run.run_id, {"wrapping.bits": "2048"}, False)
     assert sorted(found.before or ()) == [600, 601]
     assert [key.stage for key in found.keys.values()] == [Stage.PLANNED, Stage.PLANNED, Stage.SKIPPED]
     assert [key.handle for key in found.open_keys] == [11, 12]
@@ -95,7 +95,7 @@ def test_the_wrapping_pair_goes_its_own_way(run: RunDirectory, length: int) -> N
 def test_an_unknown_outcome_is_open_and_a_known_failure_is_not(run: RunDirectory) -> None:
     for line, _stage in WAY[:4]:
         write(run, **line)
-    write(run, kind="key", key=11, state="needs_operator", **ENDED | {"rule": "OUTCOME-UNKNOWN"})
+    write(run, kind="key", key=11, state="needs_operator", **ENDED | {"rule": "OUTCOME-UNKNOWN", "open": True})
     write(run, kind="key", key=12, state="failed", **ENDED | {"rule": "TOOL-REFUSED"})
     found = state.load(run.path)
     assert [(key.handle, key.stage, key.before) for key in found.open_keys] == [

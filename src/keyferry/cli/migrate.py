@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +26,10 @@ Reid = Annotated[bool, typer.Option("--reid", help="Take the suggested CKA_IDs."
 Again = Annotated[bool, typer.Option("--again", help="Cross although the key is there already.")]
 RequireKcv = Annotated[bool, typer.Option("--require-kcv", help="Fail keys without a check value.")]
 NonExtractable = Annotated[bool, typer.Option("--non-extractable", help="New keys cannot leave again.")]
+
+MaxFailures = Annotated[
+    int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after so many keys that failed.")
+]
 
 
 @with_settings
@@ -54,6 +58,7 @@ def migrate(
         str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")
     ] = None,
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
+    max_failures: MaxFailures = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
     json: Json = False,
 ) -> None:
@@ -65,12 +70,13 @@ def migrate(
         if require_approval or signature:
             raise UsageError("only a plan can be approved: name one", keys="nothing was started")
         selected(selection, every=every)
-        carry = functools.partial(command.migrate, settings, selection, run_dir)
+        carry = functools.partial(command.migrate, settings, selection, run_dir, max_failures=max_failures)
     else:
         if every or replace(selection, dry_run=False) != Selection():
             raise UsageError("a plan says which keys, and how they are judged", keys="nothing was started")
         approve = _approve(require_approval, signature)
-        carry = functools.partial(command.migrate_plan, settings, plan, run_dir, approve=approve, dry_run=dry_run)
+        more: dict[str, Any] = {"approve": approve, "dry_run": dry_run, "max_failures": max_failures}
+        carry = functools.partial(command.migrate_plan, settings, plan, run_dir, **more)
     raise typer.Exit(int(show(carry, as_json=json)))
 
 

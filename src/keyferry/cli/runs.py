@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from keyferry.cli import render
-from keyferry.cli.migrate import Json
+from keyferry.cli.migrate import Json, MaxFailures, show
+from keyferry.cli.options import with_settings
+from keyferry.config import Config
+from keyferry.errors import UsageError
+from keyferry.names import CloudHandle
 from keyferry.text import printable
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run's directory.")]
@@ -31,6 +37,46 @@ def status(
         render.document(found)
     else:
         _tell(found)
+
+
+@with_settings
+def resume(
+    settings: Config,
+    run: RunArgument,
+    max_failures: MaxFailures = None,
+    type_again: Annotated[
+        bool, typer.Option("--type-again", help="Type a secret once more although its last login was refused.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run that was interrupted: find out what came of its last commands, then do what is left."""
+    from keyferry.procedure import going_on  # noqa: PLC0415 - start-up
+
+    where = run.absolute()
+    carry = functools.partial(going_on.resume, settings, where, max_failures=max_failures, type_again=type_again)
+    raise typer.Exit(int(show(carry, as_json=json)))
+
+
+def resolve(
+    run: RunArgument,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="HANDLE or label:TEXT, as in the run.")],
+    adopt: Annotated[
+        int | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the new side is it; verify it.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="None of them is it; wrap and unwrap it again.")] = False,
+    skip: Annotated[bool, typer.Option("--skip", help="Leave it as it is.")] = False,
+) -> None:
+    """Answer what a run asks about one key. The answer is recorded; `keyferry resume` acts on it."""
+    from keyferry.procedure import going_on  # noqa: PLC0415 - start-up
+    from keyferry.procedure.state import Decision  # noqa: PLC0415 - as above
+
+    given = [name for name, there in (("adopt", adopt is not None), ("retry", retry), ("skip", skip)) if there]
+    if len(given) != 1:
+        raise UsageError("give one of --adopt, --retry and --skip", keys="nothing was recorded")
+    decision = Decision(given[0], None if adopt is None else CloudHandle(adopt))
+    resolved = going_on.resolve(run.absolute(), key, decision)
+    sys.stdout.write(f"key {resolved.handle} ({printable(resolved.label)}): {decision.what}, recorded\n")
+    sys.stdout.write(f"next: keyferry resume {printable(shlex.quote(str(run)))}\n")
 
 
 def _stages(found: dict[str, Any]) -> str:

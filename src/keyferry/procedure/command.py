@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from keyferry.procedure import approval, planfile
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.order import PLANNED_SETTINGS, Order, Selection, order, planned
 from keyferry.procedure.rundir import RunDirectory
+from keyferry.procedure.state import PLAN
 from keyferry.terminal.host import write_private
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.assembly import Parties, Secrets
     from keyferry.procedure.results import RunResult
     from keyferry.tools.parties import DestinationKey, SourceKey
     from keyferry.tools.vtl.screens import SlotRow
@@ -37,9 +38,11 @@ class Approve:
     signature: Path | None = None
 
 
-def migrate(config: Config, selection: Selection, run_dir: Path | None, bus: Bus) -> RunResult:
+def migrate(
+    config: Config, selection: Selection, run_dir: Path | None, bus: Bus, max_failures: int | None = None
+) -> RunResult:
     """Carry keys across. Errors after the start are in the result; UsageError and the like before it are raised."""
-    return _run(config, order(config, selection), run_dir, bus)
+    return _run(config, replace(order(config, selection), max_failures=max_failures), run_dir, bus)
 
 
 def plan(config: Config, selection: Selection, out: Path, bus: Bus) -> RunResult:
@@ -59,7 +62,13 @@ def plan(config: Config, selection: Selection, out: Path, bus: Bus) -> RunResult
 
 
 def migrate_plan(  # noqa: PLR0917 - what the command line says
-    config: Config, path: Path, run_dir: Path | None, bus: Bus, approve: Approve | None = None, dry_run: bool = False
+    config: Config,
+    path: Path,
+    run_dir: Path | None,
+    bus: Bus,
+    approve: Approve | None = None,
+    dry_run: bool = False,
+    max_failures: int | None = None,
 ) -> RunResult:
     """Carry out exactly a plan, as `migrate` does.
 
@@ -74,14 +83,13 @@ def migrate_plan(  # noqa: PLR0917 - what the command line says
         signed = approval.approval(wanted.canonical(), signature, approve.allowed, operator)
     config = planned(config, wanted)
     ordered = order(config, replace(wanted.selection, dry_run=dry_run))
-    return _run(config, replace(ordered, plan=wanted, approval=signed), run_dir, bus)
+    return _run(config, replace(ordered, plan=wanted, approval=signed, max_failures=max_failures), run_dir, bus)
 
 
 def _run(config: Config, wanted: Order, run_dir: Path | None, bus: Bus) -> RunResult:
     from keyferry.procedure.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
-    wish = asdict(wanted.selection)
-    with opened(config, run_dir, bus, order=wish) as (parties, directory), Interrupts() as interrupts:
+    with opened(config, run_dir, bus, order=wanted) as (parties, directory), Interrupts() as interrupts:
         if wanted.approval:
             wanted.approval.record(directory)
         result = Migration(parties, directory, wanted, interrupts).run()
@@ -126,22 +134,34 @@ def opened(
     run_dir: Path | None,
     bus: Bus,
     need: tuple[str, ...] = ("classic", "cloudhsm"),
-    order: dict[str, object] | None = None,
+    order: Order | None = None,
 ) -> Iterator[tuple[Parties, RunDirectory]]:
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
-    from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
 
     check_named(config, need)
     secrets = Parties.resolve_secrets(config, need)
     parent = config.folder("run", "directory") or Path("keyferry-runs")
     directory = RunDirectory.create(run_dir, parent.absolute())
-    directory.begin({f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS}, order)
+    if order and order.plan:  # where this process dies before it has compared it, a resumed run does exactly this
+        directory.write(PLAN, order.plan.canonical())
+    settings: dict[str, object] = {f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS}
+    directory.begin(settings, order.record() if order else None)
+    with at_work(config, directory, secrets, bus) as parties:
+        yield parties, directory
+
+
+@contextlib.contextmanager
+def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus) -> Iterator[Parties]:
+    """The parties of a run whose folder is open; at the end its record is completed."""
+    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
+
     around = (config, directory.sessions, directory.run_id, bus, secrets)
     logins = Logins(lambda name, outcome: directory.journal.write("login", secret=name, outcome=outcome))
     try:
         with Parties(*around, logins=logins, anchor=directory.journal, record=directory.journal.write) as parties:
             try:
-                yield parties, directory
+                yield parties
             except KeyferryError as error:
                 error.redact(parties.sessions.redact)
                 if last := parties.sessions.last(error.tool):

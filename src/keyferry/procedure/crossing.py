@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from keyferry.errors import Exit, KeyferryError, MismatchError, NeedsOperatorError
+from keyferry.errors import Exit, InterruptedRunError, KeyferryError, MismatchError, NeedsOperatorError
 from keyferry.events import KeyFinished
 from keyferry.procedure import steps
 from keyferry.procedure.proof import attributes_match, kcv_match
+from keyferry.procedure.state import Stage
 from keyferry.procedure.wrapping import hash_of
 from keyferry.tools.parties import Arrival
 
@@ -26,8 +27,16 @@ ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, E
 """Errors after which no session can be trusted with the next key."""
 
 
+WITHOUT_BLOB = frozenset({Stage.PLANNED, Stage.WRAP_INTENT})
+"""Where a key must be wrapped (again): a wrap changes nothing on either side, so it may be repeated."""
+
+
 class Crossing:
-    """Carries keys one by one; each intent is in the journal before its command is typed."""
+    """Carries keys; each intent is in the journal before its command is typed.
+
+    `leave` and `enter` are a key's two halves, one on each side: nothing but the file and the result passes
+    between them. Both go on from the stage that the key is in.
+    """
 
     def __init__(self, parties: Parties, directory: RunDirectory, wish: Wish, wrapping_key: WrappingKey) -> None:
         self._parties = parties
@@ -35,35 +44,38 @@ class Crossing:
         self._journal = directory.journal
         self._wish = wish
         self._wrapping_key = wrapping_key
-        self._unwrapping = False
 
     def cross(self, result: KeyResult) -> None:
         """Take one key across and note what became of it; raises where the run cannot go on."""
-        self._unwrapping = False
         try:
-            self._carry(result)
+            self.leave(result)
+            self.enter(result)
         except KeyferryError as error:
-            self._note(result, error)
-            if error.exit_code in ENDING:
+            self.failed(result, error)
+            if error.exit_code in ENDING or isinstance(error, InterruptedRunError):
                 raise
-        finally:
-            self._finish(result)
+        else:
+            self.ended(result)
 
-    def _carry(self, result: KeyResult) -> None:
-        digest = self._wrap(result)
-        name = self._move(result, digest)
-        handle = self._unwrap(result, name)
-        result.cloudhsm_handle = handle
-        self._prove(result, handle)
-        self._parties.cloudhsm_host.remove(name)
+    def leave(self, result: KeyResult) -> None:
+        """5.2: the key's wrapped file lies in the run directory, and its hash is in the result."""
+        if result.stage in WITHOUT_BLOB:
+            self._wrap(result)
 
-    def _wrap(self, result: KeyResult) -> Sha256:
+    def enter(self, result: KeyResult) -> None:
+        """6 to 7.2: moved, unwrapped and proved."""
+        if result.stage is not Stage.UNWRAPPED:
+            self._unwrap(result, self._move(result))
+        self._prove(result)
+        self._parties.cloudhsm_host.remove(self._file(result).name)
+
+    def _wrap(self, result: KeyResult) -> None:
         """5.2, BLOB-SIZE: the file is fresh and has the modulus' size."""
         steps.start(self._parties.bus, "5.2", result.planned.name)
         wrapping_handle = self._wrapping_key.classic_handle
         if wrapping_handle is None:
             raise MismatchError("the wrapping key is not on the Classic side", rule="WRAPPING-KEY-MATCH")
-        self._journal.write("intent", act="wrap", key=result.handle)
+        self._intend(result, Stage.WRAP_INTENT, act="wrap", beside=sorted(result.beside))
         wrapped = self._parties.source.wrap(wrapping_handle, result.planned.key, self._wish.digest)
         size = (self._wrapping_key.public_key.bits + 7) // 8
         if wrapped.size != size:
@@ -76,19 +88,19 @@ class Crossing:
         there = self._parties.classic_host.fetch(wrapped.name, self._file(result))
         self._same({"the Classic client": there, "the run directory": hash_of(self._file(result))}, "5.2")
         name = self._file(result).name
-        self._journal.write("done", act="wrap", key=result.handle, file=name, host="classic", sha256=there, size=size)
-        return there
+        self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)
+        result.blob = there
 
-    def _move(self, result: KeyResult, digest: Sha256) -> str:
+    def _move(self, result: KeyResult) -> str:
         """6, BLOB-INTACT: the same file on both hosts."""
         steps.start(self._parties.bus, "6", result.planned.name)
         name = self._file(result).name
         there = self._parties.cloudhsm_host.put(self._file(result), name)
-        self._same({"the Classic client": digest, "the CloudHSM client": there}, "6")
-        self._journal.write("done", act="move", key=result.handle, file=name, host="cloudhsm", sha256=there)
+        self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
+        self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)
         return name
 
-    def _unwrap(self, result: KeyResult, name: str) -> CloudHandle:
+    def _unwrap(self, result: KeyResult, name: str) -> None:
         """7.2; from the intent on the outcome is the HSM's to tell, not ours to guess."""
         planned = result.planned
         steps.start(self._parties.bus, "7.2", planned.name)
@@ -103,16 +115,19 @@ class Crossing:
             file=name,
             usages=planned.key.usages,
         )
-        self._journal.write("intent", act="unwrap", key=result.handle, **asdict(arrival))
-        self._unwrapping = True
-        handle = self._parties.destination.unwrap(arrival)
-        self._unwrapping = False
-        self._journal.write("done", act="unwrap", key=result.handle, handle=handle)
-        return handle
+        self._intend(result, Stage.UNWRAP_INTENT, act="unwrap", **asdict(arrival), beside=sorted(result.beside))
+        self.arrived(result, self._parties.destination.unwrap(arrival))
 
-    def _prove(self, result: KeyResult, handle: CloudHandle) -> None:
+    def arrived(self, result: KeyResult, handle: CloudHandle, **how: object) -> None:
+        """The key is on the new side under this handle. how: what the journal should say besides."""
+        self._done(result, Stage.UNWRAPPED, act="unwrap", handle=handle, **how)
+        result.cloudhsm_handle = handle
+
+    def _prove(self, result: KeyResult) -> None:
         """CLUSTER-COVERAGE, ATTRIBUTES-MATCH, KCV-MATCH."""
-        destination = self._parties.destination
+        destination, handle = self._parties.destination, result.cloudhsm_handle
+        if handle is None:
+            raise MismatchError("the unwrapped key has no handle", rule="CLUSTER-COVERAGE")
         result.nodes = destination.coverage(handle).nodes
         arrived = destination.describe(handle)
         result.kcv_there, result.attributes_there = arrived.kcv, dict(arrived.attributes)
@@ -122,23 +137,25 @@ class Crossing:
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
 
-    def _note(self, result: KeyResult, error: KeyferryError) -> None:
-        result.error = error
+    def failed(self, result: KeyResult, error: KeyferryError) -> None:
+        """Note how a key ended that did not cross, or that nobody knows how it ended."""
+        result.error, result.code = error, error.exit_code
+        result.open = error.exit_code in ENDING or isinstance(error, InterruptedRunError)
         error.redact(self._parties.sessions.redact)
         error.fill(step=self._parties.step)
         if isinstance(error, NeedsOperatorError):
             result.end("needs_operator", error.rule or "CLUSTER-COVERAGE", error.what)
-        elif self._unwrapping and error.exit_code in ENDING:
-            error.fill(
-                keys=f"whether {result.planned.name!r} was unwrapped is not known: look before anything is retried"
-            )
+        elif result.open and result.stage is Stage.UNWRAP_INTENT:
+            error.fill(keys=f"whether {result.planned.name!r} was unwrapped is not known: `keyferry resume` finds out")
             result.end("needs_operator", error.rule or "OUTCOME-UNKNOWN", error.what)
         else:
             error.fill(keys="this key is unchanged on the Classic side")
-            unsure = "OUTCOME-UNKNOWN" if error.exit_code in ENDING else "TOOL-REFUSED"
+            unsure = "OUTCOME-UNKNOWN" if result.open else "TOOL-REFUSED"
             result.end("failed", error.rule or unsure, error.what)
+        self.ended(result)
 
-    def _finish(self, result: KeyResult) -> None:
+    def ended(self, result: KeyResult) -> None:
+        """Write down what became of a key."""
         self._journal.write(
             "key",
             key=result.handle,
@@ -153,14 +170,25 @@ class Crossing:
             nodes=result.nodes,
             attributes=result.notes,
             seen=result.error and result.error.seen,
+            others=sorted(result.others),
+            open=result.open,
+            code=result.code,
         )
         self._parties.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+
+    def _intend(self, result: KeyResult, stage: Stage, **what: object) -> None:
+        self._journal.write("intent", key=result.handle, **what)
+        result.stage = stage
+
+    def _done(self, result: KeyResult, stage: Stage, **what: object) -> None:
+        self._journal.write("done", key=result.handle, **what)
+        result.stage = stage
 
     def _file(self, result: KeyResult) -> Path:
         return self._directory.files / f"{result.handle}.wrapped"
 
     @staticmethod
-    def _same(hashes: dict[str, Sha256], step: str) -> None:
+    def _same(hashes: dict[str, Sha256 | None], step: str) -> None:
         if len(set(hashes.values())) != 1:
             raise MismatchError(
                 "the wrapped file is not the same everywhere",

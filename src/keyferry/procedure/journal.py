@@ -83,7 +83,7 @@ class Journal:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._head = _FIRST
-        self._count = 0
+        self._count = self._torn = 0
         self._failed: RecordFailedError | None = None
         self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
@@ -94,20 +94,20 @@ class Journal:
 
     @classmethod
     def reopen(cls, path: Path) -> tuple[Journal, Journaled]:
-        """Go on with a journal: lock it, verify its chain, and cut off a last line that was never finished."""
+        """Lock a journal that goes on, and verify its chain. A last line that was never finished is cut off by
+        the first `write`.
+        """
         try:
+            path.chmod(0o600)  # a completed run's files cannot be written
             journal = cls(path, create=False)
         except OSError as error:
             raise UsageError(f"{path} cannot be opened: {error.strerror}", hint="name the run's directory") from error
         try:
             found = read(path)
-            if found.torn:
-                os.ftruncate(journal._file, path.stat().st_size - found.torn)
-                os.fsync(journal._file)
         except BaseException:
             journal.close()
             raise
-        journal._head, journal._count = found.head, len(found.entries)
+        journal._head, journal._count, journal._torn = found.head, len(found.entries), found.torn
         return journal, found
 
     @property
@@ -145,6 +145,7 @@ class Journal:
     def _append(self, line: bytes, *, durable: bool) -> None:
         rest = line
         try:
+            self._cut()
             while rest:
                 rest = rest[os.write(self._file, rest) :]
             if durable:
@@ -158,6 +159,11 @@ class Journal:
             raise self._failed from error
         self._head = hashlib.sha256(line).hexdigest()
         self._count += 1
+
+    def _cut(self) -> None:
+        if self._torn:
+            os.ftruncate(self._file, os.fstat(self._file).st_size - self._torn)
+            self._torn = 0
 
     def close(self) -> None:
         os.close(self._file)

@@ -7,35 +7,49 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
-from keyferry.errors import KeyferryError, MismatchError, RecordFailedError
+from keyferry.errors import KeyferryError, RecordFailedError
 from keyferry.events import KeyFinished, KeysPlanned, Noticed
-from keyferry.procedure import reconcile, steps
+from keyferry.procedure import planfile, reconcile, steps
+from keyferry.procedure.balance import balance
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.journal import now
 from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many, select
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.results import KeyResult, RunResult
+from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_owner
+from keyferry.procedure.state import PLAN, PairStage
 from keyferry.procedure.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from keyferry.names import CloudHandle
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.order import Order
     from keyferry.procedure.rundir import RunDirectory
+    from keyferry.procedure.state import RunState
     from keyferry.tools.parties import DestinationKey, SourceKey
 
 
 class Migration:
     """One run. `result` is true at every moment, also after an error."""
 
-    def __init__(self, parties: Parties, directory: RunDirectory, order: Order, interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        parties: Parties,
+        directory: RunDirectory,
+        order: Order,
+        interrupts: Interrupts,
+        past: RunState | None = None,
+    ) -> None:
+        """past: what earlier processes of this run came to."""
         self._parties = parties
         self._directory = directory
         self._order = order
         self._interrupts = interrupts
+        self._past = past
         self.result = RunResult(directory.path)
         self._changing = False
 
@@ -43,8 +57,10 @@ class Migration:
         """Do it all; an error ends up in the result, with where its record lies."""
         try:
             self._look()
-            before = self._judge()
-            if not self._order.dry_run:
+            before = self._recall(self._past) if self._past and self._past.plan else self._judge()
+            if self._order.dry_run:
+                self._end()
+            else:
                 self._carry(before)
         except KeyferryError as error:
             error.redact(self._parties.sessions.redact)
@@ -77,6 +93,8 @@ class Migration:
         self._parties.destination.look()
         self._step("4.3")
         self._parties.source.look()
+        if self._past:
+            same_owner(self._past, "classic", self._parties.source.identity())
         if plan := self._order.plan:
             reconcile.same_parties(reconcile.partition(plan.classic), self._parties.source.identity(), "classic")
         self._step("4.4")
@@ -93,8 +111,8 @@ class Migration:
             cloudhsm=dict(self._parties.destination.identity()),
         )
 
-    def _judge(self) -> int:
-        """5.1: every key has its verdict before anything is changed. Gives the new side's number of secret keys."""
+    def _judge(self) -> frozenset[CloudHandle]:
+        """5.1: every key has its verdict before anything is changed. Gives the new side's secret keys."""
         self._step("5.1")
         source, destination = self._parties.source, self._parties.destination
         keys = source.keys()
@@ -105,7 +123,7 @@ class Migration:
         self._keep(planned)
         refuse_named(planned, self._order.wanted)
         refuse_too_many(planned, destination.room())
-        return len(there)
+        return frozenset(before)
 
     def _planned(self, keys: Sequence[SourceKey], there: Sequence[DestinationKey]) -> list[PlannedKey]:
         source, destination, plan = self._parties.source, self._parties.destination, self._order.plan
@@ -130,25 +148,57 @@ class Migration:
             self._notice(f"{more} symmetric keys came to the partition since the plan was made: they stay")
         return planned
 
-    def _carry(self, before: int) -> None:
+    def _recall(self, past: RunState) -> frozenset[CloudHandle]:
+        """What an earlier process of this run planned, and how far each key came. Gives what was there before."""
+        plan = planfile.read(self._directory.path / PLAN)
+        self.result.keys = recalled(plan.keys, past)
+        refuse_named(plan.keys, self._order.wanted)
+        self._changing = past.pair.stage is not PairStage.NONE
+        self._tell()
+        return past.before or frozenset()
+
+    def _carry(self, before: frozenset[CloudHandle]) -> None:
         crossing = [result for result in self.result.keys if result.state == "planned"]
         if crossing:
-            self._cross(crossing)
+            self._cross(crossing, before)
         self._step("end")
         self._balance(before)
 
-    def _cross(self, results: Sequence[KeyResult]) -> None:
-        wrapping = Wrapping(self._parties, self._directory, self._order.wrapping)
-        wrapping.check_free()
+    def _cross(self, results: Sequence[KeyResult], before: frozenset[CloudHandle]) -> None:
+        wrapping = Wrapping(
+            self._parties, self._directory, self._order.wrapping, self._past.pair if self._past else None
+        )
+        if not self._changing:
+            wrapping.check_free()
         self._interrupts.check()
         self._changing = True
         self.result.wrapping_key = wrapping.make(self._order.wish.digest)
         carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
-        for number, result in enumerate(results):
+        if self._past and self._past.plan:
+            self._settle(carrier, results, before, self._past)
+        self._take_across(carrier, [result for result in results if result.state == "planned"])
+
+    def _settle(
+        self, carrier: Crossing, results: Sequence[KeyResult], before: frozenset[CloudHandle], past: RunState
+    ) -> None:
+        newcomers = Newcomers(self._parties.destination, before | past.arrived)
+        again = self._order.wish.again
+        Settling(carrier, self._directory, newcomers, self._interrupts, again=again).settle(results)
+        found_again(self._parties.source, carrier, results)
+
+    def _take_across(self, carrier: Crossing, results: Sequence[KeyResult]) -> None:
+        canary = not self.result.totals["verified"]
+        failures = 0
+        for result in results:
             self._interrupts.check()
             carrier.cross(result)
-            if number == 0 and result.error is not None:
+            if canary and result.error is not None:
                 raise self._canary(result.error)
+            canary = False
+            failures += result.error is not None
+            if failures == self._order.max_failures:
+                self._notice(f"{failures} keys failed, as many as --max-failures allows: the others stay planned")
+                return
 
     @staticmethod
     def _canary(error: KeyferryError) -> KeyferryError:
@@ -156,21 +206,19 @@ class Migration:
         error.fill(hint="the first key did not cross, so no other was tried (CANARY)")
         return error
 
-    def _balance(self, before: int) -> None:
-        """TOTALS-BALANCE: every planned key has an end, and the new side has as many keys more as were unwrapped."""
-        totals = self.result.totals
-        ended = sum(count for state, count in totals.items() if state != "planned")
-        arrived = sum(result.cloudhsm_handle is not None for result in self.result.keys)
-        unsure = totals["needs_operator"]
-        more = len(self._parties.destination.secret_keys()) - before
-        if ended != totals["planned"] or not arrived <= more <= arrived + unsure:
-            raise MismatchError(
-                f"the totals do not balance: {totals}, {arrived} unwrapped, {more} more keys on the new side",
-                rule="TOTALS-BALANCE",
-                step="end",
-                keys="each key's own verdict stands; something else made or removed keys of this user meanwhile",
-            )
-        self._directory.journal.write("end", totals=totals, wrapping_key=self.result.wrapping_key is not None)
+    def _balance(self, before: frozenset[CloudHandle]) -> None:
+        if any(result.state == "planned" for result in self.result.keys):  # the run was told to stop early
+            return
+        arrived = {result.cloudhsm_handle for result in self.result.keys if result.cloudhsm_handle is not None}
+        if self._past:
+            arrived |= self._past.arrived
+        now = frozenset(self._parties.destination.secret_keys())
+        balance(self.result, before, now, frozenset(arrived))
+        self._end()
+
+    def _end(self) -> None:
+        made = self.result.wrapping_key is not None
+        self._directory.journal.write("end", totals=self.result.totals, wrapping_key=made)
 
     def _keep(self, planned: Sequence[PlannedKey]) -> None:
         for one in planned:
@@ -186,7 +234,7 @@ class Migration:
                 rule=result.rule,
             )
         plan = self._order.plan or self._plan(planned)
-        digest = self._directory.write_json("plan.json", plan.document())
+        digest = self._directory.write_json(PLAN, plan.document())
         wish = asdict(self._order.wish)
         self._directory.journal.write("planned", keys=len(planned), sha256=digest, wanted=self._order.wanted, wish=wish)
         self._tell()
@@ -210,6 +258,8 @@ class Migration:
         for result in self.result.keys:
             if result.state != "planned":
                 bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+        if self._past and self._past.plan:  # they were told
+            return
         wish = self._order.wrapping
         for text in notices(crossing, wish.bits, extractable=wish.extractable) if crossing else ():
             self._notice(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
@@ -58,6 +58,7 @@ class Order:
     wish: Wish
     wrapping: WrappingWish
     plan: Plan | None = None
+    max_failures: int | None = None
     approval: Approval | None = None
 
     @property
@@ -67,6 +68,15 @@ class Order:
     @property
     def dry_run(self) -> bool:
         return self.selection.dry_run
+
+    def record(self) -> dict[str, object]:
+        """What a resumed run must know of the order before there is a plan; `recalled` reads it."""
+        return {
+            "selection": asdict(self.selection),
+            "settings": dict(self.settings),
+            "plan": self.plan and self.plan.sha256,
+            "max_failures": self.max_failures,
+        }
 
 
 def order(config: Config, selection: Selection) -> Order:
@@ -83,6 +93,20 @@ def order(config: Config, selection: Selection) -> Order:
     )
     settings = {f"{section}.{key}": config.value(section, key) for section, key in PLANNED_SETTINGS}
     return Order(selection, settings, wish, wrapping)
+
+
+def recalled(config: Config, record: Mapping[str, Any]) -> tuple[Config, Order]:
+    """What was ordered when the run began, and its settings.
+
+    How the pair is made is the run's own; where and as whom may be said again, and is compared with the run's.
+    """
+    settings = {_place(name): value for name, value in record["settings"].items()}
+    config = config.filled(settings, "the run")
+    for place, value in settings.items():
+        if place[0] == "wrapping":
+            config = config.with_value(place, value)
+    selection = Selection(**record["selection"] | {"keys": tuple(record["selection"]["keys"])})
+    return config, replace(order(config, selection), max_failures=record["max_failures"])
 
 
 def planned(config: Config, plan: Plan) -> Config:

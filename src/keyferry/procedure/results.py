@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
+from keyferry.procedure.state import Decision, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.names import ClassicHandle, CloudHandle, Kcv
+    from keyferry.names import ClassicHandle, CloudHandle, Kcv, Sha256
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.wrapping import WrappingKey
 
@@ -20,11 +21,21 @@ STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
 class KeyResult:
     """What became of one key. proof: `kcv`, `length` or None; notes: the lists of ATTRIBUTES-MATCH.
 
+    stage: how far it came, blob: the hash of its wrapped file. beside: keys of the new side that look like it and
+    are known not to be it; others: those that its end speaks of. decision: an operator's. open: its end is not
+    known, so a resumed run finds it out. code: of its error.
     kcv_there, attributes_there: what the new side gives; nodes: those that answered for the new key (CLUSTER-COVERAGE).
     """
 
     planned: PlannedKey
     state: str = "planned"
+    stage: Stage = Stage.PLANNED
+    blob: Sha256 | None = None
+    beside: frozenset[CloudHandle] = frozenset()
+    others: frozenset[CloudHandle] = frozenset()
+    decision: Decision | None = None
+    open: bool = False
+    code: Exit | None = None
     rule: str | None = None
     detail: str | None = None
     proof: str | None = None
@@ -93,7 +104,7 @@ def _code(result: KeyResult, some_crossed: bool) -> Exit:
     if result.state == "needs_operator":
         return Exit.NEEDS_OPERATOR
     if result.state == "failed":
-        if result.error is not None and result.error.exit_code is Exit.MISMATCH:
+        if Exit.MISMATCH in (result.code, result.error and result.error.exit_code):
             return Exit.MISMATCH
         return Exit.PARTIAL if some_crossed else Exit.FAILED
     return Exit.DONE

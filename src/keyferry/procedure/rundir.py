@@ -9,29 +9,37 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
-from keyferry.errors import RecordFailedError, UsageError
+from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
 from keyferry.procedure import manifest
 from keyferry.procedure.journal import Journal, now
+from keyferry.procedure.state import build
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical
+from keyferry.transcript import torn
+from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from keyferry.procedure.journal import Journaled
+    from keyferry.procedure.state import RunState
 
 
 class RunDirectory:
     """A run's folder (0700): everything an auditor needs, nothing that is secret, movable as a whole."""
 
-    def __init__(self, path: Path, run_id: str) -> None:
+    def __init__(self, path: Path, run_id: str, journal: Journal | None = None) -> None:
+        """A new folder; one that is there where a `journal` goes on."""
         self.path = path
         self.run_id = run_id
         self.head: str | None = None
         self.sessions = path / "sessions"
         self.files = path / "files"
-        path.mkdir(mode=0o700, parents=True)
-        self.sessions.mkdir(mode=0o700)
-        self.files.mkdir(mode=0o700)
-        self.journal = Journal(path / manifest.JOURNAL)
+        if journal is None:
+            path.mkdir(mode=0o700, parents=True)
+            self.sessions.mkdir(mode=0o700)
+            self.files.mkdir(mode=0o700)
+        self.journal = journal or Journal(path / manifest.JOURNAL)
 
     @classmethod
     def create(cls, wanted: Path | None, parent: Path) -> RunDirectory:
@@ -46,6 +54,36 @@ class RunDirectory:
                 keys="nothing was changed",
                 hint="every run has a directory of its own: name one that is not there yet",
             ) from error
+
+    @classmethod
+    def reopen(cls, path: Path) -> tuple[RunDirectory, RunState]:
+        """Lock the folder of a run that is to go on, and read how far it came; nothing in it is changed yet.
+
+        CheckFailedError where the journal, or a completed run's manifest, is not as it was written.
+        """
+        journal, found = Journal.reopen(path / manifest.JOURNAL)
+        try:
+            past = build(found, path)
+            _check_complete(path / manifest.MANIFEST, found)
+        except BaseException:
+            journal.close()
+            raise
+        return cls(path, past.run_id, journal), past
+
+    def go_on(self, past: RunState, **why: object) -> None:
+        """Say that the run goes on: it is complete no longer, and what a dead process left open is noted as it is."""
+        (self.path / manifest.MANIFEST).unlink(missing_ok=True)
+        sync_folder(self.path)
+        self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)
+        for file in past.unclosed:
+            head, count = torn.measure(self.path / file)
+            self.journal.write("torn", file=file, head=head, count=count)
+
+    def leave(self) -> None:
+        """Unlock a folder in which nothing was changed."""
+        self.journal.close()
+        if (self.path / manifest.MANIFEST).exists():
+            self.journal.path.chmod(0o400)
 
     def write_json(self, name: str, value: object) -> str:
         """Write a JSON file in canonical form (sorted, no blanks); gives its SHA-256, or RecordFailedError."""
@@ -71,7 +109,7 @@ class RunDirectory:
             "run_id": self.run_id,
             "keyferry": __version__,
             "started": now(),
-            "operator": {"user": getpass.getuser(), "host": platform.node(), "system": platform.platform()},
+            "operator": _operator(),
         }
         self.write_json("run.json", about | {"settings": settings})
         self.journal.write(
@@ -96,3 +134,27 @@ class RunDirectory:
         for name in (*manifest.files(self.path), manifest.MANIFEST):
             (self.path / name).chmod(0o400)
         self.head = whole["head"]
+
+
+def _operator() -> dict[str, str]:
+    return {"user": getpass.getuser(), "host": platform.node(), "system": platform.platform()}
+
+
+def _check_complete(path: Path, found: Journaled) -> None:
+    """A manifest says that its run was complete: then nothing may have come to the journal, or gone from it."""
+    try:
+        head = json.loads(path.read_bytes())["journal"]["head"]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _not_complete(path, str(error)) from error
+    if found.torn or head != found.head:
+        raise _not_complete(path, "its journal is another")
+
+
+def _not_complete(path: Path, why: str) -> CheckFailedError:
+    return CheckFailedError(
+        f"{path} is not the manifest of this run: {why}",
+        keys="nothing was typed to any tool; what this journal says of the keys cannot be trusted",
+        hint="take the run's folder from a copy, or look at both sides by hand",
+    )

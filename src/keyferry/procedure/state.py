@@ -39,9 +39,6 @@ class Stage(StrEnum):
 
 ENDS = frozenset({Stage.VERIFIED, Stage.SKIPPED, Stage.FAILED, Stage.NEEDS_OPERATOR})
 
-UNKNOWN = "OUTCOME-UNKNOWN"
-"""The rule of a key whose last command ended in nobody knows what: its end is for a resumed run to find."""
-
 
 class PairStage(StrEnum):
     """Where the wrapping pair is."""
@@ -56,6 +53,10 @@ class PairStage(StrEnum):
     CLEANED = "cleaned up"
 
 
+IMPORT_BEGUN = frozenset({PairStage.IMPORT_INTENT, PairStage.IMPORTED, PairStage.READY})
+"""Where the old side may have the public key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What an operator ordered for one key with `keyferry resolve`: adopt (a handle), retry or skip."""
@@ -66,7 +67,12 @@ class Decision:
 
 @dataclass(slots=True)
 class KeyState:
-    """One key's way so far. handle: the source's, as the plan has it; kept: rule and detail of its last end."""
+    """One key's way so far. handle: the source's, as the plan has it.
+
+    before: the stage before its end. open: its end is not known, and is for a resumed run to find out.
+    beside: keys of the new side that look like it and are known not to be it; others: those that its end speaks of.
+    code: the exit code of its error.
+    """
 
     handle: ClassicHandle
     label: str = ""
@@ -75,6 +81,10 @@ class KeyState:
     rule: str | None = None
     detail: str | None = None
     proof: str | None = None
+    open: bool = False
+    code: int | None = None
+    beside: frozenset[CloudHandle] = frozenset()
+    others: frozenset[CloudHandle] = frozenset()
     blob: Sha256 | None = None
     cloud_handle: CloudHandle | None = None
     decision: Decision | None = None
@@ -82,7 +92,7 @@ class KeyState:
     @property
     def settled(self) -> bool:
         """Whether nothing is left to do or to find out for this key."""
-        return self.stage in ENDS and self.rule != UNKNOWN and self.decision is None
+        return self.stage in ENDS and not self.open and self.decision is None
 
 
 @dataclass(slots=True)
@@ -101,6 +111,8 @@ class PairState:
 class RunState:
     """A run as far as it came. before: the new side's secret keys before anything was changed.
 
+    arrived: every key that an unwrap of this run made, also one that failed later.
+    unclosed: sessions that no line says to be complete.
     logins: the last outcome for each secret by its name (`typed`: nobody saw how it went). head: the hash of
     the journal's last whole line.
     """
@@ -111,9 +123,11 @@ class RunState:
     parties: Mapping[str, Mapping[str, str]] | None = None
     before: frozenset[CloudHandle] | None = None
     plan: Sha256 | None = None
+    arrived: set[CloudHandle] = field(default_factory=set)
     pair: PairState = field(default_factory=PairState)
     keys: dict[ClassicHandle, KeyState] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
+    unclosed: list[str] = field(default_factory=list)
     begun: str = ""
     last: str = ""
     ended: bool = False
@@ -159,14 +173,14 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "planned":
             state.plan = Sha256(entry["sha256"])
             state.keys = _planned(directory, state.plan)
-        case "login":
-            state.logins[entry["secret"]] = entry["outcome"]
         case "resumed":
             state.ended = False
         case "end":
             state.ended = True
         case "intent" | "done" if isinstance(entry.get("key"), int):  # of the PEM's move it is a fingerprint
             _key_went_on(state.keys[entry["key"]], entry)
+            if entry["act"] == "unwrap" and entry["kind"] == "done":
+                state.arrived.add(CloudHandle(entry["handle"]))
         case "intent" | "done" if entry["act"] in _PAIR_STAGES:
             _pair_went_on(state.pair, entry)
         case "key":
@@ -175,6 +189,19 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
             handle = entry.get("handle")
             decision = Decision(entry["order"], None if handle is None else CloudHandle(handle))
             state.keys[entry["key"]].decision = decision
+        case _:
+            _apply_aside(state, entry)
+
+
+def _apply_aside(state: RunState, entry: Entry) -> None:
+    """Lines about sessions and logins; every other kind says nothing here."""
+    match entry["kind"]:
+        case "opened":
+            state.unclosed.append(entry["file"])
+        case "closed" | "torn":
+            state.unclosed.remove(entry["file"])
+        case "login":
+            state.logins[entry["secret"]] = entry["outcome"]
 
 
 _KEY_STAGES = {
@@ -193,9 +220,12 @@ _PAIR_STAGES = {
 
 def _key_went_on(key: KeyState, entry: Entry) -> None:
     key.stage = _KEY_STAGES[entry["act"]][entry["kind"]]
-    key.rule = key.detail = None
+    key.rule = key.detail = key.code = key.decision = None
+    key.open = False
     if key.stage is Stage.WRAPPED:
         key.blob = Sha256(entry["sha256"])
+    if entry["kind"] == "intent":
+        key.beside = frozenset(map(CloudHandle, entry.get("beside", ())))
     if key.stage is Stage.UNWRAPPED:
         key.cloud_handle = CloudHandle(entry["handle"])
 
@@ -206,12 +236,15 @@ def _key_ended(key: KeyState, entry: Entry) -> None:
         key.before = key.stage
     key.stage, key.decision = stage, None
     key.rule, key.detail, key.proof = entry["rule"], entry["detail"], entry["proof"]
+    key.open, key.code = entry["open"], entry["code"]
+    key.others = frozenset(map(CloudHandle, entry.get("others", ())))
     if entry["handle"] is not None:
         key.cloud_handle = CloudHandle(entry["handle"])
 
 
 def _pair_went_on(pair: PairState, entry: Entry) -> None:
-    pair.stage = _PAIR_STAGES[entry["act"]].get(entry["kind"], pair.stage)
+    stage = _PAIR_STAGES[entry["act"]].get(entry["kind"], pair.stage)
+    pair.stage = max(pair.stage, stage, key=list(PairStage).index)  # what is done again was done before
     match entry:
         case {"act": "generate", "kind": "intent", "label": str(label)}:
             pair.label = label

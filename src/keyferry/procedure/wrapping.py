@@ -6,18 +6,20 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.errors import CheckFailedError, MismatchError
-from keyferry.names import PublicKey, Sha256
+from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError, ToolRefusedError
+from keyferry.names import KeyClass, PublicKey, Sha256
 from keyferry.procedure import steps
+from keyferry.procedure.state import IMPORT_BEGUN, PairStage, PairState
+from keyferry.tools.parties import Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from keyferry.names import ClassicHandle
+    from keyferry.names import ClassicHandle, CloudHandle
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.rundir import RunDirectory
-    from keyferry.tools.parties import DestinationKey, Pair
+    from keyferry.tools.parties import DestinationKey
 
 PEM = "wrapping_public.pem"
 
@@ -52,22 +54,73 @@ class WrappingWish:
 
 
 class Wrapping:
-    """Makes the wrapping key and proves it the same in four places before anything is wrapped."""
+    """Makes the wrapping key and proves it the same in four places before anything is wrapped.
 
-    def __init__(self, parties: Parties, directory: RunDirectory, wish: WrappingWish) -> None:
+    past: how far an earlier process of this run came; each step is then found done, or done now.
+    """
+
+    def __init__(
+        self, parties: Parties, directory: RunDirectory, wish: WrappingWish, past: PairState | None = None
+    ) -> None:
         self._parties = parties
         self._directory = directory
         self._journal = directory.journal
         self._wish = wish
+        self._past = past or PairState()
 
     def make(self, digest: str) -> WrappingKey:
         self._parties.destination.use_digest(digest)
-        pair = self._generate()
-        key = self._export(pair)
-        self._move(key)
-        handle = self._import(key)
+        key = self._export(self._pair())
+        handle = self._on_classic(key)
         self._parties.source.use_digest(digest)
         return WrappingKey(key.label, key.pair, handle, key.public_key, key.sha256)
+
+    def _pair(self) -> Pair:
+        past = self._past
+        if past.public is not None and past.private is not None:
+            return Pair(past.public, past.private)
+        if past.stage is PairStage.GENERATE_INTENT and (found := self._made_before()):
+            return found
+        return self._generate()
+
+    def _made_before(self) -> Pair | None:
+        """What came of a generation whose end nobody saw. The label was free before it (WRAPPING-KEY-NEW)."""
+        destination, label = self._parties.destination, self._wish.label
+        found = [destination.describe(handle) for handle in destination.labelled(label)]
+        self._journal.write("question", act="generate", label=label, found=[key.handle for key in found])
+        if not found:
+            return None
+        halves = {key.key_class: key for key in found}
+        if len(found) != 2 or halves.keys() != {KeyClass.PUBLIC, KeyClass.PRIVATE}:
+            raise self._several("the new side", "1.2", [key.handle for key in found])
+        pair = Pair(halves[KeyClass.PUBLIC].handle, halves[KeyClass.PRIVATE].handle)
+        self._generated(pair, adopted=True)
+        return pair
+
+    def _on_classic(self, key: WrappingKey) -> ClassicHandle:
+        """The imported public key: found where an earlier process may have imported it, else imported now."""
+        handle = None
+        if self._past.stage in IMPORT_BEGUN:
+            found = self._parties.source.labelled(key.label)
+            self._journal.write("question", act="import", label=key.label, found=list(found))
+            if len(found) > 1:
+                raise self._several("the Classic side", "4.2", found)
+            handle = found[0] if found else None
+        if handle is None:
+            self._move(key)
+            return self._import(key)
+        self._journal.write("done", act="import", handle=handle, adopted=True)
+        return self._allowed(key, handle)
+
+    def _several(self, side: str, step: str, found: Sequence[int]) -> NeedsOperatorError:
+        return NeedsOperatorError(
+            f"which objects labelled {self._wish.label!r} this run made cannot be told: {side} has {len(found)}",
+            rule="WRAPPING-KEY-MATCH",
+            step=step,
+            seen=", ".join(map(str, found)),
+            keys="no key was wrapped since",
+            hint="remove those that are not this run's with the tool itself, then `keyferry resume` again",
+        )
 
     def check_free(self) -> None:
         """WRAPPING-KEY-NEW: nothing on the new side has the pair's label, so what carries it later is ours."""
@@ -86,33 +139,55 @@ class Wrapping:
         wish, destination = self._wish, self._parties.destination
         self._journal.write("intent", act="generate", label=wish.label, bits=wish.bits, extractable=wish.extractable)
         pair = destination.make_pair(wish.label, wish.bits, extractable=wish.extractable)
-        self._journal.write("done", act="generate", public=pair.public, private=pair.private)
+        self._generated(pair)
+        return pair
+
+    def _generated(self, pair: Pair, **how: object) -> None:
+        destination = self._parties.destination
+        self._journal.write("done", act="generate", public=pair.public, private=pair.private, **how)
         nodes = [destination.coverage(half).nodes for half in (pair.public, pair.private)]
         self._journal.write("done", act="cover", public=nodes[0], private=nodes[1])
-        return pair
 
     def _export(self, pair: Pair) -> WrappingKey:
         steps.start(self._parties.bus, "2.1")
-        destination, host = self._parties.destination, self._parties.cloudhsm_host
-        public, private = destination.describe(pair.public), destination.describe(pair.private)
+        public, private = self._halves(pair)
         self._check_private(private)
-        host.remove(PEM)
-        destination.export_public_key(pair.public, PEM)
-        if not host.size(PEM):
-            raise MismatchError(
-                "the public key was exported, but there is no file", rule="WRAPPING-KEY-MATCH", step="2.1"
-            )
-        there = host.fetch(PEM, self._pem)
+        if self._past.sha256 is None or not self._pem.exists():
+            self._fetch(pair.public)
         exported, digest = read_pem(self._pem)
-        self._same_file({"the CloudHSM client": there, "the run directory": hash_of(self._pem)}, "2.1")
+        self._same_file({"the journal": self._past.sha256 or digest, "the PEM file": digest}, "2.1")
         known = {
             "the public half's attributes": public.public_key,
             "the private half's attributes": private.public_key,
         }
         places = self._match(known | {"the PEM file": exported}, "2.1")
-        self._journal.write("done", act="fetch", file=PEM, host="cloudhsm", sha256=there)
         self._journal.write("done", act="export", sha256=digest, places=places)
         return WrappingKey(self._wish.label, pair, None, exported, digest)
+
+    def _halves(self, pair: Pair) -> tuple[DestinationKey, DestinationKey]:
+        destination = self._parties.destination
+        try:
+            return destination.describe(pair.public), destination.describe(pair.private)
+        except ToolRefusedError as refusal:
+            raise NeedsOperatorError(
+                f"the wrapping pair {pair.public}, {pair.private} cannot be read on the new side: {refusal.what}",
+                rule="WRAPPING-KEY-MATCH",
+                seen=refusal.seen,
+                keys="what was wrapped under a lost pair can never be unwrapped; the Classic keys are as before",
+                hint="if somebody removed the pair, make a new plan: keys that crossed already are seen by it",
+            ) from refusal
+
+    def _fetch(self, handle: CloudHandle) -> None:
+        host = self._parties.cloudhsm_host
+        host.remove(PEM)
+        self._parties.destination.export_public_key(handle, PEM)
+        if not host.size(PEM):
+            raise MismatchError(
+                "the public key was exported, but there is no file", rule="WRAPPING-KEY-MATCH", step="2.1"
+            )
+        there = host.fetch(PEM, self._pem)
+        self._same_file({"the CloudHSM client": there, "the run directory": hash_of(self._pem)}, "2.1")
+        self._journal.write("done", act="fetch", file=PEM, host="cloudhsm", sha256=there)
 
     def _move(self, key: WrappingKey) -> None:
         steps.start(self._parties.bus, "3")
@@ -126,6 +201,11 @@ class Wrapping:
         self._journal.write("intent", act="import", label=key.label, sha256=key.sha256)
         handle = source.import_public_key(PEM, key.label)
         self._journal.write("done", act="import", handle=handle)
+        return self._allowed(key, handle)
+
+    def _allowed(self, key: WrappingKey, handle: ClassicHandle) -> ClassicHandle:
+        """4.2 and 4.6: compared with the pair, then allowed to wrap."""
+        source = self._parties.source
         steps.start(self._parties.bus, "4.2")
         places = self._match({"the pair": key.public_key, "the Classic HSM": source.public_key(handle)}, "4.2")
         self._journal.write("done", act="compare", handle=handle, places=places)

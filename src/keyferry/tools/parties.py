@@ -127,6 +127,9 @@ class Source(Protocol):
     def import_public_key(self, file: str, label: str) -> ClassicHandle:
         """Bring a PEM file of this host into the HSM; the new object proved by looking for it."""
 
+    def labelled(self, label: str) -> Sequence[ClassicHandle]:
+        """Every object with this label."""
+
     def public_key(self, handle: ClassicHandle) -> PublicKey:
         """What the HSM reads back of a public key, by every way there is."""
 

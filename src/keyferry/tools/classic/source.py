@@ -126,10 +126,13 @@ class ClassicSource:
         if len(new) != 1:
             raise self._not_imported(label, f"cmu list shows {len(new)} objects with that label")
         self._cmu_handle = new[0].handle
-        inside = [one.handle for one in self.ckdemo.find_objects() if one.label == label]
+        inside = self.labelled(label)
         if len(inside) != 1:
             raise self._not_imported(label, f"ckdemo shows {len(inside)} objects with that label")
         return inside[0]
+
+    def labelled(self, label: str) -> Sequence[ClassicHandle]:
+        return [one.handle for one in self.ckdemo.find_objects() if one.label == label]
 
     def public_key(self, handle: ClassicHandle) -> PublicKey:
         shown = self.ckdemo.display_object(handle)

@@ -1,0 +1,163 @@
+"""What the command line calls for a run that was begun: go on with it, and answer what it asks."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError, LoginRefusedError, UsageError
+from keyferry.procedure import order as orders
+from keyferry.procedure import planfile
+from keyferry.procedure.command import at_work, check_named
+from keyferry.procedure.interrupts import Interrupts
+from keyferry.procedure.results import RunResult
+from keyferry.procedure.resume import recalled, same_owner
+from keyferry.procedure.rundir import RunDirectory
+from keyferry.procedure.state import PLAN, Stage, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from keyferry.config import Config
+    from keyferry.events import Bus
+    from keyferry.procedure.order import Order
+    from keyferry.procedure.planfile import Plan
+    from keyferry.procedure.state import Decision, KeyState, RunState
+
+
+def resume(
+    config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None = None, type_again: bool = False
+) -> RunResult:
+    """Go on with a run, as `migrate` would have. max_failures: as ordered at first, where None.
+
+    type_again: a secret whose last login was refused may be typed once more. CheckFailedError (RUN-OWNER),
+    raised or in the result, where the parties are not those of the run; JournalHeldError where it still goes on.
+    """
+    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.procedure.migration import Migration  # noqa: PLC0415 - as above
+
+    past = load(run_dir)
+    if past.ended and not past.open_keys:
+        return RunResult(run_dir, recalled(_plan(run_dir, past).keys, past))
+    with reopened(run_dir) as (directory, past):
+        config, order = _ordered(config, past, run_dir)
+        same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
+        check_named(config, ("classic", "cloudhsm"))
+        _may_log_in(past, type_again=type_again, raised_allowed=config.flag("run", "allow_raised_counter"))
+        secrets = Parties.resolve_secrets(config, ("classic", "cloudhsm"))
+        directory.go_on(past, type_again=type_again)
+    order = replace(order, max_failures=order.max_failures if max_failures is None else max_failures)
+    with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
+        result = Migration(parties, directory, order, interrupts, past).run()
+    result.head = directory.head
+    return result
+
+
+def resolve(run_dir: Path, name: str, decision: Decision) -> KeyState:
+    """Record what an operator says of one key; the run acts on it when it is resumed. Nothing is logged in to.
+
+    name: the key's handle as the run has it, or `label:TEXT`. UsageError for a key that has no question, or
+    for a handle that cannot be its.
+    """
+    with reopened(run_dir) as (directory, past):
+        key = _named(past, name)
+        _has_question(key, _plan(run_dir, past))
+        if decision.handle is not None:
+            _may_adopt(past, key, decision)
+        directory.go_on(past, by="resolve")
+    try:
+        directory.journal.write(
+            "resolve", key=key.handle, order=decision.what, handle=decision.handle, by=getpass.getuser()
+        )
+    finally:
+        directory.finish()
+    return key
+
+
+@contextlib.contextmanager
+def reopened(run_dir: Path) -> Iterator[tuple[RunDirectory, RunState]]:
+    """A run's folder, locked; left as it was found if what is asked inside raises."""
+    directory, past = RunDirectory.reopen(run_dir)
+    try:
+        yield directory, past
+    except BaseException:
+        directory.leave()
+        raise
+
+
+def _ordered(config: Config, past: RunState, run_dir: Path) -> tuple[Config, Order]:
+    if not past.order:
+        raise UsageError(f"{run_dir} is no migration, so there is nothing to go on with")
+    config, order = orders.recalled(config, past.order)
+    if past.plan is None and past.order["plan"]:
+        plan = planfile.read(run_dir / PLAN)
+        if plan.sha256 != past.order["plan"]:
+            raise _other_plan(run_dir)
+        order = replace(order, plan=plan)
+    return config, order
+
+
+def _plan(run_dir: Path, past: RunState) -> Plan:
+    plan = planfile.read(run_dir / PLAN)
+    if plan.sha256 != past.plan:
+        raise _other_plan(run_dir)
+    return plan
+
+
+def _other_plan(run_dir: Path) -> CheckFailedError:
+    return CheckFailedError(
+        f"{run_dir / PLAN} is not the plan of this run: its SHA-256 is not the journal's",
+        keys="nothing was typed to any tool",
+        hint="take the plan from a copy of the run's directory",
+    )
+
+
+def _may_log_in(past: RunState, *, type_again: bool, raised_allowed: bool) -> None:
+    """LOGIN-ONCE, across processes. A login whose end nobody saw is judged by the counter (LOCKOUT-NEAR)."""
+    for name, outcome in past.logins.items():
+        unseen = outcome == "typed" and raised_allowed
+        if (outcome == "refused" or unseen) and not type_again:
+            raise LoginRefusedError(
+                f"the {name} was refused at this run's last login"
+                if outcome == "refused"
+                else f"nobody saw how this run's last login with the {name} went",
+                rule="LOGIN-ONCE",
+                keys="nothing was typed; every wrong try counts towards a lock-out that may be final",
+                hint="be sure of the secret and look at the failure counter; --type-again then types it once more",
+            )
+
+
+def _named(past: RunState, name: str) -> KeyState:
+    if name.isdecimal():
+        found = [key for key in past.keys.values() if key.handle == int(name)]
+    else:
+        found = [key for key in past.keys.values() if f"label:{key.label}" == name]
+    if len(found) != 1:
+        raise UsageError(
+            f"{name} names {len(found)} keys of this run, not one",
+            keys="nothing was recorded",
+            hint="name the key by its handle; `keyferry status RUN` lists them",
+        )
+    return found[0]
+
+
+def _has_question(key: KeyState, plan: Plan) -> None:
+    stays = any(one.handle == key.handle and one.verdict is not None for one in plan.keys)
+    asked = key.stage in (Stage.NEEDS_OPERATOR, Stage.FAILED) or not key.settled
+    if stays or not asked:
+        raise UsageError(
+            f"key {key.handle} needs no answer: it is {key.stage.value}",
+            keys="nothing was recorded",
+            hint="`keyferry status RUN` names the keys that do",
+        )
+
+
+def _may_adopt(past: RunState, key: KeyState, decision: Decision) -> None:
+    others = {other.cloud_handle for other in past.keys.values() if other is not key}
+    if decision.handle in others | {past.pair.public, past.pair.private}:
+        raise UsageError(f"{decision.handle} is another key of this run", keys="nothing was recorded")
+    if decision.handle in (past.before or ()):
+        raise UsageError(f"key {decision.handle} was there before this run began", keys="nothing was recorded")

@@ -1,0 +1,206 @@
+"""A run that goes on: RUN-OWNER, and the read-only question that settles each command whose outcome nobody saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError, Exit, MismatchError
+from keyferry.names import KeyClass
+from keyferry.procedure.crossing import WITHOUT_BLOB
+from keyferry.procedure.reconcile import Matcher
+from keyferry.procedure.results import KeyResult
+from keyferry.procedure.state import ENDS, Decision, Stage
+from keyferry.procedure.wrapping import hash_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from keyferry.names import CloudHandle
+    from keyferry.procedure.crossing import Crossing
+    from keyferry.procedure.interrupts import Interrupts
+    from keyferry.procedure.plan import PlannedKey
+    from keyferry.procedure.rundir import RunDirectory
+    from keyferry.procedure.state import KeyState, RunState
+    from keyferry.tools.parties import Destination, DestinationKey, Source
+
+OWNER = {"classic": ("label", "serial", "kind"), "cloudhsm": ("user", "tool")}
+"""What of a side's identity makes it the same; slot numbers shift and firmware is updated."""
+
+
+def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
+    """RUN-OWNER: this side is who the journal says; another crypto user or partition has other keys."""
+    then = (past.parties or {}).get(side, {})
+    wrong = [
+        f"{name}: {now[name]!r} instead of {then[name]!r}"
+        for name in OWNER[side]
+        if name in then and name in now and then[name] != now[name]
+    ]
+    if wrong:
+        raise CheckFailedError(
+            f"the {side} side is not that of this run",
+            rule="RUN-OWNER",
+            seen="\n".join(wrong),
+            keys="nothing was changed; this run's keys were not looked for",
+            hint="resume as the same crypto user, on the same partition and cluster, or begin a new run",
+        )
+
+
+def recalled(planned: Sequence[PlannedKey], past: RunState) -> list[KeyResult]:
+    """Every key of the plan with what the journal says became of it."""
+    return [_recalled(one, past.keys[one.handle]) for one in planned]
+
+
+def _recalled(one: PlannedKey, key: KeyState) -> KeyResult:
+    result = KeyResult(one, cloudhsm_handle=key.cloud_handle, proof=key.proof, others=key.others)
+    if key.settled:
+        result.end(key.stage.value.replace(" ", "_"), key.rule, key.detail)
+        result.code = None if key.code is None else Exit(key.code)
+        return result
+    result.stage = key.before if key.stage in ENDS else key.stage
+    result.blob, result.beside, result.decision = key.blob, key.beside, key.decision
+    return result
+
+
+class Newcomers:
+    """The destination's secret keys that came since the run began and that are no key's of this run yet."""
+
+    def __init__(self, destination: Destination, known: Iterable[CloudHandle]) -> None:
+        seen = frozenset(known)
+        self._keys: list[DestinationKey] = [
+            destination.describe(handle) for handle in destination.secret_keys() if handle not in seen
+        ]
+
+    def candidates(self, one: PlannedKey) -> list[DestinationKey]:
+        """Those that may be this key: by its new names, or by its check value under other names."""
+        return [key for key in self._keys if self.is_it(one, key) or self._same_value(one, key)]
+
+    def alike(self, one: PlannedKey) -> list[DestinationKey]:
+        """Those that ALREADY-THERE speaks of."""
+        return [key for key in self._keys if key.label == one.new_label or self._same_value(one, key)]
+
+    @staticmethod
+    def is_it(one: PlannedKey, key: DestinationKey) -> bool:
+        """Label and id are this key's. An id that the run gave is nobody else's; else the check value may deny it."""
+        named = (key.label, key.id, key.key_class) == (one.new_label, one.new_id, KeyClass.SECRET)
+        return named and (one.id_given or None in (one.kcv, key.kcv) or one.kcv == key.kcv)
+
+    @staticmethod
+    def _same_value(one: PlannedKey, key: DestinationKey) -> bool:
+        return one.kcv is not None and key.kcv == one.kcv
+
+    def take(self, handle: CloudHandle) -> None:
+        """This one is known now."""
+        self._keys = [key for key in self._keys if key.handle != handle]
+
+
+class Settling:
+    """Takes every key that was begun to a stage from which it can go on, or to its end."""
+
+    def __init__(
+        self, carrier: Crossing, directory: RunDirectory, newcomers: Newcomers, interrupts: Interrupts, *, again: bool
+    ) -> None:
+        self._carrier, self._newcomers, self._interrupts = carrier, newcomers, interrupts
+        self._journal, self._files = directory.journal, directory.files
+        self._again = again
+
+    def settle(self, results: Sequence[KeyResult]) -> None:
+        """The keys in doubt first: what came of them decides what a newcomer is to the others."""
+        for result in results:
+            self._guarded(result, self._decided)
+        for result in self._left(results):
+            if result.stage is Stage.UNWRAP_INTENT and result.decision is None:
+                self._guarded(result, self._ask)
+        for result in self._left(results):
+            if result.stage is not Stage.UNWRAPPED:
+                self._guarded(result, self._look_again)
+
+    @staticmethod
+    def _left(results: Sequence[KeyResult]) -> Iterator[KeyResult]:
+        return (result for result in results if result.state == "planned")
+
+    def _guarded(self, result: KeyResult, look: Callable[[KeyResult], None]) -> None:
+        self._interrupts.check()
+        try:
+            look(result)
+        except MismatchError as error:
+            self._carrier.failed(result, error)
+        else:
+            if result.state != "planned":
+                self._carrier.ended(result)
+
+    def _decided(self, result: KeyResult) -> None:
+        """What an operator ordered with `keyferry resolve`."""
+        match result.decision:
+            case Decision("adopt", handle) if handle is not None:
+                self._adopt(result, handle, by="operator")
+            case Decision("skip"):
+                result.end("skipped", "OPERATOR", "skipped by an operator's order")
+            case Decision("retry"):
+                result.stage, result.cloudhsm_handle = Stage.PLANNED, None
+                result.beside |= {key.handle for key in self._newcomers.alike(result.planned)}
+
+    def _ask(self, result: KeyResult) -> None:
+        """Was it unwrapped? None found: it is done now; one: it is adopted and verified; several: a person says."""
+        one = result.planned
+        found = [key for key in self._newcomers.candidates(one) if key.handle not in result.beside]
+        self._journal.write(
+            "question",
+            act="unwrap",
+            key=result.handle,
+            label=one.new_label,
+            id=one.new_id,
+            kcv=one.kcv,
+            found=[key.handle for key in found],
+        )
+        if not found:
+            result.stage = Stage.MOVED
+        elif len(found) == 1 and Newcomers.is_it(one, found[0]):
+            self._adopt(result, found[0].handle, by="question")
+        else:
+            result.others |= {key.handle for key in found}
+            handles = ", ".join(str(key.handle) for key in found)
+            result.end(
+                "needs_operator",
+                "OUTCOME-AMBIGUOUS",
+                f"which key of the new side is this one, if any: {handles}? (findKey -l {one.new_label}, "
+                f"getAttribute; then keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip)",
+            )
+
+    def _adopt(self, result: KeyResult, handle: CloudHandle, by: str) -> None:
+        self._carrier.arrived(result, handle, adopted=by)
+        self._newcomers.take(handle)
+
+    def _look_again(self, result: KeyResult) -> None:
+        """ALREADY-THERE: nobody moved the key meanwhile. BLOB-INTACT: its wrapped file is what was recorded."""
+        others = [key for key in self._newcomers.alike(result.planned) if key.handle not in result.beside]
+        if others and not self._again:
+            result.others |= {key.handle for key in others}
+            handles = ", ".join(str(key.handle) for key in others)
+            result.end("skipped", "ALREADY-THERE", f"since this run began it came to the new side: {handles}")
+            return
+        if result.stage in WITHOUT_BLOB:
+            return
+        path = self._files / f"{result.handle}.wrapped"
+        if not path.exists():
+            result.stage = Stage.PLANNED
+        elif hash_of(path) != result.blob:
+            raise MismatchError(
+                f"the wrapped file {path.name} is not what was recorded",
+                rule="BLOB-INTACT",
+                seen=f"recorded: {result.blob}\nnow: {hash_of(path)}",
+                keys="this key did not cross; it is unchanged on the Classic side",
+                hint=f"find out who changed it; `keyferry resolve RUN {result.handle} --retry` wraps it anew",
+            )
+
+
+def found_again(source: Source, carrier: Crossing, results: Sequence[KeyResult]) -> None:
+    """PLAN-MATCH: keys that must be wrapped are those of the plan still; one that is not fails, alone."""
+    wanted = [result for result in results if result.state == "planned" and result.stage in WITHOUT_BLOB]
+    if not wanted:
+        return
+    matcher = Matcher(source.keys(), source.check_value, stable=source.handles_last())
+    for result in wanted:
+        try:
+            [result.planned] = matcher.match([result.planned])
+        except CheckFailedError as error:
+            carrier.failed(result, error)

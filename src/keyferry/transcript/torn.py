@@ -1,0 +1,24 @@
+"""A session that nobody closed, because its process died: what of it counts (FORMAT.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from keyferry.transcript import chain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def measure(path: Path) -> tuple[str, int]:
+    """The link of the last whole line, and how many events come before it."""
+    link, count = chain.START, 0
+    with path.open("rb") as file:
+        for count, line in enumerate(file):
+            if not line.endswith(b"\n"):
+                return link, max(count - 1, 0)
+            body = line[:-1]
+            kind = "header" if count == 0 else json.loads(body)[1]
+            link = chain.link(chain.TRANSCRIPT, kind, link, body)
+    return link, count
