@@ -24,9 +24,14 @@ SKIPPING = {
 }
 
 
-@pytest.mark.parametrize("luna", ["5", "7"])
-def test_fifty_keys_cross_or_are_named_with_their_rule(luna: str, tmp_path: Path) -> None:
-    done = keyferry("rehearse", "--keys", "50", "--luna", luna, "--nodes", "3", "--json", "--dir", tmp_path / "r")
+SIDES = [("5", "key_mgmt_util"), ("7", "key_mgmt_util"), ("7", "cloudhsm-cli")]
+"""A Classic generation and the tool of the new side."""
+
+
+@pytest.mark.parametrize(("luna", "tool"), SIDES)
+def test_fifty_keys_cross_or_are_named_with_their_rule(luna: str, tool: str, tmp_path: Path) -> None:
+    call = ("rehearse", "--keys", "50", "--luna", luna, "--nodes", "3", "--json", "--destination", tool)
+    done = keyferry(*call, "--dir", tmp_path / "r")
     assert done.status == 0, done.err
     document = done.document
     totals = document["totals"]
@@ -37,9 +42,9 @@ def test_fifty_keys_cross_or_are_named_with_their_rule(luna: str, tmp_path: Path
     assert all(key["rule"] is None and key["proof"] for key in document["keys"] if key["state"] == "verified")
 
 
-@pytest.mark.parametrize("luna", ["5", "7"])
-def test_the_verified_keys_are_the_same_on_both_sides(luna: str, tmp_path: Path) -> None:
-    done = keyferry("rehearse", "--luna", luna, "--json", "--dir", tmp_path / "r")
+@pytest.mark.parametrize(("luna", "tool"), SIDES)
+def test_the_verified_keys_are_the_same_on_both_sides(luna: str, tool: str, tmp_path: Path) -> None:
+    done = keyferry("rehearse", "--luna", luna, "--destination", tool, "--json", "--dir", tmp_path / "r")
     world = World(tmp_path / "r")
     verified = [key for key in done.document["keys"] if key["state"] == "verified"]
     assert verified
@@ -56,11 +61,15 @@ def test_a_key_that_did_not_cross_is_not_on_the_new_side(tmp_path: Path) -> None
     assert not there & {classic_value(world, key["classic_handle"]) for key in skipped}
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_what_is_not_known_of_the_tools_may_vary(seed: int, tmp_path: Path) -> None:
-    luna, kmu, nodes = ("5", "7")[seed % 2], ("g1", "g2")[seed // 2 % 2], seed % 3 + 1
+@pytest.mark.parametrize(
+    ("seed", "tool"),
+    [(seed, "key_mgmt_util") for seed in range(SEEDS)] + [(seed, "cloudhsm-cli") for seed in range(SEEDS // 2)],
+)
+def test_what_is_not_known_of_the_tools_may_vary(seed: int, tool: str, tmp_path: Path) -> None:
+    fewest = 2 if tool == "cloudhsm-cli" else 1  # DESTINATION-AVAILABILITY
+    luna, kmu, nodes = ("5", "7")[seed % 2], ("g1", "g2")[seed // 2 % 2], seed % 3 + fewest
     call = ("rehearse", "--luna", luna, "--kmu", kmu, "--nodes", nodes, "--jitter", f"seed-{seed}", "--json")
-    done = keyferry(*map(str, call), "--dir", tmp_path / "r")
+    done = keyferry(*map(str, call), "--destination", tool, "--dir", tmp_path / "r")
     assert done.status == 0, done.err
     assert set(done.states) == {"verified", "skipped"}
     assert done.rules <= SKIPPING

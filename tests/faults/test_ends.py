@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runs import World
+from runs import DESTINATIONS, World, through
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNWRAP = "key-unwrap-rsa-oaep"
 UNTOUCHED = {"verified": 0, "failed": 0, "needs_operator": 0}
 
 
@@ -30,6 +31,15 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
         ("key_mgmt_util", "handle-missing", "unWrapKey", 10, "needs_operator", "OUTCOME-UNKNOWN"),
         ("key_mgmt_util", "garbage", "unWrapKey", 10, "needs_operator", "OUTCOME-UNKNOWN"),
         ("key_mgmt_util", "die", "unWrapKey", 9, "needs_operator", "OUTCOME-UNKNOWN"),
+        ("cloudhsm-cli", "other-value", UNWRAP, 6, "failed", "KCV-MATCH"),
+        ("cloudhsm-cli", "label-changed", UNWRAP, 6, "failed", "ATTRIBUTES-MATCH"),
+        ("cloudhsm-cli", "extractable-changed", UNWRAP, 6, "failed", "ATTRIBUTES-MATCH"),
+        ("cloudhsm-cli", "usage-changed", UNWRAP, 6, "failed", "ATTRIBUTES-MATCH"),
+        ("cloudhsm-cli", "node-failed", UNWRAP, 7, "needs_operator", "CLUSTER-COVERAGE"),
+        ("cloudhsm-cli", "reference-missing", UNWRAP, 10, "needs_operator", "OUTCOME-UNKNOWN"),
+        ("cloudhsm-cli", "garbage", UNWRAP, 10, "needs_operator", "OUTCOME-UNKNOWN"),
+        ("cloudhsm-cli", "die", UNWRAP, 9, "needs_operator", "OUTCOME-UNKNOWN"),
+        ("cloudhsm-cli", "busy", UNWRAP, 1, "failed", "TOOL-REFUSED"),
         ("ckdemo", "blob-truncated", "wrapKey", 6, "failed", "BLOB-SIZE"),
         ("ckdemo", "blob-empty", "wrapKey", 6, "failed", "BLOB-SIZE"),
         ("ckdemo", "blob-stale", "wrapKey", 6, "failed", "BLOB-SIZE"),
@@ -42,7 +52,7 @@ def test_the_first_key_goes_wrong_and_no_second_is_tried(
     world: World, tool: str, fault: str, at: str, status: int, state: str, rule: str
 ) -> None:
     world.arm(tool, fault, at)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert done.status == status, done.err
     assert done.states == {state: 1, "planned": done.states["planned"], "skipped": done.states["skipped"]}
     assert rule in done.rules
@@ -67,10 +77,13 @@ def test_one_key_that_fails_later_does_not_stop_the_others(world: World) -> None
     assert "planned" not in done.states
 
 
-@pytest.mark.parametrize(("tool", "at"), [("key_mgmt_util", "exportPubKey"), ("cmu", "import")])
+@pytest.mark.parametrize(
+    ("tool", "at"),
+    [("key_mgmt_util", "exportPubKey"), ("cmu", "import"), ("cloudhsm-cli", "key-generate-file")],
+)
 def test_a_swapped_public_key_is_refused_before_any_wrap(world: World, tool: str, at: str) -> None:
     world.arm(tool, "pem-swapped", at)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert done.status == 6, done.err
     assert "WRAPPING-KEY-MATCH" in done.err
     assert not list((world.directory / "run" / "files").glob("*.wrapped"))
@@ -88,22 +101,27 @@ def test_a_wrong_pin_is_typed_once(world: World) -> None:
     assert typed(world, "crypto user's password") == 0
 
 
-def test_a_wrong_password_is_typed_once(world: World) -> None:
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_a_wrong_password_is_typed_once(world: World, tool: str) -> None:
     wrong = world.directory / "secrets" / "wrong"
     wrong.write_text("not-the-password-1")
     wrong.chmod(0o600)
-    done = world.migrate("--password", f"file:{wrong}")
+    done = world.migrate("--password", f"file:{wrong}", **through(tool))
     assert done.status == 4, done.err
     assert typed(world, "crypto user's password") == 1
 
 
 @pytest.mark.parametrize(
     ("tool", "fault", "at"),
-    [("key_mgmt_util", "counter-raised", "listUsers"), ("ckdemo", "pin-count-low", "tokenInfo")],
+    [
+        ("key_mgmt_util", "counter-raised", "listUsers"),
+        ("cloudhsm-cli", "user-locked", "user-list"),
+        ("ckdemo", "pin-count-low", "tokenInfo"),
+    ],
 )
 def test_near_a_lock_out_no_secret_is_typed(world: World, tool: str, fault: str, at: str) -> None:
     world.arm(tool, fault, at)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert done.status == 5, done.err
     assert "LOCKOUT-NEAR" in done.err
     assert typed(world, "partition PIN") == typed(world, "crypto user's password") == 0
@@ -147,35 +165,68 @@ def test_a_tool_that_is_not_there(world: World, option: str, tmp_path: Path) -> 
         ("key_mgmt_util", "findKey"),
         ("key_mgmt_util", "getAttribute"),
         ("key_mgmt_util", "findSingleKey"),
+        ("cloudhsm-cli", "cluster-hsm-info"),
+        ("cloudhsm-cli", "user-list"),
+        ("cloudhsm-cli", "key-generate-asymmetric-pair-rsa"),
+        ("cloudhsm-cli", "key-generate-file"),
+        ("cloudhsm-cli", "key-list"),
     ],
 )
 def test_unknown_text_is_shown_not_guessed_at(world: World, tool: str, at: str) -> None:
     world.arm(tool, "garbage", at)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert done.status == 10, done.err
     assert "seen:" in done.err
 
 
-@pytest.mark.parametrize(("tool", "at"), [("ckdemo", "login"), ("key_mgmt_util", "loginHSM")])
+@pytest.mark.parametrize(
+    ("tool", "at"), [("ckdemo", "login"), ("key_mgmt_util", "loginHSM"), ("cloudhsm-cli", "login")]
+)
 def test_a_login_that_nobody_understands_counts_as_refused(world: World, tool: str, at: str) -> None:
     world.arm(tool, "garbage", at)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert done.status in (4, 10), done.err
     assert typed(world, "partition PIN") <= 1
     assert typed(world, "crypto user's password") <= 1
 
 
-def test_a_daemon_that_is_down(world: World) -> None:
-    world.arm("key_mgmt_util", "daemon-down", "startup")
-    done = world.migrate()
+@pytest.mark.parametrize(("tool", "fault"), [("key_mgmt_util", "daemon-down"), ("cloudhsm-cli", "not-configured")])
+def test_a_tool_that_does_not_start(world: World, tool: str, fault: str) -> None:
+    world.arm(tool, fault, "startup")
+    done = world.migrate(**through(tool))
     assert done.status == 9, done.err
     assert "hint:" in done.err
 
 
-def test_a_tool_that_hangs_is_ended_at_its_limit(world: World) -> None:
-    world.arm("ckdemo", "hang", "findObject")
-    done = world.migrate(KEYFERRY_LIMITS_ANSWER="1")
+@pytest.mark.parametrize(("tool", "at"), [("ckdemo", "findObject"), ("cloudhsm-cli", "key-list")])
+def test_a_tool_that_hangs_is_ended_at_its_limit(world: World, tool: str, at: str) -> None:
+    world.arm(tool, "hang", at)
+    done = world.migrate(KEYFERRY_LIMITS_ANSWER="1", **through(tool))
     assert done.status == 9, done.err
+
+
+def test_log_lines_around_an_answer_are_passed_over(world: World) -> None:
+    for at in ("startup", "login", UNWRAP, "key-list"):
+        world.arm("cloudhsm-cli", "log-noise", at)
+    assert world.migrate(**through("cloudhsm-cli")).status == 0
+
+
+def test_a_key_that_is_not_on_every_hsm_is_named(world: World) -> None:
+    world.arm("cloudhsm-cli", "coverage-partial", "key-list")
+    done = world.migrate(**through("cloudhsm-cli"))
+    assert done.status == 6, done.err
+    assert "CLUSTER-COVERAGE" in done.err
+
+
+def test_a_cluster_of_one_hsm_is_refused_before_a_password_is_typed(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "one", nodes=1)
+    done = world.migrate(**through("cloudhsm-cli"))
+    assert done.status == 8, done.err
+    assert "DESTINATION-AVAILABILITY" in done.err
+    assert typed(world, "crypto user's password") == 0
+    world.store.set("key_availability_check", "off")
+    configured = world.migrate(run="2", KEYFERRY_CLOUDHSM_KEY_AVAILABILITY_CHECK="false", **through("cloudhsm-cli"))
+    assert configured.status == 0, configured.err
 
 
 def test_a_busy_hsm_is_asked_again(world: World) -> None:
@@ -183,14 +234,16 @@ def test_a_busy_hsm_is_asked_again(world: World) -> None:
     assert world.migrate().status == 0
 
 
-def test_keys_that_are_there_already_are_skipped_unless_told_otherwise(world: World) -> None:
-    first = world.migrate()
-    again = world.migrate("--wrapping-label", "wrap_2", run="second")
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_keys_that_are_there_already_are_skipped_unless_told_otherwise(world: World, tool: str) -> None:
+    """What one tool unwrapped the other finds."""
+    first = world.migrate(**through(tool))
+    again = world.migrate("--wrapping-label", "wrap_2", run="second", **through(next(iter({*DESTINATIONS} - {tool}))))
     assert again.status == 0, again.err
     assert "verified" not in again.states
     assert "ALREADY-THERE" in again.rules
     assert again.document["wrapping_key"] is None
-    third = world.migrate("--again", run="third", KEYFERRY_WRAPPING_LABEL="wrap_3")
+    third = world.migrate("--again", run="third", KEYFERRY_WRAPPING_LABEL="wrap_3", **through(tool))
     assert third.states["verified"] == first.states["verified"]
 
 

@@ -15,7 +15,7 @@ from keyferry.procedure.order import Selection
 from keyferry.terminal import values
 from keyferry.terminal.console import Console
 from leaks import find, find_in_files, forms, known_secrets, zero_blocks
-from runs import World
+from runs import DESTINATIONS, World, through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return World.create(tmp_path / "hsm", luna=request.param, keys=12)
 
 
-def test_no_secret_is_in_any_file_or_output(world: World) -> None:
-    done = world.migrate("--relabel", "--reid")
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_no_secret_is_in_any_file_or_output(world: World, tool: str) -> None:
+    done = world.migrate("--relabel", "--reid", **through(tool))
     assert done.status == 0, done.err
     secrets = known_secrets(world) | zero_blocks(world)
     assert len(secrets) > 20
@@ -50,11 +51,13 @@ def test_no_secret_is_in_any_file_or_output(world: World) -> None:
         ("cmu", "die", "list"),
         ("key_mgmt_util", "garbage", "loginHSM"),
         ("key_mgmt_util", "die", "loginHSM"),
+        ("cloudhsm-cli", "garbage", "login"),
+        ("cloudhsm-cli", "die", "login"),
     ],
 )
 def test_no_secret_is_told_by_an_error(world: World, tool: str, fault: str, at: str) -> None:
     world.arm(tool, fault, at)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert done.status not in (0, 2)
     secrets = known_secrets(world)
     assert find_in_files(world.directory / "run", secrets) == []
@@ -68,12 +71,18 @@ def test_a_password_typed_in_sight_is_not_in_the_record(world: World) -> None:
     assert find((done.out + done.err).encode(), known_secrets(world)) == []
 
 
-def test_no_secret_is_in_a_process_table(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_no_secret_is_in_a_process_table(
+    world: World, tool: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pin, password = world.secrets()
+    monkeypatch.setenv("CLOUDHSM_PIN", f"crypto_user:{password}")  # as the tool's single-command mode has it
     monkeypatch.setenv("A_VARIABLE_WITH_THE_PIN", pin)
     secrets = {"PIN": pin.encode(), "password": password.encode()}
     seen = _watched(monkeypatch, secrets)
-    result = _migrate(world, tmp_path / "run", {("classic", "pin"): "env:A_VARIABLE_WITH_THE_PIN"})
+    result = _migrate(
+        world, tmp_path / "run", {("classic", "pin"): "env:A_VARIABLE_WITH_THE_PIN", ("cloudhsm", "tool"): tool}
+    )
     assert result.exit_code == 0
     assert seen["prompts"] > 100
     assert seen["leaks"] == 0

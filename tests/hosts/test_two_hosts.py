@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runs import DESTINATIONS, through
 from sshd import SSHD, two_hosts
 
 if TYPE_CHECKING:
@@ -43,15 +44,16 @@ def _typed(hosts: TwoHosts) -> list[tuple[str, str]]:
     return [(head["tool"], event[2]) for head, events in _sessions(hosts) for event in events if event[1] == "s"]  # type: ignore[misc] # JSON
 
 
-def test_over_ssh_all_is_as_it_is_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_over_ssh_all_is_as_it_is_here(tmp_path: Path, tool: str) -> None:
     with two_hosts(tmp_path) as hosts:
-        done = hosts.migrate()
+        done = hosts.migrate(**through(tool))
         assert done.status == 0, done.err
         assert done.states["verified"] >= 3
         assert (hosts.classic.connections, hosts.cloudhsm.connections) == (1, 1)
         assert hosts.leftovers == []
         tools = [tool for tool, _secret in _typed(hosts)]
-        assert (tools.count("ckdemo"), tools.count("key_mgmt_util")) == (1, 1)
+        assert (tools.count("ckdemo"), tools.count(tool)) == (1, 1)
         assert tools.count("cmu") <= 4
         for header, events in _sessions(hosts):
             assert ["x", "0"] in [event[1:] for event in events]

@@ -15,6 +15,7 @@ from keyferry.emulator.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+DESTINATIONS = ("key_mgmt_util", "cloudhsm-cli")
 LIMIT = 120  # seconds after which a command counts as hanging
 
 
@@ -53,6 +54,11 @@ def keyferry(*arguments: object, **environment: str) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def through(tool: str) -> dict[str, str]:
+    """The environment in which the cluster is reached through this tool, where it is one of the cluster's."""
+    return {"KEYFERRY_CLOUDHSM_TOOL": tool} if tool in DESTINATIONS else {}
 
 
 @dataclass(frozen=True, slots=True)
