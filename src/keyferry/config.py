@@ -68,6 +68,11 @@ class Config:
     def value(self, section: str, key: str) -> str | int | bool:
         return self._settings[section, key].value
 
+    def having(self, section: str, key: str, value: str) -> Config:
+        """The same settings but for one, which the command itself decides."""
+        old = self._settings[section, key]
+        return Config(self._settings | {(section, key): Setting(value, "command", old.base)})
+
     def text(self, section: str, key: str) -> str:
         return str(self._settings[section, key].value)
 

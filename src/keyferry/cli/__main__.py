@@ -8,6 +8,7 @@ import typer
 from keyferry import __version__
 from keyferry.cli import (
     ckdemo,
+    cloudhsm_cli,
     cmu,
     doctor,
     emulator,
@@ -41,6 +42,7 @@ app.command()(runs.resolve)
 app.add_typer(inventory.app, name="inventory")
 app.command()(parse.parse)
 app.add_typer(kmu.app, name="kmu")
+app.add_typer(cloudhsm_cli.app, name="cloudhsm-cli")
 app.add_typer(ckdemo.app, name="ckdemo")
 app.add_typer(cmu.app, name="cmu")
 app.add_typer(vtl.app, name="vtl")

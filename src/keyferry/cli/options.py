@@ -21,7 +21,7 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
     ),
     "cloudhsm_bin": (
         ("cloudhsm", "bin"),
-        Annotated[str | None, typer.Option("--cloudhsm-bin", metavar="DIR", help="Where key_mgmt_util is.")],
+        Annotated[str | None, typer.Option("--cloudhsm-bin", metavar="DIR", help="Where the tool of the cluster is.")],
     ),
     "slot": (
         ("classic", "slot"),

@@ -10,12 +10,14 @@ import typer
 from keyferry.cli.render import document
 from keyferry.errors import UsageError
 
-TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util")
+TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util", "cloudhsm-cli")
 
 
 def parse(
-    tool: Annotated[str, typer.Argument(metavar="TOOL", help="vtl, cmu, ckdemo or key_mgmt_util.")],
-    verb: Annotated[str, typer.Argument(metavar="VERB", help="The tool's own word, as listSlots.")],
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help=f"One of {', '.join(TOOLS)}.")],
+    verb: Annotated[
+        str, typer.Argument(metavar="VERB", help="The tool's own word, as listSlots; several joined by hyphens.")
+    ],
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="A captured screen; else standard input.")
     ] = None,
@@ -23,7 +25,8 @@ def parse(
     """Make JSON (`keyferry.parse/1`) of a captured screen; exit 10 where it is not understood."""
     if tool not in TOOLS:
         raise UsageError(f"no tool {tool}", hint=f"known: {', '.join(TOOLS)}")
-    parsing = importlib.import_module(f"keyferry.tools.{tool}.parsing")
+    parsing = importlib.import_module(f"keyferry.tools.{tool.replace('-', '_')}.parsing")
+    verb = verb.replace(" ", "-")
     if verb not in parsing.VERBS:
         raise UsageError(f"{tool} has no verb {verb}", hint=f"known: {', '.join(parsing.VERBS)}")
     try:

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.tools.ckdemo.driver import Ckdemo
     from keyferry.tools.classic.source import ClassicSource
+    from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
     from keyferry.tools.cmu.driver import Cmu
     from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
+    from keyferry.tools.parties import Destination
     from keyferry.tools.vtl.screens import SlotRow, VerifiedRow
 
 _PEM = "public.pem"
-_LISTS = {"ckdemo": "ckdemo list", "cmu": "cmu list", "key_mgmt_util": "kmu find-key"}
+_LISTS = {
+    "ckdemo": "ckdemo list",
+    "cmu": "cmu list",
+    "key_mgmt_util": "kmu find-key",
+    "cloudhsm-cli": "cloudhsm-cli key-list",
+}
 
 
 @contextlib.contextmanager
@@ -47,14 +54,41 @@ def key_mgmt_util(config: Config, *, changes: bool = False) -> Iterator[tuple[Ke
     """A session of key_mgmt_util and the host of its files; left with logout and exit."""
     from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination  # noqa: PLC0415 - start-up
 
-    with _reached(config, "cloudhsm", changes=changes) as parties:
-        destination = parties.destination
-        if not isinstance(destination, KeyMgmtUtilDestination):
-            raise UsageError("this configuration's new side is not reached through key_mgmt_util")
-        destination.look()
-        destination.log_in()
-        yield destination.tool, parties.cloudhsm_host
-        destination.close()
+    with _logged_in(config, "key_mgmt_util", changes=changes) as (destination, host):
+        assert isinstance(destination, KeyMgmtUtilDestination)  # noqa: S101 - for the type checker: it was asked for
+        yield destination.tool, host
+
+
+@contextlib.contextmanager
+def cloudhsm_cli_before_login(config: Config) -> Iterator[CloudHsmCli]:
+    """A session of cloudhsm-cli for what needs no login, and so no password."""
+    from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli  # noqa: PLC0415 - start-up
+
+    with (
+        _reached(config) as parties,
+        CloudHsmCli.open(parties.sessions, parties.cloudhsm_host, parties.limits) as tool,
+    ):
+        yield tool
+
+
+@contextlib.contextmanager
+def cloudhsm_cli(config: Config, *, changes: bool = False) -> Iterator[tuple[CloudHsmCli, Host]]:
+    """A session of cloudhsm-cli and the host of its files; left with logout and quit."""
+    from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination  # noqa: PLC0415 - start-up
+
+    with _logged_in(config, "cloudhsm-cli", changes=changes) as (destination, host):
+        assert isinstance(destination, CloudHsmCliDestination)  # noqa: S101 - for the type checker: it was asked for
+        yield destination.tool, host
+
+
+@contextlib.contextmanager
+def _logged_in(config: Config, tool: str, *, changes: bool) -> Iterator[tuple[Destination, Host]]:
+    """The new side through this tool, whichever the configuration names."""
+    with _reached(config.having("cloudhsm", "tool", tool), "cloudhsm", changes=changes) as parties:
+        parties.destination.look()
+        parties.destination.log_in()
+        yield parties.destination, parties.cloudhsm_host
+        parties.destination.close()
 
 
 @contextlib.contextmanager

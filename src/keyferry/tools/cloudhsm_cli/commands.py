@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.tools.cloudhsm_cli import dialect, screens
+from keyferry.tools.parties import USAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from keyferry.names import CloudHandle
 
@@ -61,6 +62,14 @@ class KeyFilter:
             "attr.key-type": None if self.key_type is None else _word("the key type", self.key_type),
         }
         return " ".join(f"{name}={value}" for name, value in named.items() if value is not None)
+
+
+def usages(on: Sequence[str]) -> dict[str, bool]:
+    """Every usage flag, those on that are named in the tool's words; UsageError for a name that is none."""
+    names = {name.upper() for name in on}
+    if unknown := names - set(USAGES):
+        raise _refusal(f"the usage {', '.join(sorted(unknown)).lower()}", f"is none of {', '.join(USAGES).lower()}")
+    return {name: name in names for name in USAGES}
 
 
 def can_type(text: str) -> bool:

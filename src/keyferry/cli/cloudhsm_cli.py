@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyferry.cli import render
+from keyferry.cli.confirm import confirm_label
+from keyferry.cli.migrate import Json
+from keyferry.cli.options import NewFile, with_settings
+from keyferry.config import Config
+from keyferry.names import CloudHandle
+from keyferry.procedure.actions import cloudhsm_cli, cloudhsm_cli_before_login
+
+app = typer.Typer(no_args_is_help=True, help="Single actions of cloudhsm-cli, each with login and logout.")
+
+
+def _handle(text: str) -> int:
+    """A handle in decimal, or a reference as the tool prints it."""
+    return int(text, 16 if text.lower().startswith("0x") else 10)
+
+
+Handle = Annotated[int, typer.Argument(metavar="HANDLE|0xREFERENCE", parser=_handle)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")]
+
+
+def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
+    render.action("cloudhsm-cli", verb, fields, as_json=as_json)
+
+
+@app.command("key-generate-asymmetric-pair-rsa")
+@with_settings
+def generate_pair(
+    settings: Config,
+    label: Annotated[str, typer.Option("--label", help="Of both halves.")],
+    bits: Annotated[int, typer.Option("--bits")] = 2048,
+    extractable: Annotated[bool, typer.Option("--extractable", help="The private half may leave.")] = False,
+    json: Json = False,
+) -> None:
+    """Make an RSA pair whose private half unwraps; it cannot leave unless --extractable."""
+    with cloudhsm_cli(settings, changes=True) as (tool, _host):
+        pair = tool.generate_pair(label, bits, extractable=extractable)
+    handles = {"public_handle": pair.public.handle, "private_handle": pair.private.handle}
+    _show("key-generate-asymmetric-pair-rsa", {**handles}, as_json=json)
+
+
+@app.command("key-generate-file")
+@with_settings
+def generate_file(
+    settings: Config,
+    handle: Handle,
+    out: NewFile,
+    json: Json = False,
+) -> None:
+    """Export a public key as a PEM file."""
+    with cloudhsm_cli(settings) as (tool, host):
+        tool.generate_file(CloudHandle(handle), "public.pem")
+        digest = host.fetch("public.pem", out)
+    _show("key-generate-file", {"file": str(out), "sha256": digest}, as_json=json)
+
+
+@app.command("key-unwrap-rsa-oaep")
+@with_settings
+def unwrap(
+    settings: Config,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    wrapping_key: Annotated[
+        int, typer.Option("--wrapping-key", metavar="HANDLE|0xREFERENCE", parser=_handle, help="The private half.")
+    ],
+    label: Annotated[str, typer.Option("--label")],
+    key_type: Annotated[str, typer.Option("--type", help="AES, DES3 or GENERIC_SECRET.")],
+    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT")] = None,
+    digest: Annotated[str, typer.Option("--hash", help="Of OAEP and MGF1.")] = "sha1",
+    usage: Annotated[
+        list[str] | None, typer.Option("--usage", metavar="FLAG", help="encrypt, decrypt, sign, ...; repeats.")
+    ] = None,
+    non_extractable: Annotated[bool, typer.Option("--non-extractable")] = False,
+    json: Json = False,
+) -> None:
+    """Unwrap a file that RSA OAEP wrapped; usages that are not named are off. Doing it twice makes two keys."""
+    from keyferry.tools.cloudhsm_cli.commands import UnwrapRequest, usages  # noqa: PLC0415 - start-up
+
+    request = UnwrapRequest(
+        "wrapped.key",
+        CloudHandle(wrapping_key),
+        label,
+        key_type,
+        digest,
+        key_id,
+        not non_extractable,
+        usages(usage or ()),
+    )
+    with cloudhsm_cli(settings, changes=True) as (tool, host):
+        host.put(file, "wrapped.key")
+        key = tool.unwrap(request)
+        host.remove("wrapped.key")
+    _show("key-unwrap-rsa-oaep", {"handle": key.handle, "attributes": dict(key.attributes)}, as_json=json)
+
+
+@app.command("key-list")
+@with_settings
+def list_keys(
+    settings: Config,
+    label: Annotated[str | None, typer.Option("--label")] = None,
+    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT")] = None,
+    key_class: Annotated[str | None, typer.Option("--class", help="secret-key, public-key or private-key.")] = None,
+    handle: Annotated[int | None, typer.Option("--handle", metavar="HANDLE|0xREFERENCE", parser=_handle)] = None,
+    json: Json = False,
+) -> None:
+    """List the keys that match, whole; no match is no failure."""
+    from keyferry.tools.cloudhsm_cli.commands import KeyFilter  # noqa: PLC0415 - start-up
+
+    wanted = KeyFilter(None if handle is None else CloudHandle(handle), label, key_id, key_class)
+    with cloudhsm_cli(settings) as (tool, _host):
+        found = tool.keys(wanted, verbose=True)
+    rows = [
+        {"handle": key.handle, "label": key.label, "covered": key.covered, "attributes": dict(key.attributes)}
+        for key in found
+    ]
+    if not json:  # a table has no room for all attributes of many keys
+        rows = [row | {"attributes": _usages(row["attributes"])} for row in rows]
+    _show("key-list", {"total": len(rows), "keys": rows}, as_json=json)
+
+
+@app.command("key-delete")
+@with_settings
+def delete(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
+    """Delete one key for good; cluster backups keep it until they expire."""
+    with cloudhsm_cli(settings, changes=True) as (tool, _host):
+        confirm_label(tool.key(CloudHandle(handle)).label, f"key {handle}", yes=yes)
+        tool.delete(CloudHandle(handle))
+    _show("key-delete", {"handle": handle}, as_json=json)
+
+
+@app.command("user-list")
+@with_settings
+def list_users(settings: Config, json: Json = False) -> None:
+    """List users, and whether they are locked; needs no login."""
+    with cloudhsm_cli_before_login(settings) as tool:
+        users = tool.users()
+    _show("user-list", {"users": [{"type": u.role, "name": u.name, "locked": u.locked} for u in users]}, as_json=json)
+
+
+@app.command("cluster-hsm-info")
+@with_settings
+def hsm_info(settings: Config, json: Json = False) -> None:
+    """Show what each HSM says of itself; needs no login."""
+    with cloudhsm_cli_before_login(settings) as tool:
+        hsms = [dict(one) for one in tool.hsms()]
+    _show("cluster-hsm-info", {"hsms": hsms}, as_json=json)
+
+
+def _usages(attributes: object) -> str:
+    on = [name for name, value in attributes.items() if value is True] if isinstance(attributes, dict) else []
+    return " ".join(on)
