@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from keyferry.errors import ToolRefusedError
 from keyferry.text import last_lines, printable
 from keyferry.tools.cloudhsm_cli.dialect import TOOL
+from keyferry.tools.shell import echoed
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 _BEGIN = re.compile(r"(?m)^[ \t]*(?P<brace>\{)")
 _ECHO = re.compile(r"(?m)^[ \t]*aws-cloudhsm ?>[ \t]*(?P<command>\S[^\n]*)")
 _MARK = '"error_code"'
+_AROUND = re.compile(
+    r"aws-cloudhsm ?>.*|--.*|(?:Enter|Confirm) password: *\**|\**"  # what was asked and typed
+    r"|thread '.*' panicked at .*|note: .*|Error writing to log file\..*|.*\b(?:TRACE|DEBUG|INFO|WARN|ERROR)\b.*"
+)
+"""Lines that may stand around an answer: without a log that it can write, the tool logs to the terminal."""
 
 
 class _RepeatedError(ValueError):
@@ -26,8 +32,8 @@ class _RepeatedError(ValueError):
 def data(verb: str, text: str) -> Any:  # noqa: ANN401 - JSON
     """`data` of the one answer in the text; ToolRefusedError where it is an error.
 
-    Log lines may stand around the answer, for without a writable log the tool logs to the terminal. The last
-    balanced object counts, and it must be the only answer: else UnknownScreenError.
+    Log lines may stand around the answer. The last balanced object counts, and it must be the only answer: else
+    UnknownScreenError.
     """
     text = clean(text)
     _check_one_command(verb, text)
@@ -55,17 +61,20 @@ def _check_one_command(verb: str, text: str) -> None:
 def _last_object(verb: str, text: str) -> Mapping[str, Any]:
     decoder = json.JSONDecoder(object_pairs_hook=_once)
     found: Mapping[str, Any] | None = None
-    place, unbalanced = 0, ""
+    place, around = 0, ""
     while match := _BEGIN.search(text, place):
+        around += text[place : match.start()]
         try:
             found, place = decoder.raw_decode(text, match.start("brace"))
-            unbalanced = ""
         except _RepeatedError as error:
             raise unknown(TOOL, verb, str(error), text) from None
         except ValueError:
-            place, unbalanced = match.end(), unbalanced or text[match.start() :]
-    if found is None or unbalanced:
-        raise unknown(TOOL, verb, "no answer, or one that is cut short", unbalanced or text)
+            raise unknown(TOOL, verb, "an answer that is cut short, or no JSON", text[match.start() :]) from None
+    if found is None:
+        raise unknown(TOOL, verb, "no answer", text)
+    for line in f"{around}\n{text[place:]}".split("\n"):
+        if not (_AROUND.fullmatch(line.strip()) or echoed(TOOL, line)):
+            raise unknown(TOOL, verb, "a line that is not known", line)
     return found
 
 

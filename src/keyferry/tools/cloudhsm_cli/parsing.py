@@ -56,7 +56,7 @@ def _keys(text: str) -> Json:
 
 def _whole(key: Key) -> Json:
     return {
-        "owner": list(key.owners),
+        "owners": list(key.owners),
         "shared": list(key.shared),
         "covered": key.covered,
         "attributes": dict(key.attributes),
@@ -72,12 +72,9 @@ def _pair(text: str) -> Json:
     }
 
 
-def _made(verb: str) -> Callable[[str], Json]:
-    def read(text: str) -> Json:
-        key = screens.made(verb, text)
-        return {"handle": key.handle, **_whole(key)}
-
-    return read
+def _unwrapped(text: str) -> Json:
+    key = screens.unwrapped(text)
+    return {"handle": key.handle, **_whole(key)}
 
 
 def _said(verb: str) -> Callable[[str], Json]:
@@ -103,15 +100,12 @@ VERBS: dict[str, Callable[[str], Json]] = {
         screens.LOGOUT: _said(screens.LOGOUT),
         screens.PAIR: _pair,
         screens.FILE: _said(screens.FILE),
-        screens.UNWRAP: _made(screens.UNWRAP),
+        screens.UNWRAP: _unwrapped,
         screens.LIST: _keys,
         screens.DELETE: _said(screens.DELETE),
         screens.HSM_INFO: _hsms,
         screens.USERS: _users,
-        "key generate-symmetric aes": _made("key generate-symmetric aes"),
-        "key generate-symmetric generic-secret": _made("key generate-symmetric generic-secret"),
         "key set-attribute": _said("key set-attribute"),
-        "key import pem": _said("key import pem"),
         "cluster activate": _said("cluster activate"),
     }.items()
 }

@@ -139,14 +139,9 @@ def key_pair(text: str) -> Pair:
 
 
 def unwrapped(text: str) -> Key:
-    """`{"key": KEY}`"""
-    return made(UNWRAP, text)
-
-
-def made(verb: str, text: str) -> Key:
-    """`{"key": KEY}` of whatever command makes one key."""
-    read = _Reader(verb, text)
-    return _whole(read, read.field(data(verb, text), "key", dict))
+    """`{"key": KEY}`, whole."""
+    read = _Reader(UNWRAP, text)
+    return _whole(read, read.field(data(UNWRAP, text), "key", dict))
 
 
 def _whole(read: _Reader, value: object) -> Key:
