@@ -32,10 +32,24 @@ def document(world: World, *words: object) -> dict[str, Any]:
     return done.document
 
 
-def test_the_documented_steps_one_by_one(world: World, tmp_path: Path) -> None:
-    pair = document(world, "kmu", "gen-rsa-key-pair", "--label", "step_by_step")
+NEW_SIDES = {
+    "kmu": ("gen-rsa-key-pair", "export-pub-key", "unwrap-key", "delete-key"),
+    "cloudhsm-cli": (
+        "key-generate-asymmetric-pair-rsa",
+        "key-generate-file",
+        "key-unwrap-rsa-oaep",
+        "key-delete",
+    ),
+}
+"""A tool of the cluster: how it makes a pair, exports a public key, unwraps, deletes."""
+
+
+@pytest.mark.parametrize("tool", NEW_SIDES)
+def test_the_documented_steps_one_by_one(world: World, tool: str, tmp_path: Path) -> None:
+    generate, export, unwrap, _delete = NEW_SIDES[tool]
+    pair = document(world, tool, generate, "--label", "step_by_step")
     pem, blob = tmp_path / "public.pem", tmp_path / "wrapped.key"
-    document(world, "kmu", "export-pub-key", pair["public_handle"], "--out", pem)
+    document(world, tool, export, pair["public_handle"], "--out", pem)
     assert b"BEGIN PUBLIC KEY" in pem.read_bytes()
     wrapping = document(world, "cmu", "import-public-key", pem, "--label", "step_by_step")["handle"]
     shown = document(world, "ckdemo", "set-attribute", wrapping, "--wrap")["attributes"]
@@ -46,8 +60,8 @@ def test_the_documented_steps_one_by_one(world: World, tmp_path: Path) -> None:
     assert wrapped["sha256"] == hashlib.sha256(blob.read_bytes()).hexdigest()
     kcv = document(world, "ckdemo", "check-value", key["handle"])["kcv"]
     call = (
-        "kmu",
-        "unwrap-key",
+        tool,
+        unwrap,
         blob,
         "--wrapping-key",
         pair["private_handle"],
@@ -63,6 +77,9 @@ def test_the_documented_steps_one_by_one(world: World, tmp_path: Path) -> None:
     nodes = document(world, "kmu", "find-single-key", made)["nodes"]
     assert {node["code"] for node in nodes} == {0}
     assert document(world, "kmu", "find-key", "--label", key["label"])["handles"] == [made]
+    [listed] = document(world, "cloudhsm-cli", "key-list", "--handle", hex(made))["keys"]
+    assert (listed["label"], listed["covered"]) == (key["label"], True)
+    assert listed["attributes"]["check-value"] == f"0x{kcv}"
     assert "owner" in document(world, "kmu", "key-info", made)
 
 
@@ -71,6 +88,8 @@ def test_what_needs_no_login_types_no_secret(world: World) -> None:
         ("kmu", "list-users"),
         ("kmu", "hsm-info"),
         ("kmu", "error", "c6"),
+        ("cloudhsm-cli", "user-list"),
+        ("cloudhsm-cli", "cluster-hsm-info"),
         ("ckdemo", "token-info"),
         ("vtl", "verify"),
     ):
@@ -80,16 +99,19 @@ def test_what_needs_no_login_types_no_secret(world: World) -> None:
     assert not any('"s","' in text for text in sessions)
 
 
-@pytest.mark.parametrize(("typed", "status", "left"), [("doomed\n", 0, 0), ("another\n", 8, 1), ("", 8, 1)])
-def test_what_deletes_asks_for_the_label(world: World, typed: str, status: int, left: int) -> None:
+@pytest.mark.parametrize(
+    ("tool", "typed", "status", "left"),
+    [("kmu", "doomed\n", 0, 0), ("kmu", "another\n", 8, 1), ("kmu", "", 8, 1), ("cloudhsm-cli", "doomed\n", 0, 0)],
+)
+def test_what_deletes_asks_for_the_label(world: World, tool: str, typed: str, status: int, left: int) -> None:
     pair = document(world, "kmu", "gen-rsa-key-pair", "--label", "doomed")
     done = subprocess.run(
         [
             sys.executable,
             "-m",
             "keyferry.cli",
-            "kmu",
-            "delete-key",
+            tool,
+            NEW_SIDES[tool][-1],
             str(pair["private_handle"]),
             "--config",
             world.config,

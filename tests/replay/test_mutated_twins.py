@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS = ("i", "s")
-FAREWELLS = {"0\r", "logoutHSM\r", "exit\r"}
+FAREWELLS = {"0\r", "logoutHSM\r", "exit\r", "logout", "quit", "\r"}
 NODE = r"(Node id \d+ (?:status:|and err state) )0x00000000 : HSM Return: SUCCESS"
 REFUSED = "0x000000b3 : HSM Error: This operation violates the current configured/FIPS policies"
+
+
+UNKNOWN = (Exit.UNKNOWN_SCREEN,)
+UNSURE = (Exit.NEEDS_OPERATOR, Exit.UNKNOWN_SCREEN)
+NEXT = r"\{\s+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +73,36 @@ TWINS = {
         (Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE),
         later=0,
     ),
+    "cli-prompt": Twin("cloudhsm-cli", "aws-cloudhsm > ", "aws-cludhsm > ", UNKNOWN, nth=4),
+    "cli-login-role": Twin(
+        "cloudhsm-cli", rf'("data": {NEXT}"username": "\w+",\s+"role": ")crypto-', r"\g<1>", UNKNOWN
+    ),
+    "cli-error-code": Twin("cloudhsm-cli", rf'"error_code": 0(?=,\s+"data": {NEXT}"key")', '"error_code": 1', UNSURE),
+    "cli-twice": Twin("cloudhsm-cli", rf'("error_code": 0,)(?=\s+"data": {NEXT}"key")', r"\g<1>\g<1>", UNSURE),
+    "cli-unwrap-coverage": Twin(
+        "cloudhsm-cli", rf'("data": {NEXT}"key": .*?"cluster-coverage": )"full"', r'\g<1>"half"', (Exit.NEEDS_OPERATOR,)
+    ),
+    "cli-unwrap-reference": Twin(
+        "cloudhsm-cli",
+        rf'("data": {NEXT}"key": {NEXT}"key-reference": "0x)0',
+        r"\g<1>f",
+        (*UNKNOWN, Exit.UNREACHABLE),
+        later=0,
+    ),
+    "cli-extractable": Twin(
+        "cloudhsm-cli", r'("class": "private-key".*?"extractable": )false', r"\g<1>true", (Exit.MISMATCH,), nth=3
+    ),
 }
 
 
-# The Classic tools' texts are the same beside either generation of key_mgmt_util: there only its own twins are new.
+CLASSIC = ("vtl", "cmu", "ckdemo")
+
+# The Classic tools' texts are the same beside each tool of the cluster: there only that one's twins are new.
 PAIRS = [
     pytest.param(recording, twin, id=f"{recording.name}-{name}")
     for recording in RECORDINGS
     for name, twin in TWINS.items()
-    if recording.name.endswith("g2") or twin.tool == "key_mgmt_util"
+    if (recording / f"001-{twin.tool}.cast").exists() or (recording.name.endswith("g2") and twin.tool in CLASSIC)
 ]
 
 

@@ -28,6 +28,7 @@ def replay(recording: Path, folder: Path, *, read_size: int = WHOLE, answer: int
     config.write_text(
         f'[classic]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
         f'[cloudhsm]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
+        f'tool = "{outcome.get("tool", "key_mgmt_util")}"\n'
         f"password_visible = {str(outcome['password_visible']).lower()}\n"
     )
     return migrate(config, folder / "run", outcome["run_id"], SECRETS, read_size=read_size, answer=answer)
@@ -39,7 +40,7 @@ def expected(recording: Path) -> dict[str, Any]:
 
 
 def test_all_dialects_are_recorded() -> None:
-    dialects = {f"luna-{luna}_kmu-{kmu}" for luna in (5, 7) for kmu in ("g1", "g2")}
+    dialects = {f"luna-{luna}_{tool}" for luna in (5, 7) for tool in ("kmu-g1", "kmu-g2", "cloudhsm-cli")}
     assert {path.name for path in RECORDINGS} == dialects
 
 

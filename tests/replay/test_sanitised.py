@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.cloudhsm_cli import driver as cli
+from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
@@ -36,6 +39,10 @@ LIMITS = Limits(start=20, answer=20, login=20, generate=20)
 THE_PIN, THE_PASSWORD = (Secret(name, SECRETS[name].encode()) for name in (PIN, PASSWORD))
 TYPES = {"16": "GENERIC_SECRET", "21": "DES3", "31": "AES"}
 EACH = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
+OF_KMU, OF_CLI = (
+    pytest.mark.parametrize("recording", [one for one in RECORDINGS if tool in one.name], ids=lambda path: path.name)
+    for tool in ("kmu", "cloudhsm-cli")
+)
 
 
 @contextmanager
@@ -106,7 +113,7 @@ def _names(recording: Path) -> set[str]:
     return {str(name) for name in names if name and len(name) > 3}
 
 
-@EACH
+@OF_KMU
 def test_a_whole_session_of_key_mgmt_util_replays(recording: Path, tmp_path: Path) -> None:
     with sanitised(recording, "key_mgmt_util", tmp_path) as (clean, sessions, host):
         follower = Follower(KeyMgmtUtil.open(sessions, host, LIMITS))
@@ -121,6 +128,55 @@ def test_a_whole_session_of_key_mgmt_util_replays(recording: Path, tmp_path: Pat
         key = load_pem_public_key(base64.b64decode(pem[0]["base64"]))
         assert isinstance(key, RSAPublicKey)
         assert {one.public_key.modulus for one in follower.attributes if one.public_key} == {key.public_numbers().n}
+
+
+@OF_CLI
+def test_a_whole_session_of_cloudhsm_cli_replays(recording: Path, tmp_path: Path) -> None:
+    made: set[int] = set()
+    with sanitised(recording, "cloudhsm-cli", tmp_path) as (clean, sessions, host):
+        tool = CloudHsmCli.open(sessions, host, LIMITS)
+        for event in read(clean).events:
+            if event.code == "i" and not event.data.endswith("\r"):
+                _follow(tool, event.data, made)
+        assert player.not_played(tmp_path) == []
+    assert len(made) > 5
+
+
+def _follow(tool: CloudHsmCli, line: str, made: set[int]) -> None:
+    """Say by the driver's verbs what a recording has typed; a handle that is told is one that was made before."""
+    match line.split()[:3]:
+        case ["login", _, user]:
+            tool.login(user, THE_PASSWORD, Logins())
+        case ["key", "generate-asymmetric-pair", _]:
+            pair = tool.generate_pair(_word(line, "--public-label "), 2048)
+            made |= {pair.public.handle, pair.private.handle}
+        case ["key", "unwrap", _]:
+            made.add(tool.unwrap(_unwrap_request(line)).handle)
+        case ["quit"]:
+            tool.close()
+        case _:
+            text = tool._ask(line, lambda answer: answer)
+            assert '"error_code": 0' in text
+            assert {int(reference, 16) for reference in re.findall(r'"key-reference": "(\w+)"', text)} <= made
+
+
+def _word(line: str, before: str) -> str:
+    return line.partition(before)[2].split()[0]
+
+
+def _unwrap_request(line: str) -> cli.UnwrapRequest:
+    attributes = dict(word.split("=") for word in line.partition("--attributes ")[2].split())
+    kinds = {"aes": "AES", "des3": "DES3", "generic-secret": "GENERIC_SECRET"}
+    return cli.UnwrapRequest(
+        _word(line, "--data-path "),
+        CloudHandle(int(_word(line, "key-reference="), 16)),
+        _word(line, "--label "),
+        kinds[_word(line, "--key-type-class ")],
+        "sha1",
+        id=bytes.fromhex(attributes.pop("id")[2:]).decode("utf-8", "surrogateescape"),
+        extractable=attributes.pop("extractable") == "true",
+        usages={name.upper(): value == "true" for name, value in attributes.items()},
+    )
 
 
 @EACH

@@ -12,7 +12,7 @@ from keyferry.transcript.replay import FAILED, Player
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util")
+TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util", "cloudhsm-cli")
 
 _SCRIPT = """#!{python}
 import sys

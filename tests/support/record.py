@@ -1,4 +1,4 @@
-"""Records rehearsals into `transcripts/`: `python tests/support/record.py` makes them all anew.
+"""Records rehearsals into `transcripts/`: `python tests/support/record.py [NAME ...]` makes all, or those, anew.
 
 A recording has what passed on the terminals, and beside each session `NNN-TOOL.files.json` has the files that
 the tool wrote, so that the real drivers can be replayed against it without the emulator.
@@ -31,10 +31,13 @@ WORLDS: dict[str, dict[str, Any]] = {
     "luna-7_kmu-g2": {"luna": "7", "kmu": "g2", "nodes": 3, "keys": 10},
     "luna-5_kmu-g1": {"luna": "5", "kmu": "g1", "nodes": 3, "keys": 10},
     "luna-7_kmu-g1": {"luna": "7", "kmu": "g1", "nodes": 2, "keys": 10},
+    "luna-7_cloudhsm-cli": {"luna": "7", "nodes": 2, "keys": 10, "destination": "cloudhsm-cli"},
+    # An editor that hints at how a command may go on.
+    "luna-5_cloudhsm-cli": {"luna": "5", "nodes": 3, "keys": 10, "destination": "cloudhsm-cli", "jitter": "ferry"},
 }
 RUN_ID = "5e1f1e55"
 CHECK_VALUE_BYTES = 3
-WRITERS = ("ckdemo", "key_mgmt_util")
+WRITERS = ("ckdemo", "key_mgmt_util", "cloudhsm-cli")
 OURS = ("zero.bin", ".wrapped")  # files that the driver puts there, not the tool
 
 
@@ -104,6 +107,7 @@ def _note_outcome(target: Path, world: Path, document: dict[str, Any], status: i
         "run_id": RUN_ID,
         "slot": settings["classic"]["slot"],
         "user": cloudhsm["user"],
+        "tool": cloudhsm["tool"],
         "password_visible": cloudhsm.get("password_visible", False),
         "status": status,
         "document": document,
@@ -112,6 +116,6 @@ def _note_outcome(target: Path, world: Path, document: dict[str, Any], status: i
 
 
 if __name__ == "__main__":
-    for each in WORLDS:
+    for each in sys.argv[1:] or WORLDS:
         record(each, TRANSCRIPTS / each)
         print(f"recorded {each}")  # noqa: T201 - a command's output

@@ -164,18 +164,21 @@ class Console:
         """The tool's editor draws the line as it likes: see it stand behind the prompt, then press return."""
         before = bytes(self._come[: start_of_row(self._come)])
         row.forget(self._come)
-        prompt = bytes(self._come[: row.end(self._come)]).rstrip(b" ")
+        prompt = bytes(self._come[: self._cursor]).rstrip(b" ")
         self.recorder.keys(data)
         self._send(data)
         stands = re.compile(re.escape(prompt) + b" *" + re.escape(data))
-        self._await(
-            lambda: stands.fullmatch(self._come, 0, row.end(self._come)) or None, ECHO_LIMIT, self._echo_of(data)
-        )
+        self._await(lambda: stands.fullmatch(self._come, 0, self._cursor) or None, ECHO_LIMIT, self._echo_of(data))
         self.recorder.typed(b"")
         self._send(self._manners.enter)
         self._await(lambda: b"\n" in self._come or None, ECHO_LIMIT, "the end of the line")
         del self._come[: self._come.index(b"\n")]
         return before
+
+    @property
+    def _cursor(self) -> int:
+        """Where what has come ends: behind it only an editor's hint can stand."""
+        return self._row.end(self._come) if self._row else len(self._come)
 
     def _echo_of(self, data: bytes) -> str:
         return f"the echo of {self.recorder.redact(_decode(data))!r}"
@@ -195,7 +198,7 @@ class Console:
             except pexpect.TIMEOUT:
                 self._demand_link()
                 # Something that ends like a question is one that nobody here knows; else the tool just hangs.
-                kind = UnknownScreenError if _QUESTION.search(self._come) else UnreachableError
+                kind = UnknownScreenError if _QUESTION.search(self._come, 0, self._cursor) else UnreachableError
                 what = f"{self.tool} did not give {awaited} within {limit:g} s"
                 raise self._end(self._error(kind, what, self._come)) from None
             except pexpect.EOF:
@@ -222,9 +225,8 @@ class Console:
 
     def _prompted(self, prompts: tuple[Prompt, ...]) -> tuple[Prompt, re.Match[bytes]] | None:
         start = max(0, len(self._come) - _WINDOW)
-        end = self._row.end(self._come) if self._row else len(self._come)
         for prompt in prompts:
-            if prompt.name == ENDED or not (match := prompt.compiled().search(self._come, start, end)):
+            if prompt.name == ENDED or not (match := prompt.compiled().search(self._come, start, self._cursor)):
                 continue
             # Words of a prompt that more text follows were no prompt: a label can hold them.
             if prompt.settle is not None or not self._child.has_more():

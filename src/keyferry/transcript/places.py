@@ -33,7 +33,7 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
 _ANYWHERE = _compiled(
     r"(?:/home/|/Users/|\\Users\\)(?P<x>[^/\\\s:'\"]+)",
     rf"(?<![\w.])(?<!version: )(?<!v)(?P<x>{_OCTET}(?:\.{_OCTET}){{3}})(?![\w.])",
-    r"(?<!\w)(?:cluster|hsm|eni|vpc|subnet)-(?P<x>[0-9a-z]{8,17})(?![\w-])",
+    r"(?<!\w)(?:cluster|hsm|eni|vpc|subnet)-(?!coverage)(?P<x>[0-9a-z]{8,17})(?![\w-])",
 )
 _OUTPUT = _compiled(
     # labels, and what else is told as `name=value` or on the line after an attribute's name
@@ -57,11 +57,17 @@ _OUTPUT = _compiled(
     rf"{_START}(?P<x>\d+) is not a symmetric key",
     rf"(?<!\w)(?:kcv|check value){_ENDS}(?:0x)?(?P<x>[0-9a-f]{{4,16}})(?!\w)",
     r"digest is:[ \t]*\(hex\)(?P<x>[0-9a-f]+)",
+    # JSON of cloudhsm-cli
+    r'"(?:label|username|serial-number)": "(?P<x>(?:[^"\\\r\n]|\\.)*)"',
+    r'"(?:key-reference|id|check-value|modulus|ec-point)": "(?:0x)?(?P<x>[^"\r\n]*)"',
 )
 _COMMAND = _compiled(
     r"(?:^|(?<=\s))-(?:l|id|kcv)\s+(?P<x>\S+)",
     r"(?:^|(?<=\s))-(?:k|w|o)\s+(?P<x>\d+)(?!\S)",
     r"(?:^|(?<=\s))loginHSM\s(?:.*\s)?-s\s+(?P<x>\S+)",
+    r"(?:^|(?<=\s))--(?:username|label|(?:public|private)-label|share-crypto-users)[ =]+(?P<x>\S+)",
+    r"(?:^|(?<=\s))(?:attr\.label=(?P<x>\S+))",
+    r"(?:^|(?<=\s))(?:key-reference|(?:attr\.)?(?:id|check-value|modulus))=(?:0x)?(?P<x>[0-9a-f]+)",
 )
 _ARGUMENTS = _compiled(
     r"^-(?:label\w*|id|ouid|serial\w*|password)[=\n](?P<x>[^\n]*)",

@@ -42,7 +42,7 @@ def sanitize(source: Path, target: Path) -> int:
     sessions; types, sizes and usages of keys, and how many there are; names of files and other folders; the
     lengths of all names; and a name that stands only where none is known to, so whoever sends it looks first.
     """
-    recording, beside = _Parts(read(source)), side_files(source.with_suffix(".files.json"))
+    recording, beside = _Parts(_with_plain_echoes(read(source))), side_files(source.with_suffix(".files.json"))
     renaming = Renaming([*recording.marked(), *(file.marked for file in beside)])
     clean = recording.renamed(renaming)
     lines = [clean.header, *([event.at, event.code, event.data] for event in clean.events)]
@@ -53,6 +53,19 @@ def sanitize(source: Path, target: Path) -> int:
     return renaming.count
 
 
+def _with_plain_echoes(recording: Recording) -> Recording:
+    """The recording, what a line editor drew of each line being just the line: drawings hold names in parts."""
+    events: list[Event] = []
+    drawing = False
+    for event in recording.events:
+        if event.code == "i":
+            drawing = not event.data.endswith("\r")
+            events += [event, replace(event, code="o")] if drawing else [event]
+        elif not drawing or event.code not in "ob":
+            events.append(event)
+    return replace(recording, events=tuple(events))
+
+
 class _Parts:
     """A recording as texts with their names marked: fields of the header, what was typed, and all output as one."""
 
@@ -61,12 +74,15 @@ class _Parts:
         self._header = dict(_marked_header(recording.header))
         self._pieces = dict(_output_pieces(recording.events))
         self._typed: dict[int, Marked] = {}
-        echoes: list[Span] = []
+        names: list[Span] = []
         output = "".join(self._pieces.values())
+        told = places.in_output(output)
         for number, start, end in self._inputs():
             self._typed[number] = typed = _marked_input(recording.events[number], output, start)
-            echoes += _echoed(typed, output, start, end)
-        self._output = Marked(output, places.outermost(output, [*echoes, *places.in_output(output)]))
+            if typed.spans and (echo := _echo(typed, output, start, end)):
+                told = [span for span in told if span[1] <= echo[0] or span[0] >= echo[1]]
+                names += ((echo[0] + first, echo[0] + last) for first, last in typed.spans)
+        self._output = Marked(output, places.outermost(output, [*names, *told]))
 
     def marked(self) -> Iterator[Marked]:
         yield from self._header.values()
@@ -136,11 +152,11 @@ def _marked_input(event: Event, output: str, place: int) -> Marked:
     return Marked(event.data, places.in_line(event.data.removesuffix("\r"), question))
 
 
-def _echoed(typed: Marked, output: str, start: int, end: int) -> Iterator[Span]:
-    """The names of a typed line in its echo, which stands between these places of the output."""
-    echo = re.compile(re.escape(typed.text.removesuffix("\r")) + r"(?=[\r\n])")
-    if typed.spans and (found := echo.search(output, start, end)):
-        yield from ((found.start() + first, found.start() + last) for first, last in typed.spans)
+def _echo(typed: Marked, output: str, start: int, end: int) -> Span | None:
+    """Where a typed line's echo stands between these places of the output; its names are known from the line."""
+    echo = re.compile(re.escape(typed.text.removesuffix("\r")) + r"(?=[\r\n]|\Z)")
+    found = echo.search(output, start, end)
+    return found.span() if found else None
 
 
 def _text(data: bytes) -> str:

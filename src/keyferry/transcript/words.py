@@ -31,6 +31,8 @@ error2string exportprivatekey exportpubkey exsymkey findkey findsinglekey gendsa
 genecckeypair generatekeypair genrsakeypair gensymkey getattribute gethsminfo getkeyinfo importprivatekey
 importpubkey imsymkey listattributes listusers loginhsm loginstatus logouthsm setattribute singlecmd
 unwrapkey wrapkey listslots listservers publickey privatekey secretkey publicexponent modulusbits
+username role coverage full quorum owners reference rsa oaep mgf mgf1 pair asymmetric hash function encoding matched
+returned interactive vendor marvell family nitrox vendors starting items verbose crypto shared modulus
 deletekey lunasa startdate enddate neverextractable alwayssensitive valuelen inputfile pubkey
 """
 _WORDS = frozenset(_TOOLS_OWN.split())
