@@ -19,6 +19,7 @@ from keyferry.cli import (
     plan,
     rehearse,
     render,
+    report,
     runs,
     transcript,
     vtl,
@@ -48,6 +49,7 @@ app.add_typer(cmu.app, name="cmu")
 app.add_typer(vtl.app, name="vtl")
 app.add_typer(emulator.app, name="emulator")
 app.add_typer(transcript.app, name="transcript")
+app.command()(report.report)
 
 
 def _version(wanted: bool) -> None:

@@ -38,11 +38,17 @@ class Recording:
                 yield event.code, event.data.encode("utf-8", "surrogateescape")
 
 
-def read(path: Path) -> Recording:
-    """Read a recording; UsageError naming the first line that is not asciicast v2."""
+def read(path: Path, *, torn: bool = False) -> Recording:
+    """Read a recording; UsageError naming the first line that is not asciicast v2.
+
+    torn: the last line may be half a one, as a process leaves it that was killed; then it is passed over.
+    """
     try:
+        data = path.read_bytes()
+        if torn and b"\n" in data:
+            data = data[: data.rindex(b"\n")]
         # Only a newline ends a line: `splitlines` would also break at U+2028 inside a string.
-        first, *rest = path.read_bytes().decode().removesuffix("\n").split("\n")
+        first, *rest = data.decode().removesuffix("\n").split("\n")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
     header = _parse(path, 1, first)

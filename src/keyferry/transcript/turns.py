@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 class Turn:
     """One thing that was said to a tool, and its answer.
 
-    key: whose step it is, None for a step of no single key. at: seconds since the session's start. first, last:
-    lines of the file. question: the prompt that it answers. typed: for a secret its name in brackets.
+    key: whose step it is, None for a step of no single key. at, until: seconds since the session's start. first,
+    last: lines of the file. question: the prompt that it answers. typed: for a secret its name in brackets.
     """
 
     step: str
     title: str
     key: str | None
     at: float
+    until: float
     first: int
     last: int
     question: str
@@ -35,19 +36,19 @@ def turns(recording: Recording) -> Iterator[Turn]:
     """A session as turns; the first is the program's start with its arguments."""
     argv = recording.header.get("argv")
     start = shlex.join(map(str, argv)) if isinstance(argv, list) else str(recording.header.get("title", ""))
-    now, answer = Turn(str(recording.header.get("step", "0")), "", None, 0.0, 1, 1, "", start, ""), ""
+    now, answer = Turn(str(recording.header.get("step", "0")), "", None, 0.0, 0.0, 1, 1, "", start, ""), ""
     step = now.step, now.title, now.key
     for event in recording.events:
         if event.code in "is":
             yield replace(now, answer=answer)
             question, answer = answer.rpartition("\n")[2], ""
-            now = Turn(*step, event.at, event.line, event.line, question, _typed(event), "")
+            now = Turn(*step, event.at, event.at, event.line, event.line, question, _typed(event), "")
             continue
         if event.code == "m":
             step = split(event.data)
         elif event.code in _ANSWERS:
             answer += _ANSWERS[event.code].format(event.data.replace("\r", ""))
-            now = replace(now, last=event.line)
+            now = replace(now, last=event.line, until=event.at)
     yield replace(now, answer=answer)
 
 

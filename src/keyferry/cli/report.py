@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyferry.errors import UsageError
+
+
+class Format(StrEnum):
+    HTML = "html"
+    MD = "md"
+    JSON = "json"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, ended or not.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Instead of stdout.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="json needs no Jinja2.")] = Format.HTML,
+    json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
+) -> None:
+    """Tell a run on one page, from its record alone: to be read, printed and signed."""
+    from keyferry.transcript.report.build import build  # noqa: PLC0415 - start-up
+    from keyferry.transcript.report.files import load  # noqa: PLC0415 - start-up
+    from keyferry.transcript.report.render import FORMATS  # noqa: PLC0415 - start-up
+
+    page = FORMATS["json" if json else form.value](build(load(run))).encode("utf-8", "backslashreplace")
+    if out is None:
+        sys.stdout.buffer.write(page)
+        return
+    try:
+        out.write_bytes(page)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}") from error
+    sys.stderr.write(f"{out}: {len(page):,} bytes\n")

@@ -1,0 +1,180 @@
+"""A report, made of the files of a run and of nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from keyferry.transcript.report import doubts
+from keyferry.transcript.report.acts import acts as acts_of
+from keyferry.transcript.report.acts import name_of, steps
+from keyferry.transcript.report.exceptions import exceptions
+from keyferry.transcript.report.files import flag, number, pairs, table, tables, text, words
+from keyferry.transcript.report.keys import keys_of
+from keyferry.transcript.report.model import Report, Session, Tool, WrappingKey
+from keyferry.transcript.spoken import spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from keyferry.transcript.report.files import Cast, Entry, RunFiles, Table
+    from keyferry.transcript.report.model import Key
+
+_VERSION = re.compile(r"\bv(?:ersion)?[ :]*\d+\.\d+", re.IGNORECASE)
+COMPLETE, FAILED = "complete", "ended early by an error"
+CUT_OFF, LOOKED = "cut off: it was killed, or goes on", "looked only: nothing was changed"
+STATES = ("verified", "skipped", "failed", "needs_operator", "planned")
+
+
+def build(run: RunFiles) -> Report:
+    begin = _last(run, "begin")
+    plan_keys = list(tables(run.plan, "keys"))
+    names = {handle: _name(key, handle) for key in plan_keys if (handle := number(key, "classic_handle")) is not None}
+    acts = acts_of(run, names)
+    keys = tuple(keys_of(run, acts))
+    walked = tuple(steps(acts))
+    pair = _wrapping_key(run)
+    ending, head = _ending(run), text(run.manifest or {}, "head")
+    return Report(
+        run_id=text(run.info, "run_id") or text(begin, "run_id") or "?",
+        keyferry=text(run.info, "keyferry") or text(begin, "keyferry") or "?",
+        complete=ending == COMPLETE,
+        ending=ending,
+        started=text(run.info, "started") or text(begin, "at") or "?",
+        ended=text(run.journal[-1].data, "at") if run.journal else None,
+        head=head or run.head or None,
+        sealed=head is not None,
+        words=tuple(spoken(head)) if head and re.fullmatch("[0-9a-f]{64}", head) else (),
+        operator=pairs(table(run.info, "operator")),
+        settings=pairs(table(run.info, "settings")),
+        decisions=tuple(_decisions(run)),
+        classic=_party(run, "classic"),
+        cloudhsm=_party(run, "cloudhsm"),
+        hosts=tuple((side, pairs(facts)) for side, facts in _hosts(run).items()),
+        logins=tuple(_logins(run)),
+        tools=tuple(_tools(run.casts)),
+        sessions=tuple(map(_session, run.casts)),
+        steps=walked,
+        wrapping_key=pair,
+        keys=keys,
+        totals=tuple(_totals(keys)),
+        additions=tuple(doubts.additions(acts, keys, walked, text(dict(_party(run, "cloudhsm")), "tool"))),
+        exceptions=tuple(exceptions(run, keys)),
+        not_proven=tuple(doubts.not_proven(keys, pair, complete=ending == COMPLETE)),
+    )
+
+
+def _ending(run: RunFiles) -> str:
+    if run.torn or run.manifest is None:
+        return CUT_OFF
+    if _last(run, "end"):
+        return COMPLETE
+    return FAILED if _last(run, "error") else LOOKED
+
+
+def _name(key: Table, handle: int) -> str:
+    return name_of(text(table(key, "source"), "label") or text(key, "label") or "", handle)
+
+
+def _last(run: RunFiles, kind: str, act: str | None = None) -> Table:
+    """The last journal entry of a kind, {} where there is none."""
+    return next((entry.data for entry in reversed(run.journal) if _is(entry, kind, act)), {})
+
+
+def _is(entry: Entry, kind: str, act: str | None) -> bool:
+    return text(entry.data, "kind") == kind and (act is None or text(entry.data, "act") == act)
+
+
+def _party(run: RunFiles, side: str) -> tuple[tuple[str, str], ...]:
+    return pairs(table(_last(run, "parties"), side)) or pairs(table(run.plan, side))
+
+
+def _hosts(run: RunFiles) -> dict[str, Table]:
+    entries = (entry.data for entry in run.journal if text(entry.data, "kind") == "host")
+    return {text(entry, "side") or "?": table(entry, "facts") for entry in entries}
+
+
+def _logins(run: RunFiles) -> Iterator[tuple[str, str]]:
+    """LOGIN-ONCE: how often each secret was typed, and what came of it."""
+    count: dict[str, Counter[str]] = {}
+    for entry in run.journal:
+        if text(entry.data, "kind") == "login":
+            count.setdefault(text(entry.data, "secret") or "?", Counter())[text(entry.data, "outcome") or "?"] += 1
+    for secret, outcomes in count.items():
+        yield secret, ", ".join(f"{outcome} {times}x" for outcome, times in outcomes.items())
+
+
+def _decisions(run: RunFiles) -> Iterator[tuple[str, str]]:
+    """What the operator chose: which keys, and the options that are not as usual."""
+    selection = table(run.plan, "selection")
+    if selection:
+        yield "keys", ", ".join(words(selection, "keys")) or "--all"
+    for name, value in selection.items():
+        if value is True:
+            yield f"--{name.replace('_', '-')}", "given"
+    if flag(table(run.info, "settings"), "run.allow_raised_counter"):
+        yield "run.allow_raised_counter", "given: a raised failure counter did not stop the login"
+
+
+def _tools(casts: Sequence[Cast]) -> Iterator[Tool]:
+    found: dict[tuple[str, ...], list[Cast]] = {}
+    for cast in casts:
+        header = cast.recording.header
+        found.setdefault(tuple(text(header, name) or "?" for name in ("tool", "host", "path", "sha256")), []).append(
+            cast
+        )
+    for (name, host, path, digest), its in found.items():
+        yield Tool(name, host, path, digest, next(filter(None, map(_banner, its)), None), len(its))
+
+
+def _banner(cast: Cast) -> str | None:
+    """The first line of what a tool printed by itself that tells a version."""
+    events = cast.recording.events
+    first = next((number for number, event in enumerate(events) if event.code in "is"), len(events))
+    printed = "".join(event.data for event in events[:first] if event.code == "o")
+    return next((line.strip() for line in printed.splitlines() if _VERSION.search(line)), None)
+
+
+def _session(cast: Cast) -> Session:
+    header, events = cast.recording.header, cast.recording.events
+    return Session(
+        file=cast.name,
+        tool=text(header, "tool") or "?",
+        host=text(header, "host") or "?",
+        user=text(header, "user") or "?",
+        started=text(header, "started") or "?",
+        lines=1 + len(events),
+        exit=next((event.data for event in reversed(events) if event.code == "x"), None),
+        sha256=cast.sha256,
+    )
+
+
+def _wrapping_key(run: RunFiles) -> WrappingKey | None:
+    wish, made = _last(run, "intent", "generate"), _last(run, "done", "generate")
+    if not wish:
+        return None
+    exported, compared = _last(run, "done", "export"), _last(run, "done", "compare")
+    places = {**table(exported, "places"), **table(compared, "places")}
+    places.pop("the pair", None)  # which is the three others
+    moved = next((entry.data for entry in run.journal if _is(entry, "done", "move") and "key" in entry.data), {})
+    return WrappingKey(
+        label=text(wish, "label") or "",
+        bits=number(wish, "bits"),
+        extractable=flag(wish, "extractable"),
+        public_handle=number(made, "public"),
+        private_handle=number(made, "private"),
+        classic_handle=number(_last(run, "done", "import"), "handle"),
+        sha256=text(exported, "sha256"),
+        places=tuple((place, str(digest)) for place, digest in places.items()),
+        file_sha256=text(moved, "sha256") if isinstance(moved.get("key"), str) else None,
+    )
+
+
+def _totals(keys: Sequence[Key]) -> Iterator[tuple[str, int]]:
+    """TOTALS-BALANCE: `planned` is the sum of the others; `open` are those that the record leaves without an end."""
+    count = Counter(key.state for key in keys)
+    yield "planned", len(keys)
+    yield from ((state, count[state]) for state in STATES[:-1])
+    if unended := len(keys) - sum(count[state] for state in STATES[:-1]):
+        yield "open", unended

@@ -1,0 +1,67 @@
+"""What in a run was out of the ordinary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.transcript.report.doubts import named
+from keyferry.transcript.report.files import JOURNAL, text
+from keyferry.transcript.report.model import Exceptional, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from keyferry.transcript.report.files import Cast, Entry, RunFiles
+    from keyferry.transcript.report.model import Key
+
+_WRONG = ("failed", "needs_operator")
+
+
+def exceptions(run: RunFiles, keys: Sequence[Key]) -> Iterator[Exceptional]:
+    """Errors and what a person must look at first, then what only is as it is."""
+    for entry in run.journal:
+        if text(entry.data, "kind") == "error":
+            yield _told("error", entry, text(entry.data, "what"))
+    for key in keys:
+        if key.state in _WRONG:
+            yield Exceptional(
+                key.state.replace("_", " "),
+                f"key {key.classic_handle}, {key.label!r}: {key.rule}: {key.detail}",
+                place=key.places[-1] if key.places else None,
+                seen=key.seen,
+            )
+    if run.torn:
+        place = Place(JOURNAL, len(run.journal) + 1, len(run.journal) + 1)
+        yield Exceptional(
+            "torn", "the journal's last line is half a one: the run was killed while it wrote", place=place
+        )
+    for cast in run.casts:
+        yield from _session(cast)
+    skipped: dict[str, list[Key]] = {}
+    for key in keys:
+        if key.state == "skipped":
+            skipped.setdefault(key.rule or "?", []).append(key)
+    for rule, those in skipped.items():
+        why = those[0].detail if len(those) == 1 else "each key's own reason stands with it"
+        yield Exceptional("skipped", f"{rule}: {named(those)} did not cross: {why}")
+    for entry in run.journal:
+        if text(entry.data, "kind") == "notice":
+            yield _told("notice", entry, text(entry.data, "text"))
+
+
+def _told(kind: str, entry: Entry, what: str | None) -> Exceptional:
+    where = ", ".join(f"{name} {value}" for name in ("step", "rule") if (value := text(entry.data, name)))
+    place = Place(JOURNAL, entry.line, entry.line)
+    told = f"{what} ({where})" if where else str(what)
+    return Exceptional(kind, told, text(entry.data, "at"), place, text(entry.data, "seen"))
+
+
+def _session(cast: Cast) -> Iterator[Exceptional]:
+    events = cast.recording.events
+    status = next((event for event in reversed(events) if event.code == "x"), None)
+    line = status.line if status else events[-1].line if events else 1
+    place = Place(cast.name, line, line)
+    if status is None:
+        yield Exceptional("session", "the recording ends before the tool did", place=place)
+    elif status.data != "0":
+        yield Exceptional("session", f"the tool ended with status {status.data}", place=place)

@@ -1,0 +1,130 @@
+"""The files of a run as they lie there, also of one that was ended in the middle of a line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import UsageError
+from keyferry.transcript.reader import Recording, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    Table = Mapping[str, object]
+
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the journal."""
+
+    line: int
+    data: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A recording; `name` is its path in the run directory."""
+
+    name: str
+    sha256: str
+    recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What is read of a run directory. torn: the journal's last line is half a one."""
+
+    info: Table
+    plan: Table
+    journal: tuple[Entry, ...]
+    torn: bool
+    head: str
+    casts: tuple[Cast, ...]
+    manifest: Table | None
+
+
+def load(path: Path) -> RunFiles:
+    """UsageError for a folder that is no run, and for a file in it that cannot be understood."""
+    if not (path / JOURNAL).is_file():
+        raise UsageError(f"{path} is no run directory: it has no {JOURNAL}", hint="name the folder of a run")
+    data = _bytes(path / JOURNAL)
+    *lines, rest = data.split(b"\n")
+    casts = tuple(_cast(path, file) for file in sorted((path / "sessions").glob("*.cast")))
+    manifest = path / "manifest.json"
+    return RunFiles(
+        info=_optional(path / "run.json"),
+        plan=_optional(path / "plan.json"),
+        journal=tuple(Entry(number, _object(path / JOURNAL, line, number)) for number, line in enumerate(lines, 1)),
+        torn=bool(rest),
+        head=hashlib.sha256(lines[-1] + b"\n").hexdigest() if lines else "",
+        casts=casts,
+        manifest=_optional(manifest) if manifest.exists() else None,
+    )
+
+
+def _cast(run: Path, path: Path) -> Cast:
+    data = _bytes(path)
+    recording = read(path, torn=True) if b"\n" in data else Recording({}, ())  # killed while it wrote the header
+    return Cast(str(path.relative_to(run)), hashlib.sha256(data).hexdigest(), recording)
+
+
+def _optional(path: Path) -> Table:
+    return _object(path, _bytes(path), 1) if path.exists() else {}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _object(path: Path, data: bytes, line: int) -> Table:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: line {line}: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: line {line}: not a JSON object")
+    return value
+
+
+def text(table: Table, name: str) -> str | None:
+    value = table.get(name)
+    return None if value is None else str(value)
+
+
+def number(table: Table, name: str) -> int | None:
+    value = table.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def flag(table: Table, name: str) -> bool | None:
+    value = table.get(name)
+    return value if isinstance(value, bool) else {"True": True, "False": False}.get(str(value))
+
+
+def table(of: Table, name: str) -> Table:
+    value = of.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def tables(of: Table, name: str) -> Iterator[Table]:
+    value = of.get(name)
+    yield from (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict))
+
+
+def words(of: Table, name: str) -> tuple[str, ...]:
+    value = of.get(name)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def pairs(of: Table) -> tuple[tuple[str, str], ...]:
+    """A table's fields as texts, empty and nested ones left out."""
+    return tuple((name, str(value)) for name, value in of.items() if value != "" and not isinstance(value, dict | list))
