@@ -47,6 +47,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     console().print(grid)
 
 
+def side_by_side(rows: Iterable[tuple[str, str | None, str | None, str]]) -> None:
+    """Two columns on stdout, cut where they are too long, a line that differs marked with how; nothing is a dash."""
+    width = max(24, (console().width - 22) // 2)
+    for step, ours, theirs, differs in rows:
+        left, right = ("-" if side is None else printable(side).replace("\t", " ") for side in (ours, theirs))
+        sys.stdout.write(f"{step:>4}  {left[:width]:<{width}} {'|' if not differs else '!'} {right[:width]}")
+        sys.stdout.write(f"  <- {differs}\n" if differs else "\n")
+
+
 def report(error: KeyferryError) -> int:
     """Tell an error on stderr: what failed, where, what was seen, what it means, what to do. Gives the exit code."""
     lines = [f"error: {printable(error.what)}"]

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from keyferry.errors import Exit
+from keyferry.cli import render
+from keyferry.cli.migrate import Json
+from keyferry.errors import Exit, MismatchError
 
 app = typer.Typer(no_args_is_help=True, help="Read recordings of tool sessions.")
 
@@ -67,3 +70,30 @@ def sanitize(
 
     count = write(file, out)
     sys.stderr.write(f"{out}: {count} names have aliases; look it through before you send it\n")
+
+
+@app.command()
+def diff(
+    ours: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run: of a rehearsal, say.")],
+    theirs: Annotated[Path, typer.Argument(metavar="B", help="The folder of another run of the same plan.")],
+    json: Json = False,
+) -> None:
+    """Lay two runs of one plan side by side; exit 6 where they differ.
+
+    Handles, times, hashes and check values may be others, but each the same one everywhere.
+    """
+    from keyferry.transcript.diff import compare  # noqa: PLC0415 - start-up
+
+    rows = list(compare(ours, theirs))
+    if json:
+        render.document({"schema": "keyferry.diff/1", "rows": [dataclasses.asdict(row) for row in rows]})
+    else:
+        render.side_by_side([(row.step, row.ours, row.theirs, row.differs) for row in rows])
+    different = [row for row in rows if row.differs]
+    if different:
+        first, count = different[0], len(different)
+        raise MismatchError(
+            f"the runs differ in {count} places; the first is {first.differs}: {first.ours!r}, {first.theirs!r}",
+            step=first.step,
+            record=" and ".join(filter(None, first.where)) or None,
+        )

@@ -1,0 +1,153 @@
+"""Two runs of one plan side by side: what may differ is set aside, what may not is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyferry.transcript.diff import Row, compare
+from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
+from runs import World, keyferry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two rehearsals of the same labels: other values, other handles on both sides, other serials of objects."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("a", "b"):
+        world = World.create(folder / name)
+        config = ("--config", world.config)
+        if name == "b":  # one pair made and deleted, so that every later handle is another
+            made = keyferry("kmu", "gen-rsa-key-pair", "--label", "x", "--json", *config).document
+            for half in (made["public_handle"], made["private_handle"]):
+                assert keyferry("kmu", "delete-key", half, "--yes", *config).status == 0
+        assert world.migrate().status == 0
+    return folder / "a" / "run", folder / "b" / "run"
+
+
+@pytest.fixture
+def changed(runs: tuple[Path, Path], tmp_path: Path) -> Path:
+    """The second run, to be changed."""
+    shutil.copytree(runs[1], tmp_path / "changed")
+    for path in (tmp_path / "changed").rglob("*"):
+        path.chmod(0o700)
+    return tmp_path / "changed"
+
+
+def _differences(ours: Path, theirs: Path) -> list[Row]:
+    return [row for row in compare(ours, theirs) if row.differs]
+
+
+def _replace(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+
+
+def test_runs_with_other_handles_and_values_are_the_same(runs: tuple[Path, Path]) -> None:
+    rows = list(compare(*runs))
+    assert [row for row in rows if row.differs] == []
+    made = [row for row in rows if (row.ours or "").startswith("unWrapKey")]
+    assert len(made) == 5
+    assert all(row.ours != row.theirs for row in made)
+    assert sum(row.step == "key" for row in rows) == 10
+
+
+@pytest.mark.parametrize(
+    ("tool", "before", "after", "step"),
+    [
+        ("001-key_mgmt_util", "-m 8 -t 2 -noheader", "-m 8 -t 3 -noheader", "7.2"),
+        ("001-key_mgmt_util", " -nex\\r", "\\r", "1.2"),
+        ("003-ckdemo", "CKA_EXTRACTABLE=01", "CKA_EXTRACTABLE=00", "5.1"),
+        ("003-ckdemo", "CKA_VALUE_LEN=1800000000000000", "CKA_VALUE_LEN=1000000000000000", "5.1"),
+    ],
+)
+def test_what_was_typed_or_answered_otherwise_is_named(
+    runs: tuple[Path, Path], changed: Path, tool: str, before: str, after: str, step: str
+) -> None:
+    path = changed / "sessions" / f"{tool}.cast"
+    line = path.read_text()[: path.read_text().index(before)].count("\n") + 1
+    _replace(path, before, after)
+    first = _differences(runs[0], changed)[0]
+    assert first.step == step
+    assert first.where[1].startswith(f"sessions/{tool}.cast:")
+    assert 0 <= line - int(first.where[1].rpartition(":")[2]) <= 4
+
+
+def test_a_handle_that_stands_for_two_is_a_difference(runs: tuple[Path, Path], changed: Path) -> None:
+    path = changed / "sessions" / "001-key_mgmt_util.cast"
+    handles = [row.theirs for row in compare(*runs) if (row.theirs or "").startswith("findSingleKey")]
+    first, second = handles[2] or "", handles[3] or ""
+    path.write_text(path.read_text().replace(f'"{second}\\r"', f'"{first}\\r"'))
+    [different] = [row for row in _differences(runs[0], changed) if row.differs == "typed"]
+    assert different.theirs == first
+
+
+def test_a_line_too_many_and_one_too_few_are_named(runs: tuple[Path, Path], changed: Path) -> None:
+    path = changed / "sessions" / "001-key_mgmt_util.cast"
+    lines = path.read_text().split("\n")
+    place = next(number for number, line in enumerate(lines) if '"i","exportPubKey' in line)
+    path.write_text("\n".join([*lines[:place], '[0.3,"i","deleteKey -k 12\\r"]', *lines[place:]]))
+    found = [(row.ours, row.theirs, row.step) for row in _differences(runs[0], changed) if row.ours is None]
+    assert found == [(None, "deleteKey -k 12", "2.1")]
+    back = [(row.ours, row.theirs) for row in _differences(changed, runs[0]) if row.theirs is None]
+    assert back == [("deleteKey -k 12", None)]
+
+
+def test_another_plan_or_outcome_comes_first(runs: tuple[Path, Path], changed: Path) -> None:
+    _replace(changed / "journal.jsonl", '"state":"verified"', '"state":"failed"')
+    plan = json.loads((changed / "plan.json").read_text())
+    gone = plan["keys"].pop()
+    (changed / "plan.json").write_text(json.dumps(plan))
+    kinds = [(row.differs, (row.ours or "").partition(":")[0]) for row in _differences(runs[0], changed)[:2]]
+    assert ("only one of the plans has this key", gone["label"]) in kinds
+    assert "outcome" in {kind for kind, _label in kinds}
+
+
+def test_the_command_tells_both_sides_and_ends_with_6(runs: tuple[Path, Path], changed: Path) -> None:
+    same = keyferry("transcript", "diff", *runs)
+    assert (same.status, same.err) == (0, "")
+    assert " 1.2  genRSAKeyPair" in same.out
+    _replace(changed / "sessions" / "001-key_mgmt_util.cast", " -nex\\r", "\\r")
+    different = keyferry("transcript", "diff", runs[0], changed)
+    assert different.status == 6
+    assert "<- only one side typed this" in different.out or "<- typed" in different.out
+    assert "step 1.2" in different.err
+    assert keyferry("transcript", "diff", *runs, "--json").document["schema"] == "keyferry.diff/1"
+
+
+def test_numbers_of_a_menu_have_names() -> None:
+    screen = "( 1) Open Session  (60) Wrap key\n[25]RSA_OAEP       [26]SET_OAEP\n15 - CKA_WRAP\n"
+    assert choices(screen) == {
+        "1": "Open Session",
+        "60": "Wrap key",
+        "25": "RSA_OAEP",
+        "26": "SET_OAEP",
+        "15": "CKA_WRAP",
+    }
+
+
+@given(st.lists(st.integers(0, 99_999), min_size=1, max_size=8), st.permutations(range(8)))
+def test_values_pair_off_one_to_one(handles: list[int], order: list[int]) -> None:
+    """Any renaming of handles that is one to one is no difference; one that joins two is."""
+    there = {handle: str(700_000 + order[place % 8] + 8 * place) for place, handle in enumerate(dict.fromkeys(handles))}
+    pairing = Pairing(frozenset())
+    for handle in handles:
+        ours, theirs = marked_line(f"getAttribute -o {handle}", ""), marked_line(f"getAttribute -o {there[handle]}", "")
+        assert pairing.same(ours, theirs, "cloudhsm")
+    new, taken = max(handles) + 1, there[handles[0]]
+    assert not pairing.same(marked_line(f"findKey -k {new}", ""), marked_line(f"findKey -k {taken}", ""), "cloudhsm")
+
+
+def test_names_of_the_plan_are_no_values() -> None:
+    ours, theirs = marked_output("CKA_LABEL=payments\n"), marked_output("CKA_LABEL=payroll\n")
+    assert Pairing(frozenset()).same(ours, theirs, "classic")
+    assert not Pairing(frozenset({"payments"})).same(ours, theirs, "classic")
