@@ -76,6 +76,22 @@ def test_turns_are_what_was_said_with_its_question_and_answer() -> None:
     assert (pin.question, pin.typed, pin.answer) == ("PIN: ", "[partition PIN]", "[cut: SECRET-STARS -]\nOK\n")
 
 
+def test_a_line_that_an_editor_shows_before_the_return_key_is_one_turn() -> None:
+    recording = _recording(
+        (0.0, "o", "\x1b[?2004h\r\x1b[Kaws-cloudhsm > "),
+        (1.0, "i", "user list"),
+        (1.1, "o", "user list"),
+        (1.2, "i", "\r"),
+        (1.3, "o", "\r\n{}\r\naws-cloudhsm > "),
+        (1.4, "i", "\r"),
+        (1.5, "o", "\r\n"),
+    )
+    assert [(turn.question, turn.typed, turn.answer) for turn in turns(recording)][1:] == [
+        ("aws-cloudhsm > ", "user list", "user list\n{}\naws-cloudhsm > "),
+        ("aws-cloudhsm > ", "", "\n"),
+    ]
+
+
 def test_every_line_that_was_typed_is_in_one_turn() -> None:
     for path in RECORDINGS.glob("*.cast"):
         recording = read(path)

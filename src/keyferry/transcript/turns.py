@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -38,13 +39,16 @@ def turns(recording: Recording) -> Iterator[Turn]:
     start = shlex.join(map(str, argv)) if isinstance(argv, list) else str(recording.header.get("title", ""))
     now, answer = Turn(str(recording.header.get("step", "0")), "", None, 0.0, 0.0, 1, 1, "", start, ""), ""
     step = now.step, now.title, now.key
+    returned = True
     for event in recording.events:
-        if event.code in "is":
+        if event.code in "is" and (returned or event.data != "\r"):
             yield replace(now, answer=answer)
-            question, answer = answer.rpartition("\n")[2], ""
+            question, answer = _MOVES.sub("", answer.rpartition("\n")[2]), ""
             now = Turn(*step, event.at, event.at, event.line, event.line, question, _typed(event), "")
-            continue
-        if event.code == "m":
+            returned = event.code == "s" or event.data.endswith("\r")
+        elif event.code in "is":
+            returned = True  # a line editor was shown the line first, and now the return key
+        elif event.code == "m":
             step = split(event.data)
         elif event.code in _ANSWERS:
             answer += _ANSWERS[event.code].format(event.data.replace("\r", ""))
@@ -52,6 +56,7 @@ def turns(recording: Recording) -> Iterator[Turn]:
     yield replace(now, answer=answer)
 
 
+_MOVES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # of a line editor's cursor
 _ANSWERS = {"o": "{}", "v": "[cut: {}]", "x": "[exit status {}]"}
 
 

@@ -29,7 +29,8 @@ _WHY = {
 }
 _QUESTIONS = {
     "key_mgmt_util": ("listUsers", "findKey", "findSingleKey", "getAttribute", "getHSMInfo", "getKeyInfo"),
-    "cmu": ("getAttribute",),
+    "cmu": ("cmu getAttribute",),
+    "cloudhsm-cli": ("cluster hsm-info", "user list", "key list"),
 }
 _DES3_STRENGTH = 112  # bits (NIST SP 800-57 part 1)
 _NAMED = 12  # handles that a sentence names
@@ -54,6 +55,7 @@ def additions(
     for (verb, option), times in count.items():
         act, why = first[verb, option], _WHY.get((verb, option), "not in the document")
         yield Exceptional(option, f"{verb} {option}, {_times(times)}: {why}", act.at, act.place)
+    yield from _pair_kept(acts)
     yield from _questions(acts)
     if shown := sum(key.kcv is not None for key in keys):
         yield Exceptional(
@@ -62,6 +64,14 @@ def additions(
             " the file was erased at once",
         )
     yield from _order({step.number: step.first for step in steps})
+
+
+def _pair_kept(acts: Sequence[Act]) -> Iterator[Exceptional]:
+    """What -nex is in CloudHSM CLI's words."""
+    for act in acts if any(act.tool == "cloudhsm-cli" for act in acts) else ():
+        if any("generate-asymmetric-pair" in one.typed and "extractable=false" in one.typed for one in act.commands):
+            why = _WHY["genRSAKeyPair", "-nex"]
+            yield Exceptional("extractable=false", f"key generate-asymmetric-pair: {why}", act.at, act.place)
 
 
 def _options(typed: str) -> Iterator[tuple[str, str]]:
@@ -77,11 +87,11 @@ def _options(typed: str) -> Iterator[tuple[str, str]]:
 
 def _questions(acts: Sequence[Act]) -> Iterator[Exceptional]:
     asked = Counter(
-        f"{act.tool} {verb}"
+        f"{act.tool} {verb.removeprefix('cmu ')}"
         for act in acts
         for command in act.commands
-        for verb in command.typed.split()[:2]
-        if verb in _QUESTIONS.get(act.tool, ())
+        for verb in _QUESTIONS.get(act.tool, ())
+        if f"{command.typed} ".startswith(f"{verb} ")
     )
     if asked:
         told = ", ".join(f"{verb} ({count:,})" for verb, count in asked.items())
