@@ -80,7 +80,7 @@ VERIFIED = st.lists(
         st.integers(1, 10**13),
         LABELS,
     ),
-    unique_by=(lambda row: row.number or -id(row), lambda row: row.serial),
+    unique_by=(lambda row: -id(row) if row.number is None else row.number, lambda row: row.serial),
     min_size=1,
     max_size=6,
 )
