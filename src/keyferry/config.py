@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,6 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "pin": "prompt",
         "configuration": "/etc/Chrystoki.conf",
         "cmu_public_key_option": "-pubkey=rsa",
-        "open_as": "user",
     },
     "cloudhsm": {
         "host": "",
@@ -38,11 +38,35 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "tool": "key_mgmt_util",
         "key_availability_check": True,
     },
+    "dialect": {
+        "ckdemo_prompt": "Enter your choice",
+        "ckdemo_slot_prompt": "Select a slot",
+        "ckdemo_pin_prompt": "Enter PIN",
+        "cmu_password_prompt": "Please enter password for token in slot",
+        "cmu_slot_flag": "-slot",
+        "cmu_handle_flag": "-handle",
+        "cmu_label_flag": "-label",
+        "cmu_input_file_flag": "-inputFile",
+        "key_mgmt_util_password_prompt": "Enter password",
+        "key_mgmt_util_hidden_password_flag": "-hpswd",
+        "key_mgmt_util_not_extractable_flag": "-nex",
+        "key_mgmt_util_no_header_flag": "-noheader",
+        "key_mgmt_util_id_flag": "-id",
+    },
     "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
     "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},
     "run": {"directory": "", "allow_raised_counter": False, "operator": ""},
 }
-"""Every section and key with its default; the default's type is the key's type. Times are seconds."""
+"""Every section and key with its default; the default's type is the key's type. Times are seconds.
+
+`dialect`: what a site's client words otherwise than the vendor documents it.
+"""
+
+_PROFILE = "profile"
+_WORDED = {
+    "_flag": (re.compile(r"-[A-Za-z0-9][\w-]*"), "a flag: a hyphen and a word"),
+    "_prompt": (re.compile(r"(?=.*[A-Za-z]{2})[!-~](?:[ -~]*[!-~])?"), "the words of a prompt: plain text on one line"),
+}
 
 DEFAULT = "default"
 """The origin of a setting that nobody gave."""
@@ -109,11 +133,14 @@ class Config:
         return self._settings[section, key].origin
 
 
-def load(file: Path | None, flags: Mapping[tuple[str, str], str | int | bool | None]) -> Config:
+def load(
+    file: Path | None, flags: Mapping[tuple[str, str], str | int | bool | None], profile: str | None = None
+) -> Config:
     """Read all sources. UsageError for an unknown key (the nearest is named) or a value of another type.
 
     file: what `--config` names; without it ./keyferry.toml and the user's own file are read, if there.
-    flags: what the command line sets; None is not set.
+    flags: what the command line sets; None is not set. profile: the `[profile.NAME.SECTION]` tables of a file
+    stand before its `[SECTION]` tables.
     """
     here = Path.cwd()
     settings = {
@@ -121,8 +148,13 @@ def load(file: Path | None, flags: Mapping[tuple[str, str], str | int | bool | N
         for section, keys in DEFAULTS.items()
         for key, value in keys.items()
     }
+    profiles: set[str] = set()
     for path in [file] if file else reversed(_usual_files()):
-        settings |= _from_file(path, required=file is not None)
+        tables = _read(path, required=file is not None)
+        settings |= _from_file(path, tables, profile)
+        profiles |= tables.get(_PROFILE, {}).keys()
+    if profile is not None and profile not in profiles:
+        raise _unknown("profile", profile, sorted(profiles), "--profile")
     settings |= _from_environment(here)
     settings |= {place: Setting(value, "flag", here) for place, value in flags.items() if value is not None}
     return Config(settings)
@@ -133,7 +165,7 @@ def _usual_files() -> list[Path]:
     return [Path("keyferry.toml"), home / "keyferry" / "config.toml"]
 
 
-def _from_file(path: Path, *, required: bool) -> dict[tuple[str, str], Setting]:
+def _read(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,11 +174,28 @@ def _from_file(path: Path, *, required: bool) -> dict[tuple[str, str], Setting]:
         return {}
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
+    profiles = tables.get(_PROFILE, {})
+    if not isinstance(profiles, dict) or not all(isinstance(one, dict) for one in profiles.values()):
+        raise UsageError(f"{path}: a profile is written as [profile.NAME.SECTION]")
+    return tables
+
+
+def _from_file(path: Path, tables: Mapping[str, Any], profile: str | None) -> dict[tuple[str, str], Setting]:
+    """The chosen profile's settings before the others; all profiles are checked."""
+    found = _settings({name: table for name, table in tables.items() if name != _PROFILE}, str(path), path)
+    for name, own in tables.get(_PROFILE, {}).items():
+        settings = _settings(own, f"{path} [profile.{name}]", path)
+        if name == profile:
+            found |= settings
+    return found
+
+
+def _settings(tables: Mapping[str, object], origin: str, path: Path) -> dict[tuple[str, str], Setting]:
     base = path.absolute().parent
     return {
-        (section, key): Setting(_checked(section, key, value, str(path)), str(path), base)
+        (section, key): Setting(_checked(section, key, value, origin), origin, base)
         for section, table in tables.items()
-        for key, value in _table(section, table, str(path)).items()
+        for key, value in _table(section, table, origin).items()
     }
 
 
@@ -156,7 +205,8 @@ def _from_environment(here: Path) -> dict[tuple[str, str], Setting]:
         for key, default in keys.items():
             name = f"KEYFERRY_{section}_{key}".upper()
             if name in os.environ:
-                found[section, key] = Setting(_typed(os.environ[name], default, name), name, here)
+                value = _typed(os.environ[name], default, name)
+                found[section, key] = Setting(_checked(section, key, value, name), name, here)
     return found
 
 
@@ -174,7 +224,15 @@ def _checked(section: str, key: str, value: object, where: str) -> str | int | b
     kind = type(DEFAULTS[section][key])
     if not isinstance(value, str | int | bool) or type(value) is not kind:
         raise UsageError(f"{where}: [{section}] {key} must be of type {kind.__name__}")
+    if section == "dialect":
+        _check_words(key, str(value), where)
     return value
+
+
+def _check_words(key: str, words: str, where: str) -> None:
+    pattern, kind = next(rule for ending, rule in _WORDED.items() if key.endswith(ending))
+    if not pattern.fullmatch(words):
+        raise UsageError(f"{where}: [dialect] {key}: {words!r} is not {kind}")
 
 
 def _typed(text: str, default: str | int | bool, name: str) -> str | int | bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from keyferry.errors import UsageError
 
 SHORTEST = 4
+_KINDS = "use prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
 
 
 class Secret:
@@ -53,14 +54,18 @@ def resolve(name: str, source: str, base: Path | None = None) -> Secret:
     try:
         value = _SOURCES[kind](name, rest, base)
     except KeyError:
-        raise UsageError(
-            f"{name}: unknown source of a secret", hint="use prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
-        ) from None
+        raise UsageError(f"{name}: unknown source of a secret", hint=_KINDS) from None
     except (OSError, ValueError, EOFError, subprocess.SubprocessError) as error:
         # The error of a failed command may hold its output: name its kind only.
         told = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise UsageError(f"{name}: cannot read it from {kind}: {told}") from None
     return Secret(name, value.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def check_source(name: str, source: str) -> None:
+    """UsageError where a source is of no kind that `resolve` knows; nothing is fetched."""
+    if source.partition(":")[0] not in _SOURCES:
+        raise UsageError(f"{name}: unknown source of a secret", hint=_KINDS)
 
 
 def named_variable(source: str) -> str | None:

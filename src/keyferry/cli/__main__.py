@@ -10,6 +10,7 @@ from keyferry.cli import (
     ckdemo,
     cloudhsm_cli,
     cmu,
+    config,
     doctor,
     emulator,
     inventory,
@@ -40,6 +41,7 @@ app.command()(doctor.doctor)
 app.command()(runs.status)
 app.command()(runs.resume)
 app.command()(runs.resolve)
+app.add_typer(config.app, name="config")
 app.add_typer(inventory.app, name="inventory")
 app.command()(parse.parse)
 app.add_typer(kmu.app, name="kmu")

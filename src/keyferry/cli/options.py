@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from keyferry import config
-from keyferry.config import Config
 from keyferry.errors import UsageError
 
 _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
@@ -64,6 +63,9 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
     ),
 }
 _FILE = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Instead of ./keyferry.toml.")]
+_PROFILE = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME", help="Of the configuration: its [profile.NAME.SECTION].")
+]
 
 
 def _new_file(path: Path) -> Path:
@@ -86,19 +88,17 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - whatever typer parsed
         flags = {place: arguments.pop(name) for name, (place, _kind) in _TOOLS.items()}
-        command(settings=settings(arguments.pop("config_file"), flags), **arguments)
+        file, profile = arguments.pop("config_file"), arguments.pop("profile")
+        command(settings=config.load(file, flags, profile), **arguments)
 
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
         for name, kind in {
             **{name: kind for name, (_place, kind) in _TOOLS.items()},
             "config_file": _FILE,
+            "profile": _PROFILE,
         }.items()
     ]
     run.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined] # how typer reads options
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in own + shared}
     return run
-
-
-def settings(file: Path | None, flags: dict[tuple[str, str], Any]) -> Config:
-    return config.load(file, flags)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.classic import ckdemo, cmu, vtl
@@ -11,8 +12,6 @@ from keyferry.emulator.run import TOOLS
 from keyferry.emulator.store import FILE_NAME, Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from keyferry.emulator.faults import Fault
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
@@ -29,10 +28,13 @@ _SCRIPT = """\
 #!/bin/sh
 '''exec' {python} -I "$0" "$@"
 ' '''
+import sys
 from pathlib import Path
+sys.path.append({site!r})
 from keyferry.emulator.run import main
 main({tool!r}, Path(__file__).resolve().parent.parent)
 """
+_SITE = str(Path(__file__).resolve().parents[2])  # out of a single file, no interpreter knows it by itself
 _CONFIGURATION = """\
 # An emulated pair of HSMs, for rehearsal.
 [classic]
@@ -90,7 +92,8 @@ def _write_tools(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     for tool in TOOLS:
         path = directory / tool
-        path.write_text(_SCRIPT.format(python=shlex.quote(sys.executable), tool=tool), encoding="utf-8")
+        script = _SCRIPT.format(python=shlex.quote(sys.executable), tool=tool, site=_SITE)
+        path.write_text(script, encoding="utf-8")
         path.chmod(0o755)
 
 

@@ -17,6 +17,7 @@ from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
+from keyferry.tools.dialects import wordings
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
@@ -124,7 +125,7 @@ class Parties:
         self.step = "0"
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret]
-        self.sessions = Sessions(directory, run_id, known, read_size, anchor)
+        self.sessions = Sessions(directory, run_id, known, read_size, anchor, wordings=wordings(config))
         self.limits = limits(config)
         self._record = record
         self._stack = contextlib.ExitStack()
@@ -185,10 +186,7 @@ class Parties:
         )
 
     def _destination(self, around: Surroundings, password: Secret) -> Destination:
-        tool = self._config.text("cloudhsm", "tool")
-        if tool not in DESTINATIONS:
-            raise UsageError(f"[cloudhsm] tool: {tool!r} is not known", hint=f"known: {', '.join(DESTINATIONS)}")
-        return DESTINATIONS[tool](around, self.cloudhsm_host, password)
+        return DESTINATIONS[_known_tool(self._config)](around, self.cloudhsm_host, password)
 
     def _mark(self, event: Event) -> None:
         if isinstance(event, StepStarted):
@@ -220,12 +218,27 @@ def _way(config: Config, section: str) -> Way:
     )
 
 
+def check(config: Config) -> None:
+    """UsageError where settings do not hold together; nothing is started and no secret is fetched."""
+    for section, secret in (("classic", "pin"), ("cloudhsm", "password")):
+        _way(config, section)
+        secrets.check_source(secret, config.text(section, secret))
+    _known_tool(config)
+
+
 def limits(config: Config) -> Limits:
     return Limits(*(float(config.number("limits", name)) for name in ("start", "answer", "login", "generate")))
 
 
 def _resolve(config: Config, section: str, key: str, name: str) -> Secret:
     return secrets.resolve(name, config.text(section, key), config.base(section, key))
+
+
+def _known_tool(config: Config) -> str:
+    tool = config.text("cloudhsm", "tool")
+    if tool not in DESTINATIONS:
+        raise UsageError(f"[cloudhsm] tool: {tool!r} is not known", hint=f"known: {', '.join(DESTINATIONS)}")
+    return tool
 
 
 def hidden_variables(config: Config) -> frozenset[str]:

@@ -122,10 +122,11 @@ def slots(config: Config, record: Path) -> Sequence[SlotRow]:
     """The Classic client's slots; `record` is a folder for the session's recording."""
     from keyferry.procedure.assembly import host, limits  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.terminal.sessions import Sessions  # noqa: PLC0415 - as above
+    from keyferry.tools.dialects import wordings  # noqa: PLC0415 - as above
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - as above
 
     with host(config, "classic", lambda _where, _folder: None) as there:
-        return vtl.list_slots(Sessions(record, "-", ()), there, limits(config))
+        return vtl.list_slots(Sessions(record, "-", (), wordings=wordings(config)), there, limits(config))
 
 
 @contextlib.contextmanager

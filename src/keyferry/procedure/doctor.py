@@ -15,6 +15,7 @@ from keyferry.procedure.assembly import Parties, far_host, limits
 from keyferry.procedure.doctor_tools import TOOLS, look_at_tools
 from keyferry.procedure.findings import Finding, Verdict, failed
 from keyferry.terminal.sessions import Sessions
+from keyferry.tools.dialects import wordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,7 +189,7 @@ def _tools(side: _Side) -> Iterator[Finding]:
     if missing:
         return
     with tempfile.TemporaryDirectory() as folder:
-        sessions = Sessions(Path(folder), "doctor", ())
+        sessions = Sessions(Path(folder), "doctor", (), wordings=wordings(side.config))
         try:
             yield from look_at_tools(side.name, side.config, side.host, sessions, limits(side.config))
         finally:

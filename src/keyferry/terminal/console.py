@@ -13,6 +13,7 @@ from keyferry.terminal.editor import Row, UnknownSequenceError, start_of_row
 from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
 from keyferry.terminal.values import RULE, ValueFilter
+from keyferry.terminal.wording import Wording
 from keyferry.text import last_lines
 from keyferry.transcript.hints import UNKNOWN_SCREEN
 
@@ -47,11 +48,19 @@ class Console:
     comes late would be taken for the answer to the next question.
     """
 
-    def __init__(self, program: Program, recorder: Recorder, manners: Manners, read_size: int = READ_SIZE) -> None:
+    def __init__(
+        self,
+        program: Program,
+        recorder: Recorder,
+        manners: Manners,
+        read_size: int = READ_SIZE,
+        wording: Wording = Wording(),  # noqa: B008 - frozen
+    ) -> None:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
         self.greeting = ""
         self._manners = manners
+        self._wording = wording
         self._link = program.link
         self._noise = LoginNoise(program.marker, lambda length: recorder.cut("LOGIN-NOISE", length))
         self._over: str | None = None
@@ -79,6 +88,7 @@ class Console:
         UsageError, before anything is typed, where the tool could not take the line as it is.
         among_output: the tool may still be printing, so the echo may stand inside its output.
         """
+        line = self._wording.line(line)
         data = line.encode("utf-8", "surrogateescape")
         self._check(line, data)
         self._ready()
@@ -118,6 +128,7 @@ class Console:
         """
         if self._over:
             raise self._finished()
+        prompts = tuple(map(self._wording.prompt, prompts))
         awaited = " or ".join(prompt.name for prompt in prompts)
         try:
             prompt, match = self._await(lambda: self._prompted(prompts), limit, awaited)

@@ -13,7 +13,16 @@ from keyferry.errors import UnreachableError, UsageError
 from keyferry.names import Sha256
 from keyferry.terminal import about, ssh
 from keyferry.terminal.far_shell import BrokenShellError, FarShell
-from keyferry.terminal.host import INSTALLED, PREFIX, Note, Program, clean_environment, no_tool, write_private
+from keyferry.terminal.host import (
+    INSTALLED,
+    PREFIX,
+    Note,
+    Program,
+    clean_environment,
+    demand_ours,
+    no_tool,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,8 +165,7 @@ class FarHost:
 
     def remove_folder(self, path: str) -> None:
         """Remove what a killed run left: a private folder by the name that it put on record."""
-        if not re.fullmatch(rf"/(?:[^\n]*/)?{PREFIX}[0-9a-f]{{16}}", path):
-            raise UsageError(f"{path!r} is no folder of ours")
+        demand_ours(path)
         self._do(f"rm -rf {shlex.quote(path)}", f"cannot remove {path}")
 
     def ask(self, command: str) -> Answer:

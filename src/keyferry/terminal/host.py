@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
-from keyferry.errors import UnreachableError
+from keyferry.errors import UnreachableError, UsageError
 from keyferry.names import Sha256
 from keyferry.terminal import about
 from keyferry.transcript.recorder import sync_folder
@@ -191,6 +192,18 @@ class LocalHost:
         if on_path is None:
             raise no_tool(tool, self.name, folders)
         return Path(on_path)
+
+
+def demand_ours(path: str) -> None:
+    """UsageError for a path that no run could have noted: what is removed by a record must be a private folder."""
+    if not re.fullmatch(rf"/(?:[^\n]*/)?{PREFIX}[0-9a-f]{{16}}", path) or "/../" in path:
+        raise UsageError(f"{path!r} is no private folder of a run", keys="it was not touched")
+
+
+def remove_folder(path: str) -> None:
+    """Remove a private folder that a killed run left on this machine, if it is there."""
+    demand_ours(path)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def no_tool(tool: str, host: str, folders: Sequence[object]) -> UnreachableError:

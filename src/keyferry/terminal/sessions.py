@@ -3,16 +3,18 @@ from __future__ import annotations
 import getpass
 import itertools
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
+from keyferry.terminal.wording import Wording
 from keyferry.transcript.recorder import Recorder
 from keyferry.transcript.redactor import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from keyferry.secrets import Secret
@@ -25,6 +27,7 @@ class Sessions:
     """Opens tools, each in a conversation of its own with a record `NNN-TOOL.cast` of its own.
 
     Numbers go on behind those of the recordings that are there. anchor: binds the records to their run.
+    wordings: by tool, what this site's clients word otherwise.
     """
 
     def __init__(
@@ -34,12 +37,15 @@ class Sessions:
         secrets: Iterable[Secret],
         read_size: int = READ_SIZE,
         anchor: Anchor | None = None,
+        *,
+        wordings: Mapping[str, Wording] = MappingProxyType({}),
     ) -> None:
         self.directory = directory
         self._run_id = run_id
         self._secrets = tuple(secrets)
         self._read_size = read_size
         self._anchor = anchor
+        self._wordings = wordings
         there = (int(path.name.partition("-")[0]) for path in directory.glob("[0-9]*-*.cast"))
         self._numbers = itertools.count(max(there, default=0) + 1)
         self._step = ("0", "Look before anything is changed")
@@ -53,6 +59,8 @@ class Sessions:
 
     def open(self, host: Host, tool: str, *arguments: str, manners: Manners) -> Console:
         """Start one tool. UnreachableError where it cannot be."""
+        wording = self._wordings.get(tool, Wording())
+        arguments = tuple(map(wording.argument, arguments))
         program = host.program(tool, *arguments)
         started = datetime.now(UTC)
         header = {
@@ -74,7 +82,7 @@ class Sessions:
         path = self.directory / f"{next(self._numbers):03}-{tool}.cast"
         recorder = Recorder(path, header, self._secrets, anchor=self._anchor)
         recorder.step(*self._step)
-        console = Console(program, recorder, manners, self._read_size)
+        console = Console(program, recorder, manners, self._read_size, wording)
         self._consoles.append(console)
         return console
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import (
@@ -194,8 +195,7 @@ class Cmu:
 
     def _same_slot(self, heard: Heard) -> None:
         screens.silence(heard.text, "login")
-        asked = dialect.PASSWORD_LINE.fullmatch(heard.question)
-        if asked is None or int(asked["slot"]) != self._slot:
+        if [int(number) for number in re.findall(r"\d+", heard.question)] != [self._slot]:
             raise CheckFailedError(
                 f"cmu asks the password of another slot than {self._slot}",
                 rule="SLOT-MATCH",

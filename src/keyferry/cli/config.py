@@ -1,0 +1,119 @@
+"""The configuration: a commented file to begin with, what holds and where it comes from, whether it holds together."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyferry.cli import render
+from keyferry.cli.migrate import Json
+from keyferry.cli.options import with_settings
+from keyferry.config import DEFAULTS, Config
+from keyferry.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="The configuration file.")
+
+ABOUT = {
+    "classic": "The Classic (Luna) side: vtl, cmu and ckdemo.",
+    "classic.host": "what ssh takes; empty: this machine",
+    "classic.ssh_options": "more of ssh_config: Port=2222 ProxyJump=bastion",
+    "classic.prefix": "words before each command there: docker exec -it NAME",
+    "classic.sudo": "sudo -n before each command there",
+    "classic.bin": "the tools' folder; empty: the usual places",
+    "classic.slot": "serial:, label: or number: of the partition or HA group",
+    "classic.pin": "prompt, fd:N, file:PATH (0600), cmd:ARGV or env:NAME",
+    "classic.configuration": "the client's own file, which doctor reads",
+    "classic.cmu_public_key_option": "how cmu import is told that a file is a public key",
+    "cloudhsm": "The CloudHSM side.",
+    "cloudhsm.host": "as for [classic]",
+    "cloudhsm.ssh_options": "as for [classic]",
+    "cloudhsm.prefix": "as for [classic]",
+    "cloudhsm.sudo": "as for [classic]",
+    "cloudhsm.bin": "the tool's folder; empty: /opt/cloudhsm/bin",
+    "cloudhsm.user": "the crypto user whose applications will use the keys",
+    "cloudhsm.password": "sources as for pin",
+    "cloudhsm.configuration": "the client's own file, which doctor reads",
+    "cloudhsm.password_visible": "for clients before 3.2.0: type the password with -p",
+    "cloudhsm.tool": "key_mgmt_util or cloudhsm-cli",
+    "cloudhsm.key_availability_check": "false for a cluster with one HSM (cloudhsm-cli)",
+    "dialect": "What this site's clients word otherwise than the vendor documents it.",
+    "wrapping": "The wrapping pair.",
+    "wrapping.bits": "2048, 3072 or 4096",
+    "wrapping.hash": "of OAEP, on both sides",
+    "wrapping.extractable": "true makes the pair as the document does",
+    "limits": "Seconds that a tool may take.",
+    "run": "Runs and their records.",
+    "run.directory": "empty: keyferry-runs",
+    "run.operator": "whose approval does not count for a plan",
+    "run.allow_raised_counter": "type a secret once although its failure counter is raised",
+}
+_HEAD = """\
+# Settings of Keyferry. A flag is stronger than the environment (KEYFERRY_<SECTION>_<KEY>), that than this file.
+# Paths count from this file's folder. [profile.NAME.SECTION] tables hold for --profile NAME.
+"""
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")] = Path("keyferry.toml"),
+) -> None:
+    """Write a commented configuration file with every setting at its default."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(commented())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name a file that is not there") from error
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+@with_settings
+def show(
+    settings: Config,
+    origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
+    json: Json = False,
+) -> None:
+    """Tell every setting that holds. Secrets have sources here, never values."""
+    rows = [
+        {"setting": f"{section}.{key}", "value": settings.value(section, key)}
+        | ({"origin": settings.origin(section, key)} if origin else {})
+        for section, keys in DEFAULTS.items()
+        for key in keys
+    ]
+    if json:
+        render.document({"schema": "keyferry.config/1", "settings": rows})
+    else:
+        render.table("", list(rows[0]), [list(row.values()) for row in rows])
+
+
+@app.command()
+@with_settings
+def check(settings: Config) -> None:
+    """Check that the settings are known, of the right kind, and hold together. Nothing is started."""
+    from keyferry.procedure.assembly import check as demand  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.procedure.order import Selection, order  # noqa: PLC0415 - as above
+
+    order(settings, Selection())
+    demand(settings)
+    sys.stdout.write("the configuration holds together\n")
+
+
+def commented() -> str:
+    """Every setting at its default, as TOML in comments."""
+    parts = [_HEAD]
+    for section, keys in DEFAULTS.items():
+        lines = [f"# {key} = {_toml(value)}{_note(section, key)}\n" for key, value in keys.items()]
+        parts.append(f"\n# {ABOUT[section]}\n[{section}]\n{''.join(lines)}")
+    return "".join(parts)
+
+
+def _note(section: str, key: str) -> str:
+    about = ABOUT.get(f"{section}.{key}")
+    return f"  # {about}" if about else ""
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
