@@ -4,51 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.errors import CheckFailedError, Exit, UsageError
+from keyferry.errors import CheckFailedError, Exit
 from keyferry.names import Kcv, KeyClass
-from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, select
+from keyferry.procedure.plan import Judge, PlannedKey, refuse_named
 from keyferry.procedure.rules import Verdict, Wish
 from keys import arrived, planned, source
 
 if TYPE_CHECKING:
     from keyferry.tools.parties import SourceKey
-
-KEYS = [
-    source(handle=7, label="one"),
-    source(handle=8, label="two"),
-    source(handle=9, label="two"),
-    source(handle=10, label="12"),
-    source(handle=11, label="pair", key_class=KeyClass.PRIVATE),
-    source(handle=12, label="label:x"),
-]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "handles"),
-    [
-        ([], [7, 8, 9, 10, 12]),
-        (["8"], [8]),
-        (["label:one"], [7]),
-        (["label:12"], [10]),
-        (["12"], [12]),
-        (["label:label:x"], [12]),
-        (["11"], [11]),
-        (["9", "label:one", "9", "7"], [9, 7]),
-    ],
-)
-def test_select(wanted: list[str], handles: list[int]) -> None:
-    assert [key.handle for key in select(KEYS, wanted)] == handles
-
-
-@pytest.mark.parametrize(
-    ("name", "seen"),
-    [("6", "(none)"), ("label:two", "(8, 9)"), ("label:One", "(none)"), ("one", "label:TEXT"), ("-8", "label:TEXT")],
-)
-def test_a_name_that_fits_not_exactly_one_key_is_refused(name: str, seen: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        select(KEYS, ["7", name])
-    assert seen in refused.value.what
-    assert name in refused.value.what
 
 
 class Classic:

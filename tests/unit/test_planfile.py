@@ -13,7 +13,9 @@ from keyferry.procedure import planfile
 from keyferry.procedure.order import Selection, order
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.rules import Verdict
+from keyferry.procedure.wanted import Want
 from keyferry.text import canonical
+from keyferry.tools.parties import Holding
 from keys import planned, source
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ ATTRIBUTES = {"CKA_CLASS": "0400000000000000", "CKA_LABEL": "payments", "CKA_WRA
 KEYS = (
     planned(source(attributes=ATTRIBUTES)),
     planned(source(handle=43, label="\udcff\x1b[2J é", id=None, id_shown="cafe"), new_label="k-43", kcv=None),
+    planned(want=Want("payments", extractable=False, holding=Holding(("3", "4"), 2))),
     planned(verdict=Verdict("KEY-TYPE", "no such type"), new_label="", new_id="", kcv=None),
     planned(source(bits=None, may_encrypt=None), known_as=None, id_given=True, new_id="kf-1-42"),
     planned(
@@ -64,7 +67,7 @@ def test_a_key_has_the_fields_of_the_contract() -> None:
     document = json.loads(make().canonical())
     assert document["schema"] == "keyferry.plan/1"
     first = document["keys"][0]
-    del first["source"], first["id_given"]
+    del first["source"], first["id_given"], first["wanted"]
     assert first == {
         "classic_handle": 42,
         "label": "payments",
@@ -79,7 +82,14 @@ def test_a_key_has_the_fields_of_the_contract() -> None:
         "kcv": "a1b2c3",
         "cloudhsm_handle": None,
     }
-    assert [key["state"] for key in document["keys"]] == ["planned", "planned", "skipped", "planned", "failed"]
+    assert [key["state"] for key in document["keys"]] == [
+        "planned",
+        "planned",
+        "planned",
+        "skipped",
+        "planned",
+        "failed",
+    ]
 
 
 def test_no_value_of_a_key_is_in_it() -> None:
@@ -129,8 +139,12 @@ def _delete(name: str) -> Callable[[dict[str, Any]], None]:
         _set("keys", 0, "new_label", to=None),
         _set("keys", 0, "source", "class", to="key"),
         _set("keys", 0, "source", "attributes", "CKA_WRAP", to=None),
-        _set("keys", 2, "new_label", to="x"),
-        _set("keys", 2, "rule", to=None),
+        _set("keys", 3, "new_label", to="x"),
+        _set("keys", 3, "rule", to=None),
+        _set("keys", 2, "wanted", "quorum", to=True),
+        _set("keys", 2, "wanted", "shared_users", 0, to=3),
+        _set("keys", 2, "wanted", "more", to=None),
+        _set("selection", "exclude", to=[7]),
     ],
 )
 def test_an_edited_plan_is_refused(change: Callable[[Any], None]) -> None:

@@ -14,13 +14,22 @@ from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
-from keyferry.procedure import command
+from keyferry.procedure import command, wanted
 from keyferry.procedure.order import Selection
 from keyferry.procedure.results import RunResult
+from keyferry.procedure.wanted import Listed
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 All = Annotated[bool, typer.Option("--all", help="Every symmetric key of the partition.")]
 Keys = Annotated[list[str] | None, typer.Option("--key", metavar="HANDLE|label:TEXT", help="Repeats.")]
+Globs = Annotated[
+    list[str] | None, typer.Option("--label-glob", metavar="PATTERN", help="Labels, as a shell's *, ? and []; repeats.")
+]
+From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Keys and what each shall be: CSV or JSON.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="HANDLE|label:TEXT|PATTERN", help="Of those chosen, not this one; repeats."),
+]
 Relabel = Annotated[bool, typer.Option("--relabel", help="Take the suggested labels.")]
 Reid = Annotated[bool, typer.Option("--reid", help="Take the suggested CKA_IDs.")]
 Again = Annotated[bool, typer.Option("--again", help="Cross although the key is there already.")]
@@ -40,6 +49,9 @@ def migrate(
     ] = None,
     every: All = False,
     key: Keys = None,
+    label_glob: Globs = None,
+    from_file: From = None,
+    exclude: Exclude = None,
     relabel: Relabel = False,
     reid: Reid = False,
     again: Again = False,
@@ -65,7 +77,8 @@ def migrate(
     """Carry symmetric keys from a Classic partition to AWS CloudHSM."""
     if operator is not None:
         settings = settings.with_value(("run", "operator"), operator)
-    selection = Selection(tuple(key or ()), relabel, reid, again, require_kcv, non_extractable, dry_run)
+    flags = (relabel, reid, again, require_kcv, non_extractable, dry_run)
+    selection = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
     if plan is None:
         if require_approval or signature:
             raise UsageError("only a plan can be approved: name one", keys="nothing was started")
@@ -80,10 +93,17 @@ def migrate(
     raise typer.Exit(int(show(carry, as_json=json)))
 
 
+def more_than_names(
+    glob: list[str] | None, exclude: list[str] | None, file: Path | None
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Listed, ...]]:
+    """What these options choose, as the last fields of a Selection have it."""
+    return tuple(glob or ()), tuple(exclude or ()), wanted.read(file) if file else ()
+
+
 def selected(selection: Selection, *, every: bool) -> Selection:
     """The selection, if it says which keys."""
-    if every == bool(selection.keys):
-        raise UsageError("say which keys: --all, or --key once or more", keys="nothing was started")
+    if every == bool(selection.named or selection.label_globs):
+        raise UsageError("say which keys: --all, or --key, --label-glob and --from", keys="nothing was started")
     return selection
 
 

@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from keyferry.cli import progress, render
-from keyferry.cli.migrate import Again, All, Json, Keys, NonExtractable, Reid, Relabel, RequireKcv, selected
+from keyferry.cli.migrate import (
+    Again,
+    All,
+    Exclude,
+    From,
+    Globs,
+    Json,
+    Keys,
+    NonExtractable,
+    Reid,
+    Relabel,
+    RequireKcv,
+    more_than_names,
+    selected,
+)
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.events import Bus
@@ -23,6 +37,9 @@ def plan(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PLAN", help="The new file; must not be there yet.")],
     every: All = False,
     key: Keys = None,
+    label_glob: Globs = None,
+    from_file: From = None,
+    exclude: Exclude = None,
     relabel: Relabel = False,
     reid: Reid = False,
     again: Again = False,
@@ -31,7 +48,8 @@ def plan(
     json: Json = False,
 ) -> None:
     """Judge keys, change nothing, and write down what `keyferry migrate PLAN` shall do."""
-    chosen = Selection(tuple(key or ()), relabel, reid, again, require_kcv, non_extractable)
+    flags = (relabel, reid, again, require_kcv, non_extractable, False)
+    chosen = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
     bus = Bus()
     with progress.shown(bus):
         result = command.plan(settings, selected(chosen, every=every), out, bus)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from keyferry.errors import Exit, InterruptedRunError, KeyferryError, MismatchError, NeedsOperatorError
 from keyferry.events import KeyFinished
 from keyferry.procedure import steps
-from keyferry.procedure.proof import attributes_match, kcv_match
+from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.state import Stage
 from keyferry.procedure.wrapping import hash_of
-from keyferry.tools.parties import Arrival
+from keyferry.tools.parties import Arrival, Holding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,11 +109,12 @@ class Crossing:
             id=planned.new_id or None,
             type=planned.key.type,
             bits=planned.key.bits or 0,
-            extractable=self._wish.extractable,
+            extractable=self._extractable(result),
             digest=self._wish.digest,
             wrapping_key=self._wrapping_key.pair.private,
             file=name,
             usages=planned.key.usages,
+            holding=planned.want.holding,
         )
         self._intend(result, Stage.UNWRAP_INTENT, act="unwrap", **asdict(arrival), beside=sorted(result.beside))
         self.arrived(result, self._parties.destination.unwrap(arrival))
@@ -132,10 +133,16 @@ class Crossing:
         arrived = destination.describe(handle)
         result.kcv_there, result.attributes_there = arrived.kcv, dict(arrived.attributes)
         result.notes = attributes_match(
-            result.planned, arrived, extractable=self._wish.extractable, settable=destination.settable_usages
+            result.planned, arrived, extractable=self._extractable(result), settable=destination.settable_usages
         )
+        if (holding := result.planned.want.holding) != Holding():
+            holding_match(holding, destination.holding(handle))
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
+
+    def _extractable(self, result: KeyResult) -> bool:
+        wanted = result.planned.want.extractable
+        return self._wish.extractable if wanted is None else wanted
 
     def failed(self, result: KeyResult, error: KeyferryError) -> None:
         """Note how a key ended that did not cross, or that nobody knows how it ended."""

@@ -11,10 +11,11 @@ from keyferry.errors import KeyferryError, RecordFailedError
 from keyferry.events import KeyFinished, KeysPlanned, Noticed
 from keyferry.procedure import planfile, reconcile, steps
 from keyferry.procedure.balance import balance
+from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.journal import now
 from keyferry.procedure.notices import notices
-from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many, select
+from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_owner
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.order import Order
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.state import RunState
+    from keyferry.procedure.wanted import Want
     from keyferry.tools.parties import DestinationKey, SourceKey
 
 
@@ -56,6 +58,7 @@ class Migration:
     def run(self) -> RunResult:
         """Do it all; an error ends up in the result, with where its record lies."""
         try:
+            refuse_untypeable(self._wants(), self._parties.destination)
             self._look()
             before = self._recall(self._past) if self._past and self._past.plan else self._judge()
             if self._order.dry_run:
@@ -72,6 +75,10 @@ class Migration:
                 )
         self._leave()
         return self.result
+
+    def _wants(self) -> list[Want]:
+        planned = self._order.plan.keys if self._order.plan else ()
+        return [*(one.want for one in self._order.selection.listed), *(one.want for one in planned)]
 
     def _leave(self) -> None:
         """Leave the tools by their own exits where they still listen; else their sessions linger on the HSMs."""
@@ -137,14 +144,15 @@ class Migration:
         )
         if plan:
             return self._as_planned(plan, keys, judge)
-        return [judge.judge(key) for key in select(keys, self._order.wanted)]
+        return [judge.judge(key, want) for key, want in select(keys, self._order.selection)]
 
     def _as_planned(self, plan: Plan, keys: Sequence[SourceKey], judge: Judge) -> list[PlannedKey]:
         """PLAN-MATCH: the plan's keys with this session's handles, each judged again as it was."""
         source = self._parties.source
         planned = reconcile.Matcher(keys, source.check_value, stable=source.handles_last()).match(plan.keys)
         reconcile.judged_again(planned, judge)
-        if not plan.selection.keys and (more := len(select(keys, ())) - len(planned)):
+        chosen = plan.selection
+        if not (chosen.keys or chosen.exclude) and (more := len(select(keys, chosen)) - len(planned)):
             self._notice(f"{more} symmetric keys came to the partition since the plan was made: they stay")
         return planned
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
+from keyferry.procedure import wanted
 from keyferry.procedure.rules import Wish
 from keyferry.procedure.wrapping import WrappingWish
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from keyferry.config import Config
     from keyferry.procedure.approval import Approval
     from keyferry.procedure.planfile import Plan
+    from keyferry.procedure.wanted import Listed
 
     Value = str | int | bool
 
@@ -38,7 +40,10 @@ PLANNED_SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the command line says of the keys: which (none: all), and how they are judged."""
+    """What the command line says of the keys: which (none: all), and how they are judged.
+
+    listed: the rows of a file. exclude: as `keys`, or a pattern of labels.
+    """
 
     keys: tuple[str, ...] = ()
     relabel: bool = False
@@ -47,6 +52,20 @@ class Selection:
     require_kcv: bool = False
     non_extractable: bool = False
     dry_run: bool = False
+    label_globs: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    listed: tuple[Listed, ...] = ()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The keys that are named one by one: what keeps one from crossing ends the command."""
+        return (*self.keys, *(one.name for one in self.listed))
+
+    @classmethod
+    def recalled(cls, record: Mapping[str, Any]) -> Selection:
+        """A selection from what `asdict` made of it."""
+        lists = {name: tuple(record[name]) for name in ("keys", "label_globs", "exclude")}
+        return cls(**{**record, **lists, "listed": wanted.recalled(record["listed"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +82,7 @@ class Order:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        return self.selection.keys
+        return self.selection.named
 
     @property
     def dry_run(self) -> bool:
@@ -105,8 +124,7 @@ def recalled(config: Config, record: Mapping[str, Any]) -> tuple[Config, Order]:
     for place, value in settings.items():
         if place[0] == "wrapping":
             config = config.with_value(place, value)
-    selection = Selection(**record["selection"] | {"keys": tuple(record["selection"]["keys"])})
-    return config, replace(order(config, selection), max_failures=record["max_failures"])
+    return config, replace(order(config, Selection.recalled(record["selection"])), max_failures=record["max_failures"])
 
 
 def planned(config: Config, plan: Plan) -> Config:

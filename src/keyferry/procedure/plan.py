@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from keyferry.errors import CheckFailedError, UsageError
-from keyferry.names import KeyClass
+from keyferry.errors import CheckFailedError
 from keyferry.procedure import rules
+from keyferry.procedure.wanted import Want
 from keyferry.text import printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class PlannedKey:
 
     id_given: the source has no CKA_ID, so the run gives the new key one of its own. known_as: the handle by
     which the plan and the record know the key, where it is another than in this session (HA: a handle is good
-    in one process only).
+    in one process only). want: what a file says of it.
     """
 
     key: SourceKey
@@ -33,6 +33,7 @@ class PlannedKey:
     id_given: bool
     kcv: Kcv | None = None
     known_as: ClassicHandle | None = None
+    want: Want = field(default_factory=Want)
 
     @property
     def handle(self) -> ClassicHandle:
@@ -70,34 +71,6 @@ class PlannedKey:
         return printable(self.key.label) or f"(handle {self.handle})"
 
 
-def select(keys: Sequence[SourceKey], wanted: Sequence[str]) -> list[SourceKey]:
-    """The keys that the user named: digits are a handle, `label:TEXT` a label. None named: every secret key.
-
-    UsageError where a name fits no key, or more than one.
-    """
-    if not wanted:
-        return [key for key in keys if key.key_class is KeyClass.SECRET]
-    chosen = [_one(keys, name) for name in wanted]
-    return list({key.handle: key for key in chosen}.values())
-
-
-def _one(keys: Sequence[SourceKey], name: str) -> SourceKey:
-    if name.isdecimal():
-        found = [key for key in keys if key.handle == int(name)]
-    elif name.startswith("label:"):
-        found = [key for key in keys if key.label == name.removeprefix("label:")]
-    else:
-        raise UsageError(f"--key {name}: neither a handle nor label:TEXT")
-    if len(found) != 1:
-        handles = ", ".join(str(key.handle) for key in found) or "none"
-        raise UsageError(
-            f"--key {name} fits {len(found)} keys ({handles}), not one",
-            keys="nothing was changed",
-            hint="name keys by handle; `keyferry inventory classic` lists them",
-        )
-    return found[0]
-
-
 class Judge:
     """Gives every key its verdict before anything is changed."""
 
@@ -117,10 +90,11 @@ class Judge:
         self._check_value = check_value
         self._longest_label = longest_label
 
-    def judge(self, key: SourceKey, known_as: ClassicHandle | None = None) -> PlannedKey:
+    def judge(self, key: SourceKey, want: Want | None = None, known_as: ClassicHandle | None = None) -> PlannedKey:
         """known_as: the handle that a plan has for the key, of which new names are made."""
-        named = self._named(key if known_as is None else replace(key, handle=known_as))
-        planned = replace(named, key=key, known_as=known_as)
+        want = want or Want()
+        named = self._named(key if known_as is None else replace(key, handle=known_as), want)
+        planned = replace(named, key=key, known_as=known_as, want=want)
         verdict = self._can_leave(key) or self._can_be_named(planned)
         if verdict is None:
             # A check value costs an encryption, so only keys that may cross are asked for one.
@@ -138,15 +112,18 @@ class Judge:
 
     def _can_be_named(self, planned: PlannedKey) -> Verdict | None:
         wish, key = self._wish, planned.key
-        label = None if wish.relabel else rules.label_typeable(key, self._can_type, self._label_for(key))
-        return label or (None if wish.reid else rules.id_typeable(key, self._can_type, self._id_for(key)))
+        given_label, given_id = wish.relabel or planned.want.label, wish.reid or planned.want.id
+        label = None if given_label else rules.label_typeable(key, self._can_type, self._label_for(key))
+        return label or (None if given_id else rules.id_typeable(key, self._can_type, self._id_for(key)))
 
     def _may_enter(self, planned: PlannedKey) -> Verdict | None:
         there = None if self._wish.again else rules.already_there(planned.new_label, planned.kcv, self._there)
         return there or rules.has_check_value(planned.kcv, self._wish)
 
-    def _named(self, key: SourceKey) -> PlannedKey:
-        label = key.label if self._can_type(key.label) else self._label_for(key)
+    def _named(self, key: SourceKey, want: Want) -> PlannedKey:
+        label = want.label or (key.label if self._can_type(key.label) else self._label_for(key))
+        if want.id:
+            return PlannedKey(key, None, label, want.id, id_given=False)
         if key.id_shown == "":
             return PlannedKey(key, None, label, f"kf-{self._run_id}-{key.handle}", id_given=True)
         typeable = key.id is not None and self._can_type(key.id)

@@ -18,8 +18,9 @@ from keyferry.procedure import steps
 from keyferry.procedure.order import PLANNED_SETTINGS, Selection
 from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.rules import Verdict
+from keyferry.procedure.wanted import Want
 from keyferry.text import canonical
-from keyferry.tools.parties import SourceKey
+from keyferry.tools.parties import Holding, SourceKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,12 +53,14 @@ class Plan:
     def document(self) -> dict[str, object]:
         selection = asdict(self.selection)
         del selection["dry_run"]  # how a plan is looked at is no part of it
+        del selection["listed"]  # each key has what the file said of it
+        selection |= {"label_globs": list(self.selection.label_globs), "exclude": list(self.selection.exclude)}
         return {
             "schema": SCHEMA,
             "run_id": self.run_id,
             "keyferry": self.keyferry,
             "made": self.made,
-            "selection": selection | {"keys": list(self.selection.keys)},
+            "selection": selection | {"keys": list(self.selection.named)},
             "settings": dict(self.settings),
             "classic": dict(self.classic),
             "cloudhsm": dict(self.cloudhsm),
@@ -116,6 +119,13 @@ def _key_document(one: PlannedKey) -> dict[str, object]:
             "attributes": without_values(key.attributes),
         },
         "id_given": one.id_given,
+        "wanted": {
+            "new_label": one.want.label,
+            "id": one.want.id,
+            "extractable": one.want.extractable,
+            "quorum": one.want.holding.quorum,
+            "shared_users": list(one.want.holding.shared_users),
+        },
     }
 
 
@@ -150,10 +160,15 @@ def _plan(document: object) -> Plan:
 
 def _selection(value: object) -> Selection:
     flags = dict.fromkeys(("relabel", "reid", "again", "require_kcv", "non_extractable"), bool)
-    found = _exactly(value, "selection", keys=list, **flags)
-    if not all(isinstance(name, str) for name in found["keys"]):
-        raise _no_plan("selection.keys are not all texts")
-    return Selection(**found | {"keys": tuple(found["keys"])})
+    lists = dict.fromkeys(("keys", "label_globs", "exclude"), list)
+    found = _exactly(value, "selection", **lists, **flags)
+    return Selection(**found | {name: _words(found[name], f"selection.{name}") for name in lists})
+
+
+def _words(value: list[Any], where: str) -> tuple[str, ...]:
+    if not all(isinstance(one, str) for one in value):
+        raise _no_plan(f"{where} are not all texts")
+    return tuple(value)
 
 
 def _settings(value: dict[str, Any]) -> dict[str, Value]:
@@ -188,6 +203,7 @@ def _key(value: object) -> PlannedKey:
         cloudhsm_handle=type(None),
         source=dict,
         id_given=bool,
+        wanted=dict,
     )
     if flat["kcv"] is not None and not re.fullmatch("[0-9a-f]{6}", flat["kcv"]):
         raise _no_plan(f"{flat['kcv']!r} is no check value")
@@ -200,7 +216,22 @@ def _key(value: object) -> PlannedKey:
         new_id="" if stays else flat["id"] or "",
         id_given=flat["id_given"],
         kcv=flat["kcv"] and Kcv(flat["kcv"]),
+        want=_want(flat["wanted"]),
     )
+
+
+def _want(value: object) -> Want:
+    found = _exactly(
+        value,
+        "what is wanted of a key",
+        new_label=str | None,
+        id=str | None,
+        extractable=bool | None,
+        quorum=int | None,
+        shared_users=list,
+    )
+    holding = Holding(_words(found["shared_users"], "shared_users"), found["quorum"])
+    return Want(found["new_label"], found["id"], found["extractable"], holding)
 
 
 def _source(flat: dict[str, Any]) -> SourceKey:

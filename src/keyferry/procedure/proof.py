@@ -11,7 +11,7 @@ from keyferry.tools.parties import USAGES
 if TYPE_CHECKING:
     from keyferry.names import Kcv
     from keyferry.procedure.plan import PlannedKey
-    from keyferry.tools.parties import DestinationKey
+    from keyferry.tools.parties import DestinationKey, Holding
 
 _HISTORY = ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")
 _FLAGS = (*USAGES, "SENSITIVE", "PRIVATE", "MODIFIABLE")
@@ -45,6 +45,17 @@ def attributes_match(
             keys=f"key {arrived.handle} is on the new side but must not be used",
         )
     return _usages(planned, arrived) | {"history_lost": [name for name in _HISTORY if name in key.attributes]}
+
+
+def holding_match(wanted: Holding, told: Holding) -> None:
+    """ATTRIBUTES-MATCH: the new key is shared with whom it shall be, and as many must approve its use."""
+    if (set(wanted.shared_users), wanted.quorum) != (set(told.shared_users), told.quorum):
+        raise MismatchError(
+            "the unwrapped key is not shared as was wanted",
+            rule="ATTRIBUTES-MATCH",
+            seen=f"wanted: {wanted}\ntold: {told}",
+            keys="the key is on the new side; others than those wanted may use it, or fewer must approve",
+        )
 
 
 def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]]:

@@ -78,7 +78,7 @@ class Matcher:
 def judged_again(planned: Sequence[PlannedKey], judge: Judge) -> None:
     """Every key has the verdict, the check value and the new names of the plan; CheckFailedError else."""
     for one in planned:
-        now = judge.judge(one.key, known_as=one.handle)
+        now = judge.judge(one.key, one.want, known_as=one.handle)
         if wrong := _changes(one, now):
             raise refused(f"key {one.handle} ({one.name}) is judged otherwise than planned", "\n".join(wrong))
 

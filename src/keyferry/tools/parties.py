@@ -75,6 +75,14 @@ class Wrapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """Who may use a key besides its owner, in the tool's own words (ids, names); quorum: how many must approve."""
+
+    shared_users: tuple[str, ...] = ()
+    quorum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What a key shall be on the destination: everything an unwrapping tool must be told.
 
@@ -90,6 +98,7 @@ class Arrival:
     wrapping_key: CloudHandle
     file: str
     usages: Mapping[str, bool] = field(default_factory=dict)
+    holding: Holding = field(default_factory=Holding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +196,12 @@ class Destination(Protocol):
 
     def can_type(self, text: str) -> bool:
         """Whether a label or id can be told to this tool as it is."""
+
+    def can_hold(self, holding: Holding) -> bool:
+        """Whether unwrapping can be told this."""
+
+    def holding(self, handle: CloudHandle) -> Holding:
+        """What the tool tells of a key's sharing; users in the order told."""
 
     def close(self) -> None:
         """Leave the tool by its own exit; if it was never reached, no matter."""

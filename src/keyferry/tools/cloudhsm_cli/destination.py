@@ -13,7 +13,7 @@ from keyferry.errors import (
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
 from keyferry.tools.cloudhsm_cli import dialect
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli, KeyFilter, UnwrapRequest
-from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Pair
+from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,6 +137,13 @@ class CloudHsmCliDestination:
 
     def can_type(self, text: str) -> bool:
         return CloudHsmCli.can_type(text)
+
+    def can_hold(self, holding: Holding) -> bool:
+        """Sharing and quorum are set with other commands of this tool, which no run types."""
+        return holding == Holding()
+
+    def holding(self, handle: CloudHandle) -> Holding:
+        return Holding(self.tool.key(handle).shared)
 
     def close(self) -> None:
         if self._session is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UnwrapRequest:
-    """What unWrapKey makes of a file that RSA OAEP wrapped.
+    """What unWrapKey makes of a file that RSA OAEP wrapped. shared_users: by id.
 
     file: relative to the tool's folder. digest: of OAEP and MGF1 ("sha1", ...). min_servers, timeout
     (seconds): both or none, for the tool waits for ever without the second.
@@ -31,6 +31,8 @@ class UnwrapRequest:
     extractable: bool = True
     min_servers: int | None = None
     timeout: int | None = None
+    shared_users: tuple[int, ...] = ()
+    approvers: int | None = None
 
     def __post_init__(self) -> None:
         if self.key_type not in dialect.KEY_TYPES:
@@ -113,6 +115,10 @@ def _unwrap_words(request: UnwrapRequest) -> Iterator[str]:
         yield _id(request.id).strip()
     if not request.extractable:
         yield "-nex"
+    if request.shared_users:
+        yield f"-u {word('list of users', ','.join(map(str, request.shared_users)))}"
+    if request.approvers is not None:
+        yield f"-m_value {request.approvers}"
     if request.min_servers is not None:
         yield f"-min_srv {request.min_servers} -timeout {request.timeout}"
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
-from keyferry.tools.key_mgmt_util.dialect import HASHES
+from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
-from keyferry.tools.parties import Coverage, DestinationKey, Pair
+from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +103,8 @@ class KeyMgmtUtilDestination:
             digest=arrival.digest,
             id=arrival.id,
             extractable=arrival.extractable,
+            shared_users=tuple(map(int, arrival.holding.shared_users)),
+            approvers=arrival.holding.quorum,
         )
         return self.tool.unwrap_key(request).handle
 
@@ -123,6 +125,14 @@ class KeyMgmtUtilDestination:
 
     def can_type(self, text: str) -> bool:
         return KeyMgmtUtil.can_type(text)
+
+    def can_hold(self, holding: Holding) -> bool:
+        """Users by their ids."""
+        return all(map(str.isdecimal, holding.shared_users)) and holding.quorum in APPROVERS
+
+    def holding(self, handle: CloudHandle) -> Holding:
+        info = self.tool.get_key_info(handle)
+        return Holding(tuple(map(str, info.shared)), info.approvers)
 
     def close(self) -> None:
         if self._session is None:

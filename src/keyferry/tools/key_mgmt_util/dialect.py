@@ -52,6 +52,8 @@ HASHES: Final = {"sha1": 2, "sha256": 3, "sha384": 4, "sha512": 5, "sha224": 6}
 """-t of wrapKey and unWrapKey; there is no flag for MGF1's hash, which is taken to be the same."""
 KEY_TYPES: Final = {"GENERIC_SECRET": 16, "DES3": 21, "AES": 31}
 """-kt of unWrapKey, -t of genSymKey and findKey, for the types that can cross."""
+APPROVERS: Final = (None, *range(1, 9))
+"""-m_value of unWrapKey; 0 is documented, and refused by the tool, so it is left out instead."""
 PUBLIC_KEY, PRIVATE_KEY, SECRET_KEY = 2, 3, 4
 """-kc of unWrapKey, -c of findKey, and the values of the attribute CLASS."""
 ATTRIBUTES: Final = MappingProxyType(

@@ -1,0 +1,180 @@
+"""`--from FILE`: which keys cross, and what each shall be on the new side. The file is checked whole, then used.
+
+CSV with a header, or JSON: an array of objects. An empty cell, a null and a field that is not there say nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from keyferry.errors import UsageError
+from keyferry.tools.parties import Holding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What one key shall be on the new side; None: as the source or the run's options have it."""
+
+    label: str | None = None
+    id: str | None = None
+    extractable: bool | None = None
+    holding: Holding = field(default_factory=Holding)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row: the key by its handle, its label or both, and what is wanted of it."""
+
+    handle: int | None
+    label: str | None
+    want: Want
+
+    @property
+    def name(self) -> str:
+        """As `--key` takes it."""
+        return f"label:{self.label}" if self.handle is None else str(self.handle)
+
+
+def read(path: Path) -> tuple[Listed, ...]:
+    """UsageError that names every fault of the file; nothing of a file with one fault is used."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refused(path, [str(error)]) from error
+    faults: list[str] = []
+    rows = dict(_rows(text, faults))
+    for where, row in rows.items():
+        faults += [f"{where}: {fault}" for fault in _faults(row)]
+    faults += _twice(rows)
+    if not rows and not faults:
+        faults = ["it names no key"]
+    if faults:
+        raise _refused(path, faults)
+    return tuple(map(_listed, rows.values()))
+
+
+def recalled(record: Iterable[Mapping[str, Any]]) -> tuple[Listed, ...]:
+    """The rows from what `asdict` made of them."""
+    return tuple(Listed(one["handle"], one["label"], want(one["want"])) for one in record)
+
+
+def want(record: Mapping[str, Any]) -> Want:
+    """A Want from what `asdict` made of it."""
+    holding = record["holding"]
+    held = Holding(tuple(holding["shared_users"]), holding["quorum"])
+    return Want(record["label"], record["id"], record["extractable"], held)
+
+
+def _rows(text: str, faults: list[str]) -> Iterator[tuple[str, Row]]:
+    """Where each row stands, and the row; what is no table at all is a fault."""
+    try:
+        yield from _json(text) if text.lstrip()[:1] in {"[", "{"} else _csv(text)
+    except (ValueError, csv.Error, RecursionError) as error:
+        faults.append(str(error))
+
+
+def _json(text: str) -> Iterator[tuple[str, Row]]:
+    rows = json.loads(text, object_pairs_hook=_once)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("it is no array of objects")
+    for number, row in enumerate(rows, start=1):
+        yield f"key {number}", {name: value for name, value in row.items() if value is not None}
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    if twice := [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]:
+        raise ValueError(f"an object has {twice[0]!r} twice")
+    return dict(pairs)
+
+
+def _csv(text: str) -> Iterator[tuple[str, Row]]:
+    table = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header = [name.strip() for name in next(table, [])]
+    _once([(name, None) for name in header])
+    for cells in table:
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise ValueError(f"line {table.line_num}: {len(cells)} cells under {len(header)} columns")
+        said = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+        unknown = dict.fromkeys(name for name in header if name not in _COLUMNS)
+        yield f"line {table.line_num}", unknown | {name: _cell(name, cell) for name, cell in said.items()}
+
+
+def _cell(name: str, cell: str) -> object:
+    """A cell as JSON would have it; as it is where it cannot be that."""
+    if name in {"handle", "quorum"}:
+        return int(cell) if cell.isascii() and cell.isdecimal() else cell
+    if name in {"extractable", "session"}:
+        return {"true": True, "false": False}.get(cell.lower(), cell)
+    return cell.split(";") if name == "shared_users" else cell
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _are_users(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value) > 0
+
+
+_COLUMNS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "handle": (_is_number, "a number"),
+    "label": (lambda value: isinstance(value, str), "a text"),
+    "new_label": (_is_text, "a text"),
+    "id": (_is_text, "a text"),
+    "extractable": (lambda value: isinstance(value, bool), "true or false"),
+    "session": (lambda value: value is False, "false: a session key would be gone at the run's own logout"),
+    "quorum": (lambda value: _is_number(value) and value != 0, "a number of users, 1 or more"),
+    "shared_users": (_are_users, "users, each once (in CSV with ; between them)"),
+}
+"""Each column: whether a value can be its, and what it must be."""
+
+
+def _faults(row: Row) -> Iterator[str]:
+    for name, value in row.items():
+        if name not in _COLUMNS:
+            yield f"unknown column {name!r}; known: {', '.join(_COLUMNS)}"
+        elif not _COLUMNS[name][0](value):
+            yield f"{name}: {value!r} is not {_COLUMNS[name][1]}"
+    if not {"handle", "label"} & row.keys():
+        yield "neither a handle nor a label"
+
+
+def _twice(rows: Mapping[str, Row]) -> Iterator[str]:
+    """No two rows name one key, or want one new label: the new keys could not be told apart."""
+    for name, others in (("handle", "handle"), ("label", "handle"), ("new_label", "new_label")):
+        values = [str(row[name]) for row in rows.values() if name in row and (name == others or others not in row)]
+        for value, count in Counter(values).items():
+            if count > 1:
+                yield f"{count} rows have the {name} {value!r}"
+
+
+def _listed(row: Row) -> Listed:
+    holding = Holding(tuple(row.get("shared_users", ())), row.get("quorum"))
+    wanted = Want(row.get("new_label"), row.get("id"), row.get("extractable"), holding)
+    return Listed(row.get("handle"), row.get("label"), wanted)
+
+
+def _refused(path: Path, faults: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{path} does not say which keys are wanted",
+        seen="\n".join(faults),
+        keys="nothing was started",
+        hint="docs/selection.md has its columns",
+    )
