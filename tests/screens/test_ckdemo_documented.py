@@ -235,3 +235,11 @@ def test_a_damaged_turn_is_read_or_refused(turn: Turn, damage: tuple[str, int]) 
 def test_two_turns_in_one_text_are_refused(turn: Turn) -> None:
     with pytest.raises(UnknownScreenError):
         parse(turn.verb, turn.text + turn.text)
+
+
+@pytest.mark.parametrize("piece", ["[1] A ", "Select a slot: 1\n1\n", "A[1] ", "Status: (CKR_A) ", " "])
+@pytest.mark.parametrize("verb", ["findObject", "login"])
+def test_a_flood_comes_to_its_end(verb: str, piece: str) -> None:
+    """Nothing is timed, but a parser that looks at a long line again for each entry would take minutes."""
+    with contextlib.suppress(UnknownScreenError):
+        parse(verb, piece * (3_000_000 // len(piece)) + f"\nStatus: {OK}\nEnter your choice (99 for help): ")

@@ -100,6 +100,7 @@ _DIALOGUE = {
 }
 _QUESTION = {verb: re.compile(rf"\s*(?:{'|'.join((*_ASKED_AGAIN, *parts))})") for verb, parts in _DIALOGUE.items()}
 
+_PADDING = 80  # blanks that may stand around what is repeated
 _STATUS = r"[ \t]*Status:[^\n]*\n"
 _MENU_LINE = re.compile(r"[ \t]*(?:\([ \t]*[0-9]+[ \t]*\)[^\n]*|[A-Z][A-Z &/,()-]*:?[ \t]*)")
 _LAST_ENTRY = re.compile(r"(?m)^[^\n]{0,80}\([ \t]*0[ \t]*\)[ \t]*Quit\b")
@@ -171,6 +172,6 @@ def _behind_the_questions(question: re.Pattern[str], body: str) -> str:
 def _behind_the_echo(text: str, place: int, typed: str) -> int:
     """The place behind what was typed, where ckdemo repeats it on a line of its own (Options, Echo input)."""
     start = place + 1 if text[place : place + 1] == "\n" else place
-    end = text.find("\n", start)
-    line = text[start : end if end >= 0 else len(text)]
-    return start + len(line) if typed.strip() and line.strip() == typed.strip() else place
+    line, ended, _ = text[start : start + len(typed) + _PADDING].partition("\n")  # never a whole long line again
+    whole = ended or start + len(line) == len(text)
+    return start + len(line) if whole and typed.strip() and line.strip() == typed.strip() else place
