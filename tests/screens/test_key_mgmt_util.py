@@ -278,3 +278,15 @@ def test_a_login_on_the_command_line_has_no_echo() -> None:
     text = f"{BANNER}\n\tCfm3LoginHSM returned: 0xa3 \n\n\tHSM Error: RET_USER_LOGIN_FAILURE\n"
     assert parse("loginHSM", text)["error"] == {"code": 0xA3, "text": "HSM Error: RET_USER_LOGIN_FAILURE"}
     assert parse("loginHSM", BANNER + LOGGED_IN)["ok"] is True
+
+
+PROMPTS = ["$ ", "[ec2-user@ip-10-0-0-7 ~]$ ", "root@host:/tmp# ", "bash-5.1$ "]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_is_read_as_the_shell_showed_it(prompt: str, end: str) -> None:
+    shown = f"{prompt}cat ./attr_7\nOBJ_ATTR_LABEL\n$ cat f\nOBJ_ATTR_ID\n\n{prompt}".replace("\n", end)
+    assert parse("attributeFile", shown)["attributes"] == {"OBJ_ATTR_LABEL": "$ cat f", "OBJ_ATTR_ID": ""}
+    with pytest.raises(UnknownScreenError):
+        parse("attributeFile", f"{shown}{end}{prompt}")

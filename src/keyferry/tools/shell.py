@@ -10,7 +10,7 @@ from keyferry.tools.text import clean
 NOTHING_MORE = Prompt(ENDED, b"")
 """The answer of a tool that does one thing and ends."""
 
-_PROMPT = re.compile(r"(?:\[[^\]]*\]|[\w.-]+@[\w.-]+(?::\S*)?|\w*sh-[\d.]+|[A-Za-z]:\\[^<>|=]*|[\w.~/-]*) ?[$#>%]\s*")
+PROMPT = re.compile(r"(?:\[[^\]]*\]|[\w.-]+@[\w.-]+(?::\S*)?|\w*sh-[\d.]+|[A-Za-z]:\\[^<>|=]*|[\w.~/-]*) ?[$#>%]\s*")
 
 
 def screen(tool: str, text: str) -> list[str]:
@@ -19,7 +19,7 @@ def screen(tool: str, text: str) -> list[str]:
     The echoed command may stand first, and a shell's prompt at the very end.
     """
     found = [line for line in clean(text).split("\n") if line.strip()]
-    if found and _PROMPT.fullmatch(found[-1].strip()):
+    if found and PROMPT.fullmatch(found[-1].strip()):
         del found[-1]
     return found[1:] if found and echoed(tool, found[0]) else found
 

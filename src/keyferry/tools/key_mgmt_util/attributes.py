@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from keyferry.names import Kcv, PublicKey
 from keyferry.tools.key_mgmt_util.dialect import TOOL
+from keyferry.tools.shell import PROMPT
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from keyferry.errors import UnknownScreenError
 
 _NAME = re.compile(r"(?P<indent>[ \t]*)OBJ_ATTR_(?P<name>\w+)[ \t]*")
-_SHELL = re.compile(r"[ \t]*\$[ \t]+cat[ \t].*")
+SHELL = re.compile(rf"[ \t]*{PROMPT.pattern}cat[ \t].*")
 _MORE = re.compile(r"[0-9a-fA-F]+")
 _BYTES: Final = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
 _TEXTS: Final = frozenset({"LABEL", "ID"})
@@ -130,7 +131,7 @@ def attributes(text: str) -> Attributes:
 def _lines(text: str) -> list[str]:
     """From the first name on; a capture may begin with the `cat` that showed the file."""
     found = clean(text).removesuffix("\n").split("\n")
-    around = (place for place, line in enumerate(found) if line.strip() and not _SHELL.fullmatch(line))
+    around = (place for place, line in enumerate(found) if line.strip() and not SHELL.fullmatch(line))
     return found[next(around, len(found)) :]
 
 
@@ -139,7 +140,7 @@ def _pairs(found: list[str]) -> Iterator[tuple[str, str]]:
     while place < len(found):
         match = _NAME.fullmatch(found[place])
         if match is None:
-            if found[place].strip():
+            if found[place].strip() and not _ends_in_prompt(found[place:]):
                 raise _unknown("a line that is no attribute's name", found[place])
             place += 1
             continue
@@ -147,6 +148,11 @@ def _pairs(found: list[str]) -> Iterator[tuple[str, str]]:
             raise _unknown("cut short: a name without a value", found[place])
         value, place = _value(found, place + 1, match)
         yield match["name"], value
+
+
+def _ends_in_prompt(rest: list[str]) -> bool:
+    """Whether nothing comes but the prompt of the shell that showed the file."""
+    return len(rest) == 1 and bool(PROMPT.fullmatch(rest[0].strip()))
 
 
 def _value(found: list[str], place: int, name: re.Match[str]) -> tuple[str, int]:

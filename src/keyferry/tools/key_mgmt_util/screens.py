@@ -6,13 +6,14 @@ is an outcome, anything that is not understood an UnknownScreenError.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.answers import LIST, NUMBER, Answer, handle, numbers, plain, whole
+from keyferry.tools.key_mgmt_util.attributes import SHELL
 from keyferry.tools.key_mgmt_util.dialect import words
 from keyferry.tools.key_mgmt_util.sheet import FIPS, INITIALIZED, LISTING, SESSION, Sheet
+from keyferry.tools.text import clean
 
 if TYPE_CHECKING:
     from keyferry.names import CloudHandle
@@ -130,8 +131,9 @@ def dump(text: str) -> Answer[Dump]:
 
 def before_shell(text: str) -> tuple[str, str]:
     """A capture parted at the shell command that shows a file: the screen, and the command with the file."""
-    found = re.search(r"^[ \t]*\$[ \t]+cat[ \t]", text, re.MULTILINE)
-    return (text[: found.start()], text[found.start() :]) if found else (text, "")
+    found = clean(text).split("\n")
+    place = next((at for at, line in enumerate(found) if SHELL.fullmatch(line)), len(found))
+    return "\n".join(found[:place]), "\n".join(found[place:])
 
 
 def key_info(text: str) -> Answer[KeyInfo]:
