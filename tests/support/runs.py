@@ -43,10 +43,11 @@ class Done:
         return {key["rule"] for key in self.document["keys"] if key["rule"]}
 
 
-def keyferry(*arguments: object, **environment: str) -> Done:
-    """Run the command; `environment` is added to this process'."""
+def keyferry(*arguments: object, answer: str = "", **environment: str) -> Done:
+    """Run the command; `answer` is its input, and `environment` is added to this process'."""
     done = subprocess.run(
         [sys.executable, "-m", "keyferry.cli", *map(str, arguments)],
+        input=answer,
         capture_output=True,
         text=True,
         timeout=LIMIT,

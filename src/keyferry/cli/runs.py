@@ -10,11 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from keyferry.cli import render
+from keyferry.cli import progress, render
+from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json, MaxFailures, show
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import UsageError
+from keyferry.events import Bus
 from keyferry.names import CloudHandle
 from keyferry.text import printable
 
@@ -77,6 +79,35 @@ def resolve(
     resolved = going_on.resolve(run.absolute(), key, decision)
     sys.stdout.write(f"key {resolved.handle} ({printable(resolved.label)}): {decision.what}, recorded\n")
     sys.stdout.write(f"next: keyferry resume {printable(shlex.quote(str(run)))}\n")
+
+
+@with_settings
+def cleanup(
+    settings: Config,
+    run: RunArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove what a verified run leaves: imported public key, wrapping pair, wrapped files. Proved by looking."""
+    from keyferry.procedure.cleanup import Leftovers  # noqa: PLC0415 - start-up
+    from keyferry.procedure.cleanup import cleanup as clean  # noqa: PLC0415 - as above
+
+    def confirm(left: Leftovers) -> None:
+        for line in left.told():
+            sys.stderr.write(f"      {printable(line)}\n")
+        confirm_label(left.label, "all of these", yes=yes)
+
+    bus = Bus()
+    with progress.shown(bus):
+        removed = list(clean(settings, run.absolute(), bus, confirm).told())
+    if json:
+        render.document({"schema": "keyferry.cleanup/1", "run_dir": str(run.absolute()), "removed": removed})
+        return
+    sys.stdout.write("".join(f"removed: {printable(line)}\n" for line in removed))
+    sys.stdout.write(
+        "backups of the cluster still hold the wrapping pair (90 days by default): until they are gone, who has a\n"
+        "wrapped file and such a backup can unwrap it\n"
+    )
 
 
 def _stages(found: dict[str, Any]) -> str:

@@ -43,10 +43,10 @@ def resume(
     if past.ended and not past.open_keys:
         return RunResult(run_dir, recalled(_plan(run_dir, past).keys, past))
     with reopened(run_dir) as (directory, past):
-        config, order = _ordered(config, past, run_dir)
+        config, order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
         check_named(config, ("classic", "cloudhsm"))
-        _may_log_in(past, type_again=type_again, raised_allowed=config.flag("run", "allow_raised_counter"))
+        may_log_in(past, config, type_again=type_again)
         secrets = Parties.resolve_secrets(config, ("classic", "cloudhsm"))
         directory.go_on(past, type_again=type_again)
     order = replace(order, max_failures=order.max_failures if max_failures is None else max_failures)
@@ -88,7 +88,8 @@ def reopened(run_dir: Path) -> Iterator[tuple[RunDirectory, RunState]]:
         raise
 
 
-def _ordered(config: Config, past: RunState, run_dir: Path) -> tuple[Config, Order]:
+def ordered(config: Config, past: RunState, run_dir: Path) -> tuple[Config, Order]:
+    """The settings and the order of a run that goes on."""
     if not past.order:
         raise UsageError(f"{run_dir} is no migration, so there is nothing to go on with")
     config, order = orders.recalled(config, past.order)
@@ -115,8 +116,9 @@ def _other_plan(run_dir: Path) -> CheckFailedError:
     )
 
 
-def _may_log_in(past: RunState, *, type_again: bool, raised_allowed: bool) -> None:
+def may_log_in(past: RunState, config: Config, *, type_again: bool) -> None:
     """LOGIN-ONCE, across processes. A login whose end nobody saw is judged by the counter (LOCKOUT-NEAR)."""
+    raised_allowed = config.flag("run", "allow_raised_counter")
     for name, outcome in past.logins.items():
         unseen = outcome == "typed" and raised_allowed
         if (outcome == "refused" or unseen) and not type_again:

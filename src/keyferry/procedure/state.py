@@ -112,7 +112,8 @@ class RunState:
     """A run as far as it came. before: the new side's secret keys before anything was changed.
 
     arrived: every key that an unwrap of this run made, also one that failed later.
-    unclosed: sessions that no line says to be complete.
+    unclosed: sessions that no line says to be complete. folders: private ones that its processes made, each with
+    its host ("" for the one where keyferry ran).
     logins: the last outcome for each secret by its name (`typed`: nobody saw how it went). head: the hash of
     the journal's last whole line.
     """
@@ -128,6 +129,7 @@ class RunState:
     keys: dict[ClassicHandle, KeyState] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
     unclosed: list[str] = field(default_factory=list)
+    folders: list[tuple[str, str]] = field(default_factory=list)
     begun: str = ""
     last: str = ""
     ended: bool = False
@@ -174,7 +176,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
             state.plan = Sha256(entry["sha256"])
             state.keys = _planned(directory, state.plan)
         case "resumed":
-            state.ended = False
+            state.ended = state.ended and "by" in entry  # opened for something else than to go on
         case "end":
             state.ended = True
         case "intent" | "done" if isinstance(entry.get("key"), int):  # of the PEM's move it is a fingerprint
@@ -200,6 +202,8 @@ def _apply_aside(state: RunState, entry: Entry) -> None:
             state.unclosed.append(entry["file"])
         case "closed" | "torn":
             state.unclosed.remove(entry["file"])
+        case "folder":
+            state.folders.append((entry["where"], entry["folder"]))
         case "login":
             state.logins[entry["secret"]] = entry["outcome"]
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from keyferry.errors import CheckFailedError
+from keyferry.names import KeyClass
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.names import ClassicHandle, CloudHandle, Kcv, KeyClass, PublicKey
+    from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey
 
 
 USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
@@ -58,6 +61,16 @@ class DestinationKey:
     kcv: Kcv | None
     public_key: PublicKey | None
     attributes: Mapping[str, str] = field(repr=False)
+
+
+def demand_half(found: DestinationKey, key: PublicKey) -> None:
+    """CheckFailedError unless this is a half of the pair with these numbers."""
+    if found.key_class not in (KeyClass.PUBLIC, KeyClass.PRIVATE) or found.public_key != key:
+        raise CheckFailedError(
+            f"key {found.handle} ({found.key_class}) is no half of the wrapping pair",
+            rule="WRAPPING-KEY-MATCH",
+            keys="nothing was removed",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,9 @@ class Source(Protocol):
     def allow_wrapping(self, handle: ClassicHandle) -> None:
         """Let the imported public key wrap (CKA_WRAP), proved by reading it back."""
 
+    def delete_public_key(self, handle: ClassicHandle, key: PublicKey) -> None:
+        """Remove a public key, if it is this one; no object of another class is ever removed (SOURCE-READ-ONLY)."""
+
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped: ...
 
     def close(self) -> None:
@@ -193,6 +209,9 @@ class Destination(Protocol):
         """Unwrap a file of this host. NeedsOperatorError where the key came to be on some nodes only."""
 
     def coverage(self, handle: CloudHandle) -> Coverage: ...
+
+    def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
+        """Remove one half of an RSA pair, if its public numbers are these; a secret key is never removed."""
 
     def can_type(self, text: str) -> bool:
         """Whether a label or id can be told to this tool as it is."""

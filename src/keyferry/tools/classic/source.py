@@ -153,6 +153,18 @@ class ClassicSource:
         if not self.ckdemo.display_object(handle).flag("CKA_WRAP"):
             self.ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
 
+    def delete_public_key(self, handle: ClassicHandle, key: PublicKey) -> None:
+        cmu = self.cmu()
+        seen = cmu.public_key(handle)
+        if _cmu_public_key(seen) != key:
+            raise CheckFailedError(
+                f"object {handle} is another public key",
+                rule="SOURCE-READ-ONLY",
+                tool="cmu",
+                keys="nothing was removed",
+            )
+        cmu.delete(handle, seen)
+
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
         return Wrapped(self.ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
 

@@ -13,7 +13,7 @@ from keyferry.errors import (
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
 from keyferry.tools.cloudhsm_cli import dialect
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli, KeyFilter, UnwrapRequest
-from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair
+from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,6 +134,10 @@ class CloudHsmCliDestination:
                 hint="synchronise the cluster, then look again with `key list --verbose`",
             )
         return Coverage(tuple(range(len(self._hsms))))
+
+    def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
+        demand_half(self.describe(handle), key)
+        self.tool.delete(handle)
 
     def can_type(self, text: str) -> bool:
         return CloudHsmCli.can_type(text)

@@ -6,12 +6,12 @@ from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, T
 from keyferry.names import FIXED_BITS, KeyClass, key_type
 from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
-from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair
+from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.names import CloudHandle
+    from keyferry.names import CloudHandle, PublicKey
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.sessions import Sessions
@@ -122,6 +122,10 @@ class KeyMgmtUtilDestination:
                 hint="synchronise the cluster, then look again with findSingleKey",
             ) from refusal
         return Coverage(tuple(node.id for node in outcome.nodes))
+
+    def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
+        demand_half(self.describe(handle), key)
+        self.tool.delete_key(handle)
 
     def can_type(self, text: str) -> bool:
         return KeyMgmtUtil.can_type(text)

@@ -1,0 +1,189 @@
+"""What a verified run leaves behind is taken away: the wrapping pair, the imported public key, the wrapped files.
+
+Nothing else can be named: every object is this run's own by the journal, and compared with the pair before it goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
+from keyferry.names import KeyClass
+from keyferry.procedure import state
+from keyferry.procedure.command import at_work, check_named
+from keyferry.procedure.going_on import may_log_in, ordered, reopened
+from keyferry.procedure.interrupts import Interrupts
+from keyferry.procedure.leftovers import remove_folders
+from keyferry.procedure.resume import same_owner
+from keyferry.procedure.state import JOURNAL, PairStage, Stage
+from keyferry.procedure.wrapping import PEM, read_pem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from keyferry.config import Config
+    from keyferry.events import Bus
+    from keyferry.names import ClassicHandle, CloudHandle, PublicKey
+    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.rundir import RunDirectory
+    from keyferry.procedure.state import RunState
+
+_BOTH = ("classic", "cloudhsm")
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What is there and will be removed. label: of the wrapping pair."""
+
+    label: str
+    classic: Sequence[ClassicHandle]
+    cloudhsm: Sequence[CloudHandle]
+    files: Sequence[Path]
+    folders: Sequence[tuple[str, str]]
+
+    def told(self) -> Iterator[str]:
+        """Each of them in a line."""
+        yield from (f"public key {handle}, {self.label!r}, of the Classic partition" for handle in self.classic)
+        yield from (f"half {handle} of the wrapping pair, {self.label!r}, of the cluster" for handle in self.cloudhsm)
+        yield from (f"wrapped file {path}" for path in self.files)
+        yield from (f"folder {path} on {where or 'this host'}" for where, path in self.folders)
+
+
+def cleanup(
+    config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftovers], None], *, type_again: bool = False
+) -> Leftovers:
+    """Remove what a run leaves. confirm: shown what is there before anything is removed; raises to stop it.
+
+    CheckFailedError where the run is not over and verified, where another run needs its pair, or where what has
+    the pair's label is not the pair.
+    """
+    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+
+    with reopened(run_dir) as (directory, past):
+        _check_verified(past, run_dir)
+        _check_needed(past, run_dir)
+        config, _order = ordered(config, past, run_dir)
+        same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
+        check_named(config, _BOTH)
+        may_log_in(past, config, type_again=type_again)
+        secrets = Parties.resolve_secrets(config, _BOTH)
+        directory.go_on(past, by="cleanup")
+    with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
+        return _Cleaning(config, parties, directory, past, interrupts).clean(confirm)
+
+
+class _Cleaning:
+    def __init__(
+        self, config: Config, parties: Parties, directory: RunDirectory, past: RunState, interrupts: Interrupts
+    ) -> None:
+        self._config = config
+        self._parties, self._directory, self._past = parties, directory, past
+        self._interrupts = interrupts
+        self._source, self._destination = parties.source, parties.destination
+        self._key, _digest = read_pem(directory.files / PEM)
+
+    def clean(self, confirm: Callable[[Leftovers], None]) -> Leftovers:
+        self._look()
+        left = self._left()
+        confirm(left)
+        for handle in left.classic:
+            with self._removing(f"public key {handle} of the Classic partition"):
+                self._off_classic(handle)
+        for half in left.cloudhsm:
+            with self._removing(f"half {half} of the wrapping pair"):
+                self._destination.delete_half(half, self._key)
+        if still := self._left().cloudhsm:
+            raise MismatchError(f"halves of the wrapping pair are still on the cluster: {', '.join(map(str, still))}")
+        for path in left.files:
+            with self._removing(f"wrapped file {path.name}"):
+                path.unlink()
+        self._source.close()
+        self._destination.close()
+        with self._removing("private folders"):  # this process' own are among them, and needed no longer
+            remove_folders(self._config, self._directory.journal.path)
+        self._directory.journal.write("done", act="clean up", label=left.label)
+        return left
+
+    def _look(self) -> None:
+        self._destination.look()
+        self._source.look()
+        same_owner(self._past, "classic", self._source.identity())
+        self._source.open_session()
+        self._source.log_in()
+        self._destination.log_in()
+
+    def _left(self) -> Leftovers:
+        """What carries the pair's label on either side, if all of it is the pair."""
+        label = self._past.pair.label or ""
+        classic, cloudhsm = self._source.labelled(label), self._destination.labelled(label)
+        ours = {self._past.pair.public, self._past.pair.private}
+        for handle in classic:
+            self._check(f"object {handle} of the Classic partition", self._source.public_key(handle))
+        for half in cloudhsm:
+            found = self._destination.describe(half)
+            wrong_class = found.key_class not in (KeyClass.PUBLIC, KeyClass.PRIVATE)
+            self._check(f"key {half} of the cluster", None if wrong_class or half not in ours else found.public_key)
+        files = sorted(self._directory.files.glob("*.wrapped"))
+        return Leftovers(label, classic, cloudhsm, files, self._past.folders)
+
+    def _check(self, what: str, found: PublicKey | None) -> None:
+        if found != self._key:
+            raise CheckFailedError(
+                f"{what} has the wrapping pair's label, but is not the pair's",
+                rule="WRAPPING-KEY-MATCH",
+                keys="nothing was removed",
+                hint="find out whose it is; give it another label, or remove it with the tool itself",
+            )
+
+    def _off_classic(self, handle: ClassicHandle) -> None:
+        self._source.delete_public_key(handle, self._key)
+        if handle in self._source.labelled(self._past.pair.label or ""):
+            raise MismatchError(f"the public key {handle} is still in the Classic partition")
+
+    @contextlib.contextmanager
+    def _removing(self, what: str) -> Iterator[None]:
+        """Each with its intent and its end in the journal."""
+        self._interrupts.check()
+        self._directory.journal.write("intent", act="remove", what=what)
+        yield
+        self._directory.journal.write("done", act="remove", what=what)
+
+
+def _check_verified(past: RunState, run_dir: Path) -> None:
+    if past.pair.stage is PairStage.NONE:
+        raise UsageError(f"the run in {run_dir} made no wrapping pair, so it left nothing")
+    unsure = [key.handle for key in past.keys.values() if key.stage in (Stage.FAILED, Stage.NEEDS_OPERATOR)]
+    if not past.ended or past.open_keys or unsure:
+        raise CheckFailedError(
+            f"the run in {run_dir} is not over and verified",
+            seen=f"keys without a good end: {', '.join(map(str, unsure))}" if unsure else "the run did not end",
+            keys="nothing was removed: what is left of this run may still need its wrapping pair",
+            hint="`keyferry status RUN` says what is open; `keyferry resolve RUN KEY --skip` gives a key up",
+        )
+
+
+def _check_needed(past: RunState, run_dir: Path) -> None:
+    """Refused while another run needs the pair. Runs are looked for beside this one."""
+    for journal in sorted(run_dir.parent.glob(f"*/{JOURNAL}")):
+        other_dir = journal.parent
+        if other_dir.samefile(run_dir):
+            continue
+        try:
+            other = state.load(other_dir)
+        except KeyferryError as error:
+            raise _needed(other_dir, f"what it needs cannot be read: {error.what}") from error
+        same = other.pair.sha256 == past.pair.sha256 or other.pair.label == past.pair.label
+        if same and other.pair.stage is not PairStage.NONE and (not other.ended or other.open_keys):
+            raise _needed(other_dir, "it is not over")
+
+
+def _needed(other: Path, why: str) -> CheckFailedError:
+    return CheckFailedError(
+        f"another run may need this wrapping pair: {other}",
+        seen=why,
+        keys="nothing was removed",
+        hint="end that run, or take its folder away from beside this one",
+    )
