@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,13 +52,47 @@ def killed(world: World, script: str, arguments: Sequence[object]) -> bool:
 
 def holds(world: World) -> Counter[tuple[Any, ...]]:
     """Every key of the new side with what it is, less its handle and what differs from run to run."""
-    rows = world.store.rows("SELECT class, type, label, length(value) AS size, value, flags, session FROM cloud_key")
+    rows = world.store.rows("SELECT * FROM cloud_key")
     return Counter(_plain(row) for row in rows)
 
 
 def _plain(row: Any) -> tuple[Any, ...]:
     value = row["value"] if row["class"] == _SECRET else None  # every pair is another
-    return row["class"], row["type"], row["label"], row["size"] if value else None, value, row["flags"], row["session"]
+    id_ = re.sub(rb"^kf-[0-9a-f]{8}", b"kf", row["id"])  # of the run's making
+    return row["class"], row["type"], row["label"], id_, value, row["flags"], row["session"], row["owner"]
 
 
 _SECRET = 4
+
+
+def copied(world: World, handle: int) -> int:
+    """Somebody unwraps the same key again: its copy's handle."""
+    (key,) = world.store.rows("SELECT * FROM cloud_key WHERE handle = ?", handle)
+    return _insert(world, dict(key))
+
+
+def by_hand(world: World, classic_handle: int) -> int:
+    """Somebody brings a key of the Classic partition to the cluster under its own label: its handle there."""
+    (row,) = world.store.rows("SELECT attributes FROM luna_object WHERE partition = 1 AND handle = ?", classic_handle)
+    shown = {name: bytes.fromhex(value) for name, value in json.loads(row["attributes"]).items()}
+    (like,) = world.store.rows("SELECT * FROM cloud_key WHERE label = ? AND class = 3", b"classic_wrap")
+    key = dict(like) | {"class": _SECRET, "type": shown["CKA_KEY_TYPE"][0], "label": shown["CKA_LABEL"], "id": b""}
+    flags = "DECRYPT DESTROYABLE ENCRYPT EXTRACTABLE PRIVATE SENSITIVE TOKEN"
+    return _insert(world, key | {"value": shown["CKA_VALUE"], "public": b"", "flags": flags})
+
+
+def arrivals(world: World) -> list[int]:
+    """The secret keys of the crypto user that makes the wrapping pair."""
+    pairs = "SELECT owner FROM cloud_key WHERE label = ?"
+    found = f"SELECT handle FROM cloud_key WHERE class = ? AND owner = ({pairs} LIMIT 1)"  # noqa: S608 - constant
+    return [int(row["handle"]) for row in world.store.rows(found, _SECRET, b"classic_wrap")]
+
+
+def _insert(world: World, key: dict[str, Any]) -> int:
+    store = world.store
+    (highest,) = store.rows("SELECT max(handle) AS handle FROM cloud_key")
+    key["handle"] = int(highest["handle"]) + 1
+    marks = ", ".join("?" * len(key))
+    store.run(f"INSERT INTO cloud_key ({', '.join(key)}) VALUES ({marks})", *key.values())  # noqa: S608 - columns
+    store.run("INSERT INTO cloud_copy SELECT ?, id FROM cloud_node", key["handle"])
+    return int(key["handle"])
