@@ -23,6 +23,7 @@ from keyferry.cli import (
     report,
     runs,
     transcript,
+    verify,
     vtl,
 )
 from keyferry.errors import KeyferryError
@@ -38,6 +39,7 @@ app.command()(rehearse.rehearse)
 app.command()(plan.plan)
 app.command()(migrate.migrate)
 app.command()(doctor.doctor)
+app.command()(verify.verify)
 app.command()(runs.status)
 app.command()(runs.resume)
 app.command()(runs.resolve)

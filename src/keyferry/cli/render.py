@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from keyferry.errors import KeyferryError
@@ -90,9 +90,7 @@ def run_result(result: RunResult) -> None:
     ]
     columns = ("Classic", "Label", "Type", "Bits", "KCV", "CloudHSM", "Verdict")
     table("Keys", columns, rows)
-    totals = result.totals
-    parts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in totals.items() if state != "planned")
-    sys.stdout.write(f"{totals['planned']} planned = {parts}\n")
+    sys.stdout.write(f"{totals(result.totals)}\n")
     for detail in dict.fromkeys(_advice(one.json()) for one in result.keys if one.rule):
         sys.stdout.write(f"  {printable(detail)}\n")
 
@@ -102,6 +100,11 @@ def head(value: str, stream: TextIO) -> None:
     words = spoken(value)
     lines = [" ".join(words[place : place + _WORDS]) for place in range(0, len(words), _WORDS)]
     stream.write("head: " + value + "\n" + "".join(f"      {line}\n" for line in lines))
+
+
+def totals(counts: Mapping[str, int]) -> str:
+    parts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if state != "planned")
+    return f"{counts['planned']} planned = {parts}"
 
 
 def _verdict(key: dict[str, object]) -> str:

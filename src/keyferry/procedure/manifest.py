@@ -51,8 +51,15 @@ class Story:
         return {"planned": len(self.states)} | {state: counts[state] for state in STATES}
 
 
-def compose(folder: Path, run_id: str, program: str, story: Story, journal: Mapping[str, object]) -> dict[str, Any]:
-    """The manifest, its head included. journal: its `count` and `head`."""
+def compose(  # noqa: PLR0917 - what a manifest is made of
+    folder: Path,
+    run_id: str,
+    program: str,
+    story: Story,
+    journal: Mapping[str, object],
+    measures: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    """The manifest, its head included. journal: its `count` and `head`. measures: of the files, where known."""
     manifest = {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -63,7 +70,7 @@ def compose(folder: Path, run_id: str, program: str, story: Story, journal: Mapp
         "plan": story.plan,
         "moved": [{"file": file, **hashes} for file, hashes in story.moved.items()],
         "totals": story.totals,
-        "files": {name: _measured(folder / name) for name in files(folder)},
+        "files": measures or {name: measured(folder / name) for name in files(folder)},
     }
     return manifest | {"head": head_of(manifest)}
 
@@ -93,6 +100,7 @@ def tools(folder: Path, story: Story) -> list[dict[str, str]]:
     return [found[key] for key in sorted(found)]
 
 
-def _measured(path: Path) -> dict[str, object]:
+def measured(path: Path) -> dict[str, object]:
+    """A file as the manifest has it."""
     with path.open("rb") as file:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

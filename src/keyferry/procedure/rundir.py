@@ -15,7 +15,7 @@ from keyferry.procedure.journal import Journal, now
 from keyferry.procedure.state import build
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical
-from keyferry.transcript import torn
+from keyferry.transcript import standalone, torn
 from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class RunDirectory:
             "started": now(),
             "operator": _operator(),
         }
+        self.write(standalone.NAME, standalone.script().encode())
         self.write_json("run.json", about | {"settings": settings})
         self.journal.write(
             "begin",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 START = "0" * 64
 """The link before the first."""
@@ -18,6 +22,16 @@ RUN = "keyferry-run/1"
 def link(domain: str, kind: str, before: str, body: bytes) -> str:
     """One link. domain and kind hold no newline and `before` is 64 hex digits, so no two inputs are one message."""
     return hashlib.sha256(f"{domain}\n{kind}\n".encode() + bytes.fromhex(before) + body).hexdigest()
+
+
+END = "end"
+"""The last word of a closing record."""
+SHORT = 8  # digits of a line's link in a chain record
+
+
+def record(count: int, last: str, lines: Iterable[str], *end: str) -> str:
+    """The text of a chain record: events so far, the last link, and the start of each line's link since the last."""
+    return " ".join((str(count), last, *(one[:SHORT] for one in lines), *end))
 
 
 def event_line(value: object) -> bytes:

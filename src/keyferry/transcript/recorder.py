@@ -58,7 +58,8 @@ class Recorder:
         self._clock = clock
         self._start = clock()
         self._step: str | None = None
-        self._lines = self._sealed = 0
+        self._lines = 0
+        self._unsealed: list[str] = []
         self._link = chain.START
         self._undecoded = b""
         self._failed: RecordFailedError | None = None
@@ -69,7 +70,6 @@ class Recorder:
         continues = {"continues": anchor.head} if anchor else {}
         fixed = {"version": 2, "width": WIDTH, "height": HEIGHT, "format": chain.TRANSCRIPT}
         self._line("header", {**fixed, **header, **continues})
-        self._sealed = self._lines
         self._to_disk(path.parent)
         if anchor:
             anchor.opened(path.name, self._link)
@@ -124,7 +124,7 @@ class Recorder:
 
     def sync(self) -> None:
         """Put what is written on the disk, sealed by a chain record: what a crash leaves can be checked."""
-        if self._lines > self._sealed:
+        if self._unsealed:
             self._seal()
         self._to_disk()
 
@@ -134,7 +134,7 @@ class Recorder:
             return
         self.flush()
         count = self._lines - 1
-        self._seal(" end")
+        self._seal(chain.END)
         self._to_disk()
         os.fchmod(self._fd, 0o400)
         os.close(self._fd)
@@ -142,9 +142,9 @@ class Recorder:
         if self._anchor:
             self._anchor.closed(self.path.name, self._link, count)
 
-    def _seal(self, end: str = "") -> None:
-        self._event("h", f"{self._lines - 1} {self._link}{end}")
-        self._sealed = self._lines
+    def _seal(self, *end: str) -> None:
+        self._event("h", chain.record(self._lines - 1, self._link, self._unsealed, *end))
+        self._unsealed.clear()
 
     def _to_disk(self, folder: Path | None = None) -> None:
         """folder: also put the file's name on the disk."""
@@ -183,6 +183,7 @@ class Recorder:
             self._append(body + b"\n")
             self._lines += 1
             self._link = chain.link(chain.TRANSCRIPT, kind, self._link, body)
+            self._unsealed.append(self._link)
 
     def _append(self, data: bytes) -> None:
         try:

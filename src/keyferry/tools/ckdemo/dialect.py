@@ -63,6 +63,10 @@ MENU = {
 MORE = {"close_session": "Close Session", "logout": "Logout", "generate_key": "Simple Generate Key"}
 """Entries that a migration needs not, so a menu without them is none the worse until one is chosen."""
 
+PROCEDURE = frozenset(MENU.values())
+DOCUMENTED = PROCEDURE | set(MORE.values())
+"""The entries that a migration may choose, and all that are ever chosen."""
+
 SEARCHES = {
     "all": "All Objects",
     "data": "Data Object",

@@ -94,6 +94,10 @@ DONE = re.compile(r"\.\.\..*|.*\bsuc+es+ful.*", re.IGNORECASE)
 MADE = re.compile(r"->\s{0,9}handle\s{0,9}\(\s{0,9}(?P<handle>[0-9]{1,20})\s{0,9}\)", re.IGNORECASE)
 """Where a newer version's word of success names the new object's handle."""
 
+DOCUMENTED = frozenset({"list", "getAttribute", "setAttribute", "import", "delete"})
+PROCEDURE = frozenset({"list", "getAttribute", "import"})
+"""The verbs, and those of a migration."""
+
 IMPORT_OPTION = "-pubkey=rsa"
 CLASS_FILTERS = ("public", "private", "secret", "certificate", "data")
 OUID_COLUMNS = "-display=handle,ouid,label"

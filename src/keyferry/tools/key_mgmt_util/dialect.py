@@ -122,6 +122,23 @@ FUNCTIONS: Final = {
     "help": frozenset(),
 }
 """The functions that report a verb's success, less `Cfm3` and a last digit. A failure may come from any."""
+DOCUMENTED: Final = frozenset(FUNCTIONS) - {"startup"} | {"exit"}
+"""The commands that may be typed."""
+PROCEDURE: Final = frozenset(
+    {
+        "listUsers",
+        "loginHSM",
+        "findKey",
+        "findSingleKey",
+        "getAttribute",
+        "genRSAKeyPair",
+        "exportPubKey",
+        "unWrapKey",
+        "logoutHSM",
+        "exit",
+    }
+)
+"""Those of a migration."""
 STEPS: Final = {
     "startup": frozenset({"OpenSession", "GetPartitionInfo"}),
     "genRSAKeyPair": frozenset({"DeleteKey"}),

@@ -18,6 +18,10 @@ VERIFIED_HEADER = re.compile(r"Slot(?:\s*#)?\s+Serial\s*#\s+Label", re.IGNORECAS
 VERIFIED_RULE = re.compile(r"=+(?:\s+=+){2}")
 REFUSED = re.compile(r"Error\s*:.*", re.IGNORECASE)
 
+DOCUMENTED = frozenset({"listSlots", "verify"})
+PROCEDURE = frozenset({"listSlots"})
+"""The verbs, and those of a migration."""
+
 PRESENT, NOT_PRESENT = "Present", "Not present"
 EMPTY = "-"
 HA_DESCRIPTION = "HA Virtual Card Slot"

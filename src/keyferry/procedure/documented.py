@@ -1,0 +1,26 @@
+"""What may be typed to each tool: in a migration the procedure's own commands, else any that is documented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.tools.ckdemo import dialect as ckdemo
+from keyferry.tools.cmu import dialect as cmu
+from keyferry.tools.key_mgmt_util import dialect as key_mgmt_util
+from keyferry.tools.vtl import dialect as vtl
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+MIGRATION: dict[str, AbstractSet[str]] = {
+    "key_mgmt_util": key_mgmt_util.PROCEDURE,
+    "ckdemo": ckdemo.PROCEDURE,
+    "cmu": cmu.PROCEDURE,
+    "vtl": vtl.PROCEDURE,
+}
+ACTION: dict[str, AbstractSet[str]] = {
+    "key_mgmt_util": key_mgmt_util.DOCUMENTED,
+    "ckdemo": ckdemo.DOCUMENTED,
+    "cmu": cmu.DOCUMENTED,
+    "vtl": vtl.DOCUMENTED,
+}

@@ -1,0 +1,237 @@
+"""What a record must mean, besides being whole: told by the journal, and again by the tools' own words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from keyferry.errors import UnknownScreenError
+from keyferry.procedure.documented import ACTION, MIGRATION
+from keyferry.tools.ckdemo import dialect as ckdemo
+from keyferry.tools.ckdemo import screens
+from keyferry.transcript.check import wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+    from pathlib import Path
+
+    from keyferry.procedure.manifest import Story
+    from keyferry.transcript.check import Session
+    from keyferry.transcript.reader import Event
+
+_FILE_TYPED = re.compile(r" (?:-f|--data-path) (\S+)")
+_UNWRAPS = ("unWrapKey ", "key unwrap ")
+
+
+@dataclass(slots=True)
+class Journaled:
+    """What the journal's lines mean, taken in one by one. Each gives why it is wrong, or None.
+
+    extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
+    key: the fingerprint of the public key that was exported.
+    """
+
+    migration: bool = False
+    extractable: dict[int, bool] = field(default_factory=dict)
+    wrapped: dict[int, str] = field(default_factory=dict)
+    moved: dict[int, str] = field(default_factory=dict)
+    label: str | None = None
+    key: str | None = None
+
+    def take(self, line: Mapping[str, Any], story: Story) -> str | None:
+        key = line.get("key")
+        match line["kind"], line.get("act"):
+            case "begin", _:
+                self.migration = bool(line["order"])
+            case "described", _:
+                self.extractable[line["key"]] = line["extractable"] is True
+            case "end", _ if line["totals"] != story.totals or not _balanced(line["totals"]):
+                return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
+            case (("intent" | "done"), "wrap"):
+                if not self.extractable.get(line["key"]):
+                    return f"key {key} is wrapped, but was not described as extractable before"
+                if line["kind"] == "done":
+                    self.wrapped[line["key"]] = line["sha256"]
+            case "done", "move" if isinstance(key, int):
+                if self.wrapped.get(key) != line["sha256"]:
+                    return f"what was moved for key {key} is not what was wrapped"
+                self.moved[key] = line["sha256"]
+            case (("intent" | "done"), "unwrap"):
+                if line["key"] not in self.moved:
+                    return f"key {key} is unwrapped, but no wrapped file of it was moved before"
+            case _:
+                return self._public_key(line)
+        return None
+
+    def _public_key(self, line: Mapping[str, Any]) -> str | None:
+        match line["kind"], line.get("act"):
+            case "done", "export":
+                self.key = line["sha256"]
+            case "intent", "import":
+                self.label = line["label"]
+                if line["sha256"] != self.key:
+                    return "the public key that is imported is not the one that was exported"
+            case "done", "compare" if {self.key} != set(line["places"].values()):
+                return "the Classic HSM has another public key than the one that was exported"
+        return None
+
+
+def public_key(pem: Path, name: str, journaled: Journaled) -> bytes:
+    """The DER of the exported public key; MismatchError where its file is not the key that the journal names."""
+    body = re.sub(rb"-----[A-Z ]+-----|\s", b"", pem.read_bytes())
+    try:
+        der = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        der = b""
+    if hashlib.sha256(der).hexdigest() != journaled.key:
+        raise wrong(name, None, "not the public key that the journal says was exported")
+    return der
+
+
+class Words(Protocol):
+    """Listens to one session and raises MismatchError where what was typed may not be."""
+
+    def hear(self, event: Event) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Witness:
+    """What the tools themselves said, over all sessions of a run."""
+
+    def __init__(self, journaled: Journaled, moved: Mapping[str, object], der: bytes | None) -> None:
+        self._journaled = journaled
+        self._moved = moved
+        self._der = der
+        self._extractable: set[str] = set()
+
+    def words(self, session: Session) -> Words:
+        tool = str(session.header.get("tool"))
+        allowed = (MIGRATION if self._journaled.migration else ACTION).get(tool)
+        if allowed is None:
+            raise session.wrong(f"{tool!r} is none of the documented tools", 1)
+        if tool == "ckdemo":
+            return Menu(session, allowed, self)
+        if tool in ("cmu", "vtl"):
+            return Calls(session, allowed)
+        return Lines(session, allowed, self)
+
+    def typed(self, session: Session, event: Event) -> None:
+        """Each unwrap has its wrap: its file was moved here."""
+        if self._journaled.migration and event.data.startswith(_UNWRAPS):
+            found = _FILE_TYPED.search(event.data)
+            if found is None or found[1] not in self._moved:
+                raise session.wrong("it unwraps a file that was never wrapped and moved", event.line)
+
+    def displayed(self, session: Session, handle: str, text: str, line: int) -> None:
+        try:
+            shown = screens.shown(screens.answer(text).body)
+        except UnknownScreenError:
+            return  # a refusal, or a screen that ended the run: nothing was learned of this key
+        if str(shown.handle) != handle:
+            return
+        self._extractable.discard(handle)
+        if shown.attributes.get("CKA_EXTRACTABLE") == "01":
+            self._extractable.add(handle)
+        modulus = shown.attributes.get("CKA_MODULUS")
+        imported = modulus and shown.attributes.get("CKA_LABEL") == self._journaled.label
+        if imported and self._der is not None and (modulus or "").lower() not in self._der.hex():
+            raise session.wrong("the Classic HSM shows another public key than the one that was exported", line)
+
+    def wraps(self, session: Session, event: Event) -> None:
+        if (handle := event.data.strip()) not in self._extractable:
+            raise session.wrong(f"key {handle} is wrapped, but was not shown as extractable before", event.line)
+
+
+class Lines:
+    """A tool whose every line is a command, but for an answer to a question of setAttribute."""
+
+    def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
+        self._session, self._allowed, self._witness = session, allowed, witness
+        self._last = ""
+
+    def hear(self, event: Event) -> None:
+        if event.code != "i":
+            return
+        line = event.data.strip()
+        if self._last.startswith("setAttribute ") and line in ("0", "1"):
+            return
+        if not any(f"{line} ".startswith(f"{verb} ") for verb in self._allowed):
+            word = line.partition(" ")[0]
+            raise self._session.wrong(f"{word!r} is none of the documented commands of this run", event.line)
+        self._witness.typed(self._session, event)
+        self._last = line
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+class Calls:
+    """A tool that does one thing and ends: its verb is its first argument. Nothing is typed but a token's number."""
+
+    def __init__(self, session: Session, allowed: AbstractSet[str]) -> None:
+        self._session = session
+        verb = " ".join(session.header["argv"][1:2])
+        if verb not in allowed:
+            raise session.wrong(f"{verb!r} is none of the documented commands of this run", 1)
+
+    def hear(self, event: Event) -> None:
+        if event.code == "i" and not event.data.strip().isdecimal():
+            raise self._session.wrong(f"{event.data.strip()!r} is none of the documented answers", event.line)
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+class Menu:
+    """ckdemo: numbers of a menu that stands on its first screen, and answers to questions."""
+
+    def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
+        self._session, self._allowed, self._witness = session, allowed, witness
+        self._screen = ""
+        self._menu: dict[int, str] = {}
+        self._entry = self._handle = ""
+        self._line = 1
+
+    def hear(self, event: Event) -> None:
+        if event.code == "o":
+            self._screen += event.data
+        elif event.code == "i":
+            question = self._screen.rpartition("\n")[2].encode()
+            typed = event.data.strip()
+            if ckdemo.MAIN.compiled().search(b"\n" + question):
+                self._choose(typed, event.line)
+            elif ckdemo.OBJECT_SHOWN.compiled().search(b"\n" + question):
+                self._handle, self._line = typed, event.line
+            elif ckdemo.KEY_TO_WRAP.compiled().search(b"\n" + question):
+                self._witness.wraps(self._session, event)
+            self._screen = ""
+
+    def end(self) -> None:
+        """The session may have ended behind a display."""
+        self._answered()
+
+    def _choose(self, typed: str, line: int) -> None:
+        if not self._menu:
+            numbers = screens.menu(self._screen, ckdemo.MENU)
+            self._menu = {numbers[verb]: title for verb, title in ckdemo.MENU.items()}
+        self._answered()
+        self._entry = self._menu.get(int(typed), "") if typed.isdecimal() else ""
+        if self._entry not in self._allowed:
+            raise self._session.wrong(f"menu entry {typed} is none of the documented ones", line)
+
+    def _answered(self) -> None:
+        """Look at what the last entry of the menu came to."""
+        if self._entry == ckdemo.MENU["display_object"]:
+            echo, _, answer = self._screen.partition("\n")
+            if echo.strip() == self._handle:
+                self._witness.displayed(self._session, self._handle, answer, self._line)
+
+
+def _balanced(totals: Mapping[str, int]) -> bool:
+    return totals["planned"] == sum(totals.values()) - totals["planned"]

@@ -1,0 +1,233 @@
+"""A run's record held against itself, and against a head from outside (transcript/FORMAT.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from keyferry.errors import UnknownScreenError, UsageError
+from keyferry.procedure import manifest
+from keyferry.procedure.meaning import Journaled, Witness, public_key
+from keyferry.procedure.wrapping import PEM
+from keyferry.text import canonical
+from keyferry.transcript import chain
+from keyferry.transcript.check import Session, whole_lines, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES})
+UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """A record that is intact. open: why it is not complete; notes: what is covered by nothing outside itself."""
+
+    run_id: str = ""
+    head: str | None = None
+    totals: dict[str, int] | None = None
+    sessions: int = 0
+    events: int = 0
+    lines: int = 0
+    ended: bool = False
+    open: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return not self.open
+
+
+def verify(folder: Path, head: str | None = None) -> Verdict:
+    """Chain, order, counts, anchors, hashes, totals and meaning. MismatchError names the first wrong line.
+
+    head: the run's head as it was noted elsewhere. UsageError where the folder holds no run.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise UsageError(f"{folder} holds no run", hint="name the run's directory")
+    return _Verification(folder).verify(head)
+
+
+class _Verification:
+    """One pass over a folder, in an order in which the first thing that is wrong is the first that is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._there = set(_plain_files(folder))
+        self._manifest = self._read_manifest()
+        self._story = manifest.Story()
+        self._journaled = Journaled()
+        self._journal_head = hashlib.sha256(chain.JOURNAL.encode()).hexdigest()
+        self._verdict = Verdict()
+
+    def verify(self, head: str | None) -> Verdict:
+        self._read_journal()
+        self._check_key()
+        self._read_sessions()
+        if self._manifest is None:
+            self._check_incomplete()
+        else:
+            self._check_files(self._manifest)
+            self._check_manifest(self._manifest)
+        self._verdict.totals = self._story.totals
+        self._verdict.sessions = len(self._story.sessions)
+        if head is not None and head != self._verdict.head:
+            raise wrong(manifest.MANIFEST, None, f"the run's head is {self._verdict.head}, not the one given")
+        return self._verdict
+
+    def _read_manifest(self) -> dict[str, Any] | None:
+        if manifest.MANIFEST not in self._there:
+            return None
+        data = (self._folder / manifest.MANIFEST).read_bytes()
+        try:
+            value: dict[str, Any] = json.loads(data)
+            if canonical(value) != data or value["schema"] != manifest.SCHEMA:
+                raise wrong(manifest.MANIFEST, 1, "not as a manifest is written")
+            if manifest.head_of(value) != value["head"]:
+                raise wrong(manifest.MANIFEST, 1, "its head is not that of what it holds")
+        except (ValueError, RecursionError, KeyError, TypeError):
+            raise wrong(manifest.MANIFEST, 1, "not as a manifest is written") from None
+        return value
+
+    def _read_journal(self) -> None:
+        name, verdict = manifest.JOURNAL, self._verdict
+        if name not in self._there:
+            raise wrong(name, None, "is missing")
+        torn = Session(self._folder, name)
+        for line in whole_lines(self._folder / name, torn):
+            verdict.lines += 1
+            self._take(line, verdict.lines)
+            self._journal_head = hashlib.sha256(line + b"\n").hexdigest()
+        wanted = self._manifest and self._manifest["journal"]
+        if wanted not in (None, {"count": verdict.lines, "head": self._journal_head}):
+            raise wrong(name, verdict.lines, "not the last line that was written")
+        if torn.torn and wanted:
+            raise wrong(name, verdict.lines + 1, "something stands behind the last line")
+
+    def _take(self, line: bytes, number: int) -> None:
+        try:
+            entry = json.loads(line)
+            if chain.journal_line(entry) != line + b"\n" or entry["seq"] != number:
+                raise wrong(manifest.JOURNAL, number, "not the line that was written here")
+            if entry["prev"] != self._journal_head:
+                raise wrong(manifest.JOURNAL, max(1, number - 1), "not what was written here, by the line after it")
+            self._story.take(entry)
+            why = self._journaled.take(entry, self._story)
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            raise wrong(manifest.JOURNAL, number, "not as a line is written") from None
+        if why:
+            raise wrong(manifest.JOURNAL, number, why)
+        self._verdict.run_id = entry.get("run_id", self._verdict.run_id)
+        self._verdict.ended = entry["kind"] == "end" or (self._verdict.ended and entry["kind"] != "resumed")
+
+    def _check_key(self) -> None:
+        name = f"files/{PEM}"
+        known = self._journaled.key is not None and name in self._there
+        self._witness = Witness(
+            self._journaled,
+            self._story.moved,
+            public_key(self._folder / name, name, self._journaled) if known else None,
+        )
+
+    def _read_sessions(self) -> None:
+        for name, anchored in self._story.sessions.items():
+            if name not in self._there:
+                raise wrong(name, None, "is missing")
+            session = Session(self._folder, name)
+            try:
+                self._read_session(session, anchored["header"])
+            except UnknownScreenError as error:
+                raise session.wrong(error.what) from error
+            except (LookupError, TypeError, AttributeError):
+                raise session.wrong("not as a session is written") from None
+            self._check_end(session, anchored)
+
+    def _read_session(self, session: Session, header: str) -> None:
+        events = session.events()
+        first = next(events, None)  # now the header is known
+        if session.first != header or session.header["run_id"] != self._verdict.run_id:
+            raise session.wrong("not the session that the journal says was opened", 1)
+        words = self._witness.words(session)
+        for event in itertools.chain([first], events) if first else ():
+            words.hear(event)
+        words.end()
+
+    def _check_end(self, session: Session, anchored: dict[str, Any]) -> None:
+        self._verdict.events += session.count
+        if anchored["head"] is None and not session.complete:
+            self._verdict.open.append(f"{session.name} was not completed; it is intact up to event {session.count}")
+            if session.loose:
+                self._verdict.notes.append(f"{session.name}: {session.loose} events stand behind the last chain record")
+        elif session.torn or not session.complete:
+            raise session.wrong(f"cut: there is no closing record behind event {session.count}")
+        elif anchored["head"] not in (None, session.head) or anchored.get("count", session.count) != session.count:
+            raise session.wrong("not the end that the journal says this session had")
+
+    def _check_files(self, told: dict[str, Any]) -> None:
+        for name, measured in told["files"].items():
+            if name not in self._there:
+                raise wrong(name, None, "is missing")
+            if manifest.measured(self._folder / name) != measured:
+                raise wrong(name, None, "not the file that was there when the run ended")
+        extra = {name for name in self._there - told["files"].keys() if not _comes_after(name)}
+        if extra:
+            raise wrong(min(extra), None, "a file too many: it was not there when the run ended")
+
+    def _check_manifest(self, told: dict[str, Any]) -> None:
+        journal = {"count": self._verdict.lines, "head": self._journal_head}
+        ours = manifest.compose(self._folder, told["run_id"], told["keyferry"], self._story, journal, told["files"])
+        for name in sorted(ours.keys() | told.keys()):
+            if name not in told or name not in ours or ours[name] != told[name]:
+                raise wrong(manifest.MANIFEST, 1, f"its {name!r} is not what the journal and the sessions come to")
+        if told["run_id"] != self._verdict.run_id:
+            raise wrong(manifest.MANIFEST, 1, "of another run than the journal")
+        self._check_moved()
+        self._verdict.head = told["head"]
+
+    def _check_moved(self) -> None:
+        """Each file that was moved is the one that lies here, by both hosts' hashes."""
+        for file, hashes in self._story.moved.items():
+            name = f"files/{file}"
+            if name not in self._there:
+                raise wrong(name, None, "is missing")
+            if set(hashes.values()) != {manifest.measured(self._folder / name)["sha256"]}:
+                raise wrong(name, None, "not the file that the journal says was moved")
+
+    def _check_incomplete(self) -> None:
+        """A run that was ended from outside: all that is anchored must hold, and what is not is told."""
+        journal = self._folder / manifest.JOURNAL
+        closed = all(one["head"] for one in self._story.sessions.values())
+        if closed and not journal.stat().st_mode & 0o222:
+            raise wrong(manifest.MANIFEST, None, "is missing, although the run was completed")
+        self._verdict.open.insert(0, f"there is no {manifest.MANIFEST}")
+        self._check_moved()
+        plan = self._story.plan
+        if plan and (manifest.PLAN not in self._there or self._hash(manifest.PLAN) != plan):
+            raise wrong(manifest.PLAN, None, "not the plan that the journal names")
+        anchored = {manifest.JOURNAL, *self._story.sessions, *(f"files/{name}" for name in self._story.moved)}
+        loose = sorted(self._there - anchored - ({manifest.PLAN} if plan else set()))
+        self._verdict.notes.append(f"covered by nothing: the journal's last line, {', '.join(loose)}")
+
+    def _hash(self, name: str) -> object:
+        return manifest.measured(self._folder / name)["sha256"]
+
+
+def _plain_files(folder: Path) -> Iterator[str]:
+    """Every file by its name from the folder on; MismatchError for what is neither a file nor one of our folders."""
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise wrong(name, None, "is no plain file")
+        if path.is_file():
+            yield name
+        elif name not in FOLDERS:
+            raise wrong(name, None, "a folder too many")
+
+
+def _comes_after(name: str) -> bool:
+    return name == manifest.MANIFEST or name.startswith(f"{manifest.SIGNATURES}/")
