@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -14,10 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyferry.errors import MismatchError
-from keyferry.procedure.verification import verify
-from records import SCRIPT, by_package, by_script, by_script_here, edit, rechain, restamp
-from runs import World, keyferry
+from records import both_say, by_package, by_script_here, edit, head_of, rechain, restamp
+from runs import World
+from tampering import (
+    byte_order_mark,
+    carriage_returns,
+    closing_record_removed,
+    emptied,
+    event_edited,
+    event_removed,
+    event_repeated,
+    header_edited,
+    key_doubled,
+    line_added,
+    line_torn,
+    number_otherwise,
+    redaction_edited,
+    secret_renamed,
+    tail_cut,
+    two_events_swapped,
+    typed_line_edited,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,92 +61,12 @@ def other(worlds: tuple[Path, Path]) -> Path:
     return worlds[1]
 
 
-def head_of(run: Path) -> str:
-    return str(json.loads((run / "manifest.json").read_bytes())["head"])
-
-
-def both_say(verdict: str, run: Path, *words: str, head: str | None = None) -> None:
-    for told in (by_package(run, head), by_script(run, head)):
-        assert told.verdict == verdict, told
-        assert all(word in told.words for word in words), told
-
-
 def test_a_run_is_whole_and_so_is_a_copy_that_lost_its_modes(run: Path) -> None:
     both_say("complete", run)
     both_say("complete", run, head=head_of(run))
     for path in run.rglob("*"):
         path.chmod(0o777)
     both_say("complete", run, head=head_of(run))
-
-
-def event_edited(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:40], lines[40].replace(b'"', b'" ', 1), *lines[41:]]
-
-
-def typed_line_edited(lines: list[bytes]) -> list[bytes]:
-    place = next(number for number, line in enumerate(lines) if number > 40 and b'"i","' in line)
-    return [*lines[:place], lines[place].replace(b'"i","', b'"i","9'), *lines[place + 1 :]]
-
-
-def event_removed(lines: list[bytes]) -> list[bytes]:
-    return lines[:40] + lines[41:]
-
-
-def event_repeated(lines: list[bytes]) -> list[bytes]:
-    return lines[:41] + lines[40:]
-
-
-def two_events_swapped(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:40], lines[41], lines[40], *lines[42:]]
-
-
-def tail_cut(lines: list[bytes]) -> list[bytes]:
-    return lines[:-5]
-
-
-def line_torn(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:-1], lines[-1][:-9]]
-
-
-def closing_record_removed(lines: list[bytes]) -> list[bytes]:
-    return lines[:-1]
-
-
-def header_edited(lines: list[bytes]) -> list[bytes]:
-    return [lines[0].replace(b'"user":"', b'"user":"x'), *lines[1:]]
-
-
-def redaction_edited(lines: list[bytes]) -> list[bytes]:
-    place = next(number for number, line in enumerate(lines) if b'"v","' in line)
-    return [*lines[:place], lines[place].replace(b" -", b" 4"), *lines[place + 1 :]]
-
-
-def secret_renamed(lines: list[bytes]) -> list[bytes]:
-    return [line.replace(b"partition PIN", b"another PIN") for line in lines]
-
-
-def line_added(lines: list[bytes]) -> list[bytes]:
-    return [*lines, b'[99.0,"x","0"]\n']
-
-
-def carriage_returns(lines: list[bytes]) -> list[bytes]:
-    return [line.replace(b"\n", b"\r\n") for line in lines]
-
-
-def byte_order_mark(lines: list[bytes]) -> list[bytes]:
-    return [b"\xef\xbb\xbf" + lines[0], *lines[1:]]
-
-
-def key_doubled(lines: list[bytes]) -> list[bytes]:
-    return [b'{"version":2,' + lines[0][1:], *lines[1:]]
-
-
-def number_otherwise(lines: list[bytes]) -> list[bytes]:
-    return [lines[0].replace(b'"version":2,', b'"version":2e0,'), *lines[1:]]
-
-
-def emptied(_lines: list[bytes]) -> list[bytes]:
-    return []
 
 
 CHANGES = [
@@ -329,45 +264,3 @@ def changed(path: Path, content: bytes) -> Iterator[None]:
     finally:
         path.write_bytes(before)
         path.chmod(0o400)
-
-
-def test_the_command_tells_what_it_proves(run: Path) -> None:
-    done = keyferry("verify", run)
-    assert done.status == 0
-    assert "complete and intact" in done.out
-    assert f"head: {head_of(run)}" in done.out
-    assert done.out.endswith("unsigned: whoever can rewrite everything can forge everything\n")
-    assert "unsigned" not in keyferry("verify", run, "--head", head_of(run)).out
-
-
-def test_the_command_names_what_is_wrong(run: Path) -> None:
-    assert keyferry("verify", run, "--head", "0" * 64).status == 6
-    edit(run / CKDEMO, event_edited)
-    done = keyferry("verify", run)
-    assert done.status == 6
-    assert "003-ckdemo.cast: line 41" in done.err
-    assert done.out == ""
-
-
-@pytest.mark.parametrize("arguments", [(), ("nowhere",), (".", "--head", "12")])
-def test_words_that_name_no_run(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert keyferry("verify", *arguments).status == 2
-
-
-def test_the_script_is_in_every_run_and_the_package_gives_it(run: Path) -> None:
-    assert (run / "verify.py").read_bytes() == SCRIPT.read_bytes()
-    assert keyferry("verify", "--emit-script").out == SCRIPT.read_text()
-    assert len(SCRIPT.read_text().splitlines()) < 200
-    digest = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
-    assert digest in (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
-
-
-def test_a_single_action_has_a_record_too(tmp_path: Path) -> None:
-    world = World.create(tmp_path / "hsm")
-    done = keyferry("kmu", "list-users", "--config", world.config, KEYFERRY_RUN_DIRECTORY=str(tmp_path / "runs"))
-    assert done.status == 0, done.err
-    [run] = (tmp_path / "runs").iterdir()
-    both_say("complete", run)
-    with pytest.raises(MismatchError):
-        verify(run, "0" * 64)

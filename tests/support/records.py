@@ -52,6 +52,17 @@ def by_script_here(run: Path) -> Told:
     return Told("incomplete" if found.open else "complete")
 
 
+def both_say(verdict: str, run: Path, *words: str, head: str | None = None) -> None:
+    """Both verifiers come to this verdict, and their words hold these."""
+    for told in (by_package(run, head), by_script(run, head)):
+        assert told.verdict == verdict, told
+        assert all(word in told.words for word in words), told
+
+
+def head_of(run: Path) -> str:
+    return str(json.loads((run / "manifest.json").read_bytes())["head"])
+
+
 def edit(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
     """Change a file's lines, whatever its write bits say."""
     path.chmod(0o600)

@@ -8,17 +8,25 @@ from typing import Annotated
 import typer
 
 from keyferry.cli import render
-from keyferry.errors import Exit, UsageError
+from keyferry.errors import CheckFailedError, Exit, UsageError
+from keyferry.procedure import signing
+from keyferry.procedure.signing import Role
 from keyferry.procedure.verification import UNSIGNED, Verdict
 from keyferry.procedure.verification import verify as check
 from keyferry.text import printable
 from keyferry.transcript.standalone import script
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 
 
 def verify(
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's directory.")] = None,
     head: Annotated[
         str | None, typer.Option("--head", metavar="HEX", help="The head that was noted elsewhere.")
+    ] = None,
+    allowed: Annotated[
+        Path | None,
+        typer.Option("--allowed-signers", metavar="FILE", help="Whose signatures count (ssh-keygen's list)."),
     ] = None,
     emit_script: Annotated[
         bool, typer.Option("--emit-script", help="Print verify.py, which needs no Keyferry.")
@@ -33,10 +41,33 @@ def verify(
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
         raise UsageError(f"--head {head}: a head is 64 lower-case hex digits", keys="nothing was read")
     verdict = check(run, head)
+    signed = signing.signed(run, verdict.head, verdict.signatures, allowed) if allowed and verdict.head else []
     _tell(verdict)
-    if head is None:
+    for one in signed:
+        sys.stdout.write(f"signed as {one.role}: {printable(one.signer.principal)} ({one.signer.fingerprint})\n")
+    if head is None and not signed:
         sys.stdout.write(f"{UNSIGNED}\n")
     raise typer.Exit(int(Exit.DONE if verdict.complete else Exit.NEEDS_OPERATOR))
+
+
+def sign(
+    run: Run,
+    key: Annotated[
+        Path, typer.Option("--key", metavar="PATH", help="A private key, or a public one that an agent or token holds.")
+    ],
+    role: Annotated[Role, typer.Option("--role", help="As what you sign.")] = Role.OPERATOR,
+) -> None:
+    """Verify a run's record and sign its head with ssh-keygen."""
+    verdict = check(run)
+    if verdict.head is None or not verdict.complete:
+        raise CheckFailedError(
+            f"{run}: the record is not complete, so there is nothing to sign",
+            seen="\n".join(verdict.open),
+            keys="nothing was signed",
+        )
+    target = signing.sign(run, verdict.head, role, key)
+    render.head(verdict.head, sys.stdout)
+    sys.stdout.write(f"signed as {role}: {target}\n")
 
 
 def _tell(verdict: Verdict) -> None:

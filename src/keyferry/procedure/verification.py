@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
-from keyferry.procedure import manifest
+from keyferry.procedure import manifest, signing
 from keyferry.procedure.meaning import Journaled, Witness, public_key
 from keyferry.procedure.wrapping import PEM
 from keyferry.text import canonical
@@ -26,7 +26,11 @@ UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
 
 @dataclass(slots=True)
 class Verdict:
-    """A record that is intact. open: why it is not complete; notes: what is covered by nothing outside itself."""
+    """A record that is intact.
+
+    signatures: names of their files, not yet looked at. open: why the record is not complete. notes: what is covered
+    by nothing outside itself.
+    """
 
     run_id: str = ""
     head: str | None = None
@@ -35,6 +39,7 @@ class Verdict:
     events: int = 0
     lines: int = 0
     ended: bool = False
+    signatures: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -76,6 +81,9 @@ class _Verification:
             self._check_manifest(self._manifest)
         self._verdict.totals = self._story.totals
         self._verdict.sessions = len(self._story.sessions)
+        self._verdict.signatures = sorted(name for name in self._there if name.startswith(f"{manifest.SIGNATURES}/"))
+        for name in self._verdict.signatures:
+            signing.check_name(self._folder, name)
         if head is not None and head != self._verdict.head:
             raise wrong(manifest.MANIFEST, None, f"the run's head is {self._verdict.head}, not the one given")
         return self._verdict

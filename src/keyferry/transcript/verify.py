@@ -11,15 +11,14 @@ import hashlib
 import json
 import pathlib
 import re
-import sys
 from typing import Any
 
 Table = dict[Any, Any]
 COMMANDS = {  # that a migration may give to each tool
-    "key_mgmt_util": "listUsers|loginHSM|findKey|findSingleKey|getAttribute|genRSAKeyPair|exportPubKey|unWrapKey|"
-    "logoutHSM|exit",
+    "key_mgmt_util": "listUsers|log(in|out)HSM|find(Single)?Key|getAttribute|genRSAKeyPair|exportPubKey|unWrapKey|exit",
     "ckdemo": "Open Session|Login|Token Info|Set attribute|Find object|Display Object|Encrypt file|Wrap key|Options|"
     "Quit demo",
+    "cloudhsm-cli": "log(in|out)|user list|cluster hsm-info|key (list|generate-.*|unwrap rsa-oaep)|quit",
     "cmu": "list|getAttribute|import",
     "vtl": "listSlots",
 }
@@ -64,6 +63,7 @@ class Run:
             if plain:
                 with open(path, "rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
+                demand(not name.startswith("signatures/") or digest[:16] in name, name, "not as it was signed")
                 self.files[name] = {"size": path.stat().st_size, "sha256": digest}
 
     def verify(self) -> str | None:
@@ -193,7 +193,7 @@ if __name__ == "__main__":
         demand(asked.head in (None, head), "manifest.json", f"the run's head is {head}, not the one given")
     except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
         print(f"WRONG: {error}")
-        sys.exit(6)
+        raise SystemExit(6) from None
     print(f"run {run.run_id}: {'incomplete' if run.open else 'complete'} and intact", *run.open, sep="\n")
     print(f"head: {head}" if asked.head else "unsigned: whoever can rewrite everything can forge everything")
-    sys.exit(7 if run.open else 0)
+    raise SystemExit(7 if run.open else 0)

@@ -1,0 +1,72 @@
+"""`keyferry verify` and its script, as an auditor runs them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from keyferry.errors import MismatchError
+from keyferry.procedure.verification import verify
+from records import SCRIPT, both_say, edit, head_of
+from runs import World, keyferry
+from tampering import event_edited
+
+ROOT = Path(__file__).parents[2]
+CKDEMO = "sessions/003-ckdemo.cast"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("record") / "hsm"
+    assert World.create(folder).migrate().status == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def test_the_command_tells_what_it_proves(run: Path) -> None:
+    done = keyferry("verify", run)
+    assert done.status == 0
+    assert "complete and intact" in done.out
+    assert f"head: {head_of(run)}" in done.out
+    assert done.out.endswith("unsigned: whoever can rewrite everything can forge everything\n")
+    assert "unsigned" not in keyferry("verify", run, "--head", head_of(run)).out
+
+
+def test_the_command_names_what_is_wrong(run: Path) -> None:
+    assert keyferry("verify", run, "--head", "0" * 64).status == 6
+    edit(run / CKDEMO, event_edited)
+    done = keyferry("verify", run)
+    assert done.status == 6
+    assert "003-ckdemo.cast: line 41" in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("arguments", [(), ("nowhere",), (".", "--head", "12")])
+def test_words_that_name_no_run(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert keyferry("verify", *arguments).status == 2
+
+
+def test_the_script_is_in_every_run_and_the_package_gives_it(run: Path) -> None:
+    assert (run / "verify.py").read_bytes() == SCRIPT.read_bytes()
+    assert keyferry("verify", "--emit-script").out == SCRIPT.read_text()
+    assert len(SCRIPT.read_text().splitlines()) < 200
+    digest = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
+    assert digest in (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+
+
+def test_a_single_action_has_a_record_too(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm")
+    done = keyferry("kmu", "list-users", "--config", world.config, KEYFERRY_RUN_DIRECTORY=str(tmp_path / "runs"))
+    assert done.status == 0, done.err
+    [run] = (tmp_path / "runs").iterdir()
+    both_say("complete", run)
+    with pytest.raises(MismatchError):
+        verify(run, "0" * 64)
