@@ -99,7 +99,7 @@ def test_a_session_that_was_not_completed_has_no_head(tmp_path: Path) -> None:
     Recorder(run.sessions / "001-vtl.cast", HEADER, anchor=run.journal)
     run.finish()
     [session] = json.loads((run.path / "manifest.json").read_bytes())["sessions"]
-    assert session["head"] is None
+    assert session["end"] is None
 
 
 def test_a_run_that_began_says_how(tmp_path: Path) -> None:

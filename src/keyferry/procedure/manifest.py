@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "keyferry.manifest/1"
 MANIFEST, JOURNAL, PLAN, SIGNATURES = "manifest.json", "journal.jsonl", "plan.json", "signatures"
+MAKING = ("wrap", "fetch")
+"""The acts that a file of `files/` comes from."""
 STATES = ("verified", "skipped", "failed", "needs_operator")
 
 
@@ -32,11 +34,15 @@ class Story:
     def take(self, line: Mapping[str, Any]) -> None:
         match line["kind"]:
             case "opened":
-                self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "head": None}
-            case "closed":
-                self.sessions[line["file"]] |= {"head": line["head"], "count": line["count"]}
+                self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
+            case "closed" | "torn" as end:
+                self.sessions[line["file"]] |= {"end": end, "head": line["head"], "count": line["count"]}
             case "done" if "file" in line:
-                self.moved.setdefault(line["file"], {})[line["host"]] = line["sha256"]
+                # The first place of a file is where it is made, perhaps anew: then it is nowhere else yet.
+                before = {} if line["act"] in MAKING else self.moved.get(line["file"], {})
+                self.moved[line["file"]] = before | {line["host"]: line["sha256"]}
+            case "intent" if line["act"] == "wrap":
+                self.moved.pop(f"{line['key']}.wrapped", None)
             case "described" | "key":
                 self.states[line["key"]] = line["state"]
             case "planned":

@@ -50,7 +50,7 @@ class Journaled:
                 self.migration = bool(line["order"])
             case "described", _:
                 self.extractable[line["key"]] = line["extractable"] is True
-            case "end", _ if line["totals"] != story.totals or not _balanced(line["totals"]):
+            case "end", _ if line["totals"] != story.totals or (self.wrapped and not _balanced(line["totals"])):
                 return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
             case (("intent" | "done"), "wrap"):
                 if not self.extractable.get(line["key"]):

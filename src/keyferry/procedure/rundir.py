@@ -71,7 +71,17 @@ class RunDirectory:
         return cls(path, past.run_id, journal), past
 
     def go_on(self, past: RunState, **why: object) -> None:
-        """Say that the run goes on: it is complete no longer, and what a dead process left open is noted as it is."""
+        """Say that the run goes on: it is complete no longer, and what a dead process left open is noted as it is.
+
+        UsageError where somebody has signed what it was: that record stays as it is.
+        """
+        if (self.path / manifest.SIGNATURES).exists():
+            raise UsageError(
+                f"{self.path} is signed, and a signature stands for the record as it is",
+                keys="nothing was typed to any tool",
+                hint=f"keep a copy of the folder for the signatures, take {manifest.SIGNATURES}/ out of this one, and"
+                " have the record signed again when the run has ended",
+            )
         (self.path / manifest.MANIFEST).unlink(missing_ok=True)
         sync_folder(self.path)
         self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)

@@ -167,14 +167,22 @@ class _Verification:
 
     def _check_end(self, session: Session, anchored: dict[str, Any]) -> None:
         self._verdict.events += session.count
-        if anchored["head"] is None and not session.complete:
+        if anchored["end"] == "torn":
+            self._check_torn(session, anchored)
+        elif anchored["end"] is None and not session.complete:
             self._verdict.open.append(f"{session.name} was not completed; it is intact up to event {session.count}")
             if session.loose:
                 self._verdict.notes.append(f"{session.name}: {session.loose} events stand behind the last chain record")
         elif session.torn or not session.complete:
             raise session.wrong(f"cut: there is no closing record behind event {session.count}")
-        elif anchored["head"] not in (None, session.head) or anchored.get("count", session.count) != session.count:
+        elif anchored["end"] and (anchored["head"], anchored["count"]) != (session.head, session.count):
             raise session.wrong("not the end that the journal says this session had")
+
+    def _check_torn(self, session: Session, anchored: dict[str, Any]) -> None:
+        """A process died in this session; how much of it there was, the journal says since the run went on."""
+        if (anchored["head"], anchored["count"]) != (session.head, session.count + session.complete):
+            raise session.wrong("not what was left of this session when the run went on")
+        self._verdict.notes.append(f"{session.name} was cut by a crash; it is intact up to event {session.count}")
 
     def _check_files(self, told: dict[str, Any]) -> None:
         for name, measured in told["files"].items():
@@ -209,7 +217,7 @@ class _Verification:
     def _check_incomplete(self) -> None:
         """A run that was ended from outside: all that is anchored must hold, and what is not is told."""
         journal = self._folder / manifest.JOURNAL
-        closed = all(one["head"] for one in self._story.sessions.values())
+        closed = all(one["end"] for one in self._story.sessions.values())
         if closed and not journal.stat().st_mode & 0o222:
             raise wrong(manifest.MANIFEST, None, "is missing, although the run was completed")
         self._verdict.open.insert(0, f"there is no {manifest.MANIFEST}")

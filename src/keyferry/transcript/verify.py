@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Proves that the record of a Keyferry run is whole: python3 verify.py [RUN] [--head HEX]
 
-Take this file from the release, not from the run that it shall judge, and read it; FORMAT.md specifies what it checks.
-Without --head (the run's head, as it was noted elsewhere) it proves that nothing was damaged or changed by halves.
-Ends with 0 (complete and intact), 7 (intact, but the record was never completed) or 6 (what is wrong is named).
+Take this file from the release, not from the run; read it; FORMAT.md specifies what it checks. It ends with 0 (complete
+and intact), 7 (intact, but never completed) or 6 (wrong). Without a head noted elsewhere it finds half changes only.
 """
 
 import argparse
@@ -39,22 +38,23 @@ def dump(value: object, **how: Any) -> bytes:
 
 
 def load(path: pathlib.Path, **how: Any) -> Any:
-    """Of each line its place, its JSON (None for a last line that is cut) and its bytes, which must be that JSON's."""
+    """Of each line its place, its JSON and its bytes, which must be that JSON's; less a last line that is cut."""
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(2**24), b""), 1):
-            place, cut = f"{path.name}: line {number}", not line.endswith(b"\n")
+            if not line.endswith(b"\n"):
+                return
             try:
-                value = None if cut else json.loads(line)
-                demand(cut or dump(value, **how) == line, place, "")
+                value = json.loads(line)
+                demand(dump(value, **how) == line, "", "")
             except (ValueError, RecursionError):
-                raise ValueError(f"{place}: not as a line is written") from None
-            yield place, value, line
+                raise ValueError(f"{path.name}: line {number}: not as a line is written") from None
+            yield f"{path.name}: line {number}", value, line
 
 
 class Run:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder, self.files, self.sessions, self.moved, self.states = folder, Table(), Table(), Table(), Table()
-        self.extractable, self.wrapped, self.arrived, self.tools = Table(), Table(), set[Any](), set[Any]()
+        self.extractable, self.wrapped, self.arrived, self.tools = Table(), Table(), Table(), set[Any]()
         self.open, self.menu, self.migration = list[str](), list[str](), False
         self.run_id = self.plan = self.key = None
         for path in sorted(folder.rglob("*")):
@@ -80,7 +80,7 @@ class Run:
         demand(self.plan in (None, self.files.get("plan.json", {}).get("sha256")), "plan.json", "not the run's plan")
         if told is None:
             cleared = not (self.folder / "journal.jsonl").stat().st_mode & 0o222
-            closed = all(session["head"] for session in self.sessions.values())
+            closed = all(session["end"] for session in self.sessions.values())
             demand(not (cleared and closed), "manifest.json", "is missing, although the run completed its record")
             self.open.append("there is no manifest.json")
             return None
@@ -101,9 +101,7 @@ class Run:
     def read_journal(self, told: Any) -> Table:
         head, count, end = hashlib.sha256(b"keyferry-journal/1").hexdigest(), 0, told and told["journal"]
         for place, entry, line in load(self.folder / "journal.jsonl"):
-            if entry is None and told is None:
-                break
-            demand(entry and entry.get("seq") == count + 1, place, "not the line that was written here")
+            demand(entry.get("seq") == count + 1, place, "not the line that was written here")
             demand(
                 entry.get("prev") == head, f"journal.jsonl: line {max(1, count)}", "not what the next line continues"
             )
@@ -118,22 +116,24 @@ class Run:
             case "begin", _:
                 self.run_id, self.migration = line["run_id"], bool(line["order"])
             case "opened", _:
-                self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "head": None}
-            case "closed", _:
-                self.sessions[line["file"]].update(head=line["head"], count=line["count"])
+                self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
+            case (("closed" | "torn"), _):
+                self.sessions[line["file"]].update(end=line["kind"], head=line["head"], count=line["count"])
             case (("described" | "key"), _):
                 self.states[key] = line["state"]
                 self.extractable.setdefault(key, line.get("extractable"))
             case "planned", _:
                 self.plan = line["sha256"]
             case "end", _:
-                demand("planned" not in self.states.values() and line["totals"] == self.totals(), place, "unbalanced")
+                left = self.wrapped and "planned" in self.states.values()
+                demand(line["totals"] == self.totals() and not left, place, "the totals do not balance")
             case (("intent" | "done"), "wrap"):
                 demand(self.extractable.get(key), place, f"key {key} was not described as extractable before")
                 self.wrapped[key] = line.get("sha256")
+                self.moved.pop(f"{key}.wrapped", None)
             case "done", "move" if isinstance(key, int):
+                self.arrived[key] = line["sha256"]
                 demand(self.wrapped.get(key) == line["sha256"], place, f"not what was wrapped of key {key}")
-                self.arrived.add(key)
             case (("intent" | "done"), "unwrap"):
                 demand(key in self.arrived, place, f"no wrapped file of key {key} was moved before")
             case "done", "export":
@@ -143,7 +143,8 @@ class Run:
             case "done", "compare":
                 demand(set(line["places"].values()) == {self.key}, place, "Classic has another public key")
         if line["kind"] == "done" and "file" in line:
-            self.moved.setdefault(line["file"], {})[line["host"]] = line["sha256"]
+            before = {} if line["act"] in ("wrap", "fetch") else self.moved.get(line["file"], {})
+            self.moved[line["file"]] = before | {line["host"]: line["sha256"]}
 
     def read_session(self, name: str) -> None:
         """One recording: its chain, its anchors in the journal, and the commands that were typed."""
@@ -151,8 +152,6 @@ class Run:
         anchored, header, new = self.sessions[name], Table(), list[str]()
         head, count, screen, complete = "0" * 64, 0, "", False
         for count, (place, value, line) in enumerate(load(self.folder / name, ensure_ascii=False)):
-            if value is None:
-                break
             demand(not complete, place, "stands behind the closing record")
             code, text = value[1:] if header else ("header", "")
             if code == "h":
@@ -169,9 +168,10 @@ class Run:
             for command in [text.strip()] if code == "i" else header["argv"][1:2] if code == "header" else []:
                 self.typed(header["tool"], command, screen, place)
             screen = "" if code == "i" else screen + text if code == "o" else screen
-        ended = (anchored["head"] or head, anchored.get("count", count - 1)) == (head, count - 1) and complete
-        demand(ended or (not complete and not anchored["head"]), name, "cut, or not the end that the journal knows")
-        self.open += [] if ended else [f"{name} was not completed"]
+        ends = {None: (None, None), "torn": (head, count), "closed": (head, count - 1 if complete else None)}
+        same = (anchored.get("head"), anchored.get("count")) == ends[anchored["end"]]
+        demand(header and same, name, "cut, or not the end that the journal knows")
+        self.open += [] if complete or anchored["end"] else [f"{name} was not completed"]
 
     def typed(self, tool: str, line: str, screen: str, place: str) -> None:
         """Only commands of the procedure may be given, or answers to questions."""

@@ -1,0 +1,109 @@
+"""A run that was killed verifies as incomplete and intact to its last event; resumed, as complete."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from killed import killed, killed_after_line
+from longer import every
+from records import both_say, by_package, by_script, edit
+from runs import World, keyferry
+from ssh_keys import make_key
+from tampering import event_removed, header_edited
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from records import Told
+
+LINES = 71
+_AFTER_EVENT = """
+import os, signal, sys
+from keyferry.transcript.recorder import Recorder
+left, append = [int(sys.argv.pop(1))], Recorder._append
+def cut(self, data):
+    left[0] -= len(data)
+    append(self, data if left[0] > 0 else data[: left[0] or None])
+    if left[0] <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+Recorder._append = cut
+from keyferry.cli.__main__ import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return World.create(tmp_path_factory.mktemp("pattern") / "hsm", keys=2).directory
+
+
+@pytest.fixture
+def world(pattern: Path, tmp_path: Path) -> World:
+    return World(shutil.copytree(pattern, tmp_path / "hsm"))
+
+
+def command(world: World) -> tuple[object, ...]:
+    return ("migrate", "--all", "--config", world.config, "--run-dir", world.directory / "run")
+
+
+@pytest.mark.parametrize("line", every(17, range(1, LINES)))
+def test_killed_after_a_line_of_the_journal(world: World, line: int) -> None:
+    assert killed_after_line(world, line, *command(world))
+    both_say("incomplete", world.directory / "run")
+    assert world.resume().status == 0
+    both_say("complete", world.directory / "run")
+
+
+@pytest.mark.parametrize("byte", every(5, [1, 700, 2900, 9001, 12000, 17003, 20111, 23002, 26500, 30007]))
+def test_killed_in_the_middle_of_a_line_of_a_recording(world: World, byte: int) -> None:
+    assert killed(world, _AFTER_EVENT, [byte, *command(world)])
+    run = world.directory / "run"
+    both_say("incomplete", run)
+    done = keyferry("verify", run)
+    assert done.status == 7
+    assert "incomplete: there is no manifest.json" in done.out
+    if done.out.count("was not completed"):
+        assert "intact up to event" in done.out
+    assert world.resume().status == 0
+    both_say("complete", run)
+
+
+def test_what_is_left_of_a_killed_run_cannot_be_changed_either(world: World) -> None:
+    assert killed_after_line(world, 50, *command(world))
+    run = world.directory / "run"
+    for name, change in (
+        ("sessions/003-ckdemo.cast", event_removed),
+        ("sessions/001-key_mgmt_util.cast", header_edited),
+        ("journal.jsonl", event_removed),
+        ("plan.json", lambda lines: [lines[0].replace(b"0", b"1", 1)]),
+        ("files/wrapping_public.pem", lambda lines: lines[1:]),
+        ("sessions/002-vtl.cast", lambda lines: lines[:-1]),
+    ):
+        before = (run / name).read_bytes()
+        edit(run / name, change)
+        both_say("wrong", run, name.rpartition("/")[2])
+        (run / name).write_bytes(before)
+    both_say("incomplete", run)
+
+
+def test_a_cut_session_of_a_resumed_run_stays_as_the_crash_left_it(world: World) -> None:
+    assert killed_after_line(world, 50, *command(world))
+    assert world.resume().status == 0
+    session = world.directory / "run" / "sessions" / "003-ckdemo.cast"
+    edit(session, lambda lines: lines[:-1])
+    said: list[Told] = [by_package(world.directory / "run"), by_script(world.directory / "run")]
+    assert {told.verdict for told in said} == {"wrong"}
+    assert all("003-ckdemo.cast" in told.words for told in said)
+
+
+def test_a_signed_run_is_not_gone_on_with(world: World, tmp_path: Path) -> None:
+    world.arm("key_mgmt_util", "other-value", "unWrapKey")
+    assert world.migrate().status == 6
+    run = world.directory / "run"
+    assert keyferry("sign", run, "--key", make_key(tmp_path, "alice")).status == 0
+    done = keyferry("resolve", run, "label:nothing", "--retry")
+    assert done.status == 2
+    both_say("complete", run)
