@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from keyferry.errors import MismatchError
+from keyferry.procedure import documented
 from keyferry.procedure.verification import verify
+from keyferry.transcript.verify import COMMANDS
 from records import SCRIPT, both_say, edit, head_of
 from runs import World, keyferry
 from tampering import event_edited
@@ -70,3 +73,16 @@ def test_a_single_action_has_a_record_too(tmp_path: Path) -> None:
     both_say("complete", run)
     with pytest.raises(MismatchError):
         verify(run, "0" * 64)
+
+
+def test_the_script_knows_the_procedure_of_each_tool() -> None:
+    assert COMMANDS.keys() == documented.MIGRATION.keys()
+    for tool, pattern in COMMANDS.items():
+        known = {verb for verb in documented.ACTION[tool] if re.fullmatch(pattern, verb)}
+        assert known == documented.MIGRATION[tool]
+
+
+def test_the_other_destination_has_a_record_too(tmp_path: Path) -> None:
+    done = keyferry("rehearse", "--keys", "4", "--destination", "cloudhsm-cli", "--dir", tmp_path / "r")
+    assert done.status == 0, done.err
+    both_say("complete", tmp_path / "r" / "run")

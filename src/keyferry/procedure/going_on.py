@@ -12,6 +12,7 @@ from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
 from keyferry.procedure.command import at_work, check_named
 from keyferry.procedure.interrupts import Interrupts
+from keyferry.procedure.manifest import MANIFEST
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.resume import recalled, same_owner
 from keyferry.procedure.rundir import RunDirectory
@@ -41,7 +42,12 @@ def resume(
 
     past = load(run_dir)
     if past.ended and not past.open_keys:
-        return RunResult(run_dir, recalled(_plan(run_dir, past).keys, past))
+        result = RunResult(run_dir, recalled(_plan(run_dir, past).keys, past))
+        if not (run_dir / MANIFEST).exists():
+            with reopened(run_dir) as (directory, past):
+                directory.complete(past)
+            result.head = directory.head
+        return result
     with reopened(run_dir) as (directory, past):
         config, order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})

@@ -149,7 +149,10 @@ class Witness:
 
 
 class Lines:
-    """A tool whose every line is a command, but for an answer to a question of setAttribute."""
+    """A tool whose every line is a command, but for an answer to a question of setAttribute.
+
+    Of a tool that edits its lines the return that ends one is typed, and recorded, by itself.
+    """
 
     def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
         self._session, self._allowed, self._witness = session, allowed, witness
@@ -159,7 +162,7 @@ class Lines:
         if event.code != "i":
             return
         line = event.data.strip()
-        if self._last.startswith("setAttribute ") and line in ("0", "1"):
+        if not line or (self._last.startswith("setAttribute ") and line in ("0", "1")):
             return
         if not any(f"{line} ".startswith(f"{verb} ") for verb in self._allowed):
             word = line.partition(" ")[0]

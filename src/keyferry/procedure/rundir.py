@@ -85,6 +85,14 @@ class RunDirectory:
         (self.path / manifest.MANIFEST).unlink(missing_ok=True)
         sync_folder(self.path)
         self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)
+        self._note_torn(past)
+
+    def complete(self, past: RunState) -> None:
+        """Complete the record of a run that ended, but whose process died before it could."""
+        self._note_torn(past)
+        self.finish()
+
+    def _note_torn(self, past: RunState) -> None:
         for file in past.unclosed:
             head, count = torn.measure(self.path / file)
             self.journal.write("torn", file=file, head=head, count=count)

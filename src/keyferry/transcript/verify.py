@@ -17,7 +17,8 @@ COMMANDS = {  # that a migration may give to each tool
     "key_mgmt_util": "listUsers|log(in|out)HSM|find(Single)?Key|getAttribute|genRSAKeyPair|exportPubKey|unWrapKey|exit",
     "ckdemo": "Open Session|Login|Token Info|Set attribute|Find object|Display Object|Encrypt file|Wrap key|Options|"
     "Quit demo",
-    "cloudhsm-cli": "log(in|out)|user list|cluster hsm-info|key (list|generate-.*|unwrap rsa-oaep)|quit",
+    "cloudhsm-cli": "interactive|log(in|out)|user list|cluster hsm-info|key (list|generate-file|unwrap rsa-oaep)|"
+    "key generate-asymmetric-pair rsa|quit",
     "cmu": "list|getAttribute|import",
     "vtl": "listSlots",
 }
@@ -149,7 +150,7 @@ class Run:
     def read_session(self, name: str) -> None:
         """One recording: its chain, its anchors in the journal, and the commands that were typed."""
         demand(name in self.files, name, "is missing")
-        anchored, header, new = self.sessions[name], Table(), list[str]()
+        known, header, new = self.sessions[name], Table(), list[str]()
         head, count, screen, complete = "0" * 64, 0, "", False
         for count, (place, value, line) in enumerate(load(self.folder / name, ensure_ascii=False)):
             demand(not complete, place, "stands behind the closing record")
@@ -163,19 +164,18 @@ class Run:
             if not header:
                 header, self.menu = value, []
                 self.tools.add(tuple((field, header[field]) for field in ("tool", "host", "path", "sha256")))
-                same = header["run_id"] == self.run_id and head == anchored["header"]
+                same = header["run_id"] == self.run_id and head == known["header"]
                 demand(same, place, "not the session that the journal says was opened")
             for command in [text.strip()] if code == "i" else header["argv"][1:2] if code == "header" else []:
                 self.typed(header["tool"], command, screen, place)
             screen = "" if code == "i" else screen + text if code == "o" else screen
         ends = {None: (None, None), "torn": (head, count), "closed": (head, count - 1 if complete else None)}
-        same = (anchored.get("head"), anchored.get("count")) == ends[anchored["end"]]
-        demand(header and same, name, "cut, or not the end that the journal knows")
-        self.open += [] if complete or anchored["end"] else [f"{name} was not completed"]
+        demand(header and (known.get("head"), known.get("count")) == ends[known["end"]], name, "not the journal's end")
+        self.open += [] if complete or known["end"] else [f"{name} was not completed"]
 
     def typed(self, tool: str, line: str, screen: str, place: str) -> None:
         """Only commands of the procedure may be given, or answers to questions."""
-        known: Any = tool == "ckdemo" or line.isdecimal() or re.match(rf"(?:{COMMANDS[tool]})(?: |$)", line)
+        known: Any = tool == "ckdemo" or line.isdecimal() or re.match(rf"(?:{COMMANDS[tool]}|)(?: |$)", line)
         if tool == "ckdemo" and re.search(r"Enter your choice.*: *$", screen):
             entry = rf"(?im)\(\s*(\d+)\)\s*(?:{COMMANDS[tool]})(?=\s\s|\s*\(\s*\d|\s*$)"
             self.menu = self.menu or re.findall(entry, screen)
