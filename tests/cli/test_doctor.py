@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runs import World, keyferry
+from runs import DESTINATIONS, World, keyferry, through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +32,11 @@ def _found(done: Done, host: str, check: str) -> dict[str, Any]:
     return max(found, key=lambda one: ("ok", "warn", "fail").index(one["verdict"]))
 
 
-def test_all_is_well(world: World) -> None:
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_all_is_well(world: World, tool: str) -> None:
     world.store.run("INSERT INTO fault (tool, name, verb, nth) VALUES ('x', 'x', NULL, 1)")  # the store is another's
     before = (world.directory / "store.sqlite").read_bytes()
-    done = _doctor(world)
+    done = _doctor(world, **through(tool))
     assert done.status == 0, done.err
     assert done.document["ready"] is True
     assert {one["verdict"] for one in done.document["checks"]} <= {"ok", "warn"}
@@ -44,7 +45,7 @@ def test_all_is_well(world: World) -> None:
     assert looked_at >= {(host, check) for host in ("classic", "cloudhsm") for check in both}
     tools = ("vtl", "cmu", "ckdemo", "slots", "slot", "dialect", "authentication", "token")
     assert looked_at >= {("classic", check) for check in tools}
-    assert looked_at >= {("cloudhsm", check) for check in ("key_mgmt_util", "daemon", "FIPS", "user")}
+    assert looked_at >= {("cloudhsm", check) for check in (tool, "FIPS", "user")}
     assert (world.directory / "store.sqlite").read_bytes() == before
 
 
@@ -67,6 +68,15 @@ def test_haonly_is_told(world: World, tmp_path: Path) -> None:
     (tmp_path / "Chrystoki.conf").write_text("HAConfiguration = {\n  HAOnly = 1;\n}\n")
     done = _doctor(world, KEYFERRY_CLASSIC_CONFIGURATION=str(tmp_path / "Chrystoki.conf"))
     assert "HAOnly is on" in _found(done, "classic", "configuration")["text"]
+
+
+def test_the_tool_of_the_cluster_is_guessed_where_none_is_chosen(world: World) -> None:
+    world.config.write_text(world.config.read_text().replace('tool = "key_mgmt_util"\n', ""))
+    found = _found(_doctor(world), "cloudhsm", "tool")
+    assert found["verdict"] == "warn"
+    assert '"cloudhsm-cli"' in found["hint"]
+    (world.directory / "bin/cloudhsm-cli").unlink()
+    assert "tool" not in {one["check"] for one in _doctor(world).document["checks"]}
 
 
 Seed = tuple[tuple[str, ...], dict[str, str]]
@@ -100,10 +110,15 @@ def _other_user(_world: World) -> Seed:
     return ("--user", "nobody"), {}
 
 
+def _one_hsm(world: World) -> Seed:
+    world.store.run("DELETE FROM cloud_node WHERE id = (SELECT MAX(id) FROM cloud_node)")
+    return (), through("cloudhsm-cli")
+
+
 def _armed(tool: str, fault: str, at: str) -> Callable[[World], Seed]:
     def seed(world: World) -> Seed:
         world.arm(tool, fault, at)
-        return (), {}
+        return (), through(tool)
 
     return seed
 
@@ -142,6 +157,9 @@ FULL = "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo '
         (_other_user, "cloudhsm", "user", "fail", "no crypto user 'nobody'"),
         (_armed("ckdemo", "pin-count-low", "tokenInfo"), "classic", "failure counter", "fail", "PIN_COUNT_LOW"),
         (_armed("key_mgmt_util", "counter-raised", "listUsers"), "cloudhsm", "failure counter", "fail", "3 failed"),
+        (_armed("cloudhsm-cli", "user-locked", "user-list"), "cloudhsm", "failure counter", "fail", "is locked"),
+        (_armed("cloudhsm-cli", "not-configured", "startup"), "cloudhsm", "cluster", "fail", "ended at its start"),
+        (_one_hsm, "cloudhsm", "availability", "fail", "DESTINATION-AVAILABILITY"),
         (_in_front("date", "echo 2020-01-01T00:00:00Z"), "cloudhsm", "clock", "warn", "s from ours"),
         (_in_front("df", FULL), "cloudhsm", "free space", "fail", "12 KiB"),
     ],

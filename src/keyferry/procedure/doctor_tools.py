@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import KeyferryError
+from keyferry.procedure.assembly import guess_destination
 from keyferry.procedure.findings import Finding, Verdict, failed
 from keyferry.tools.ckdemo.dialect import LOCKOUT_FLAGS
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.cloudhsm_cli.dialect import FEWEST_HSMS, ROLE
+from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
 from keyferry.tools.vtl import driver as vtl
@@ -34,8 +37,20 @@ def look_at_tools(side: str, config: Config, host: Host, sessions: Sessions, lim
     """Every finding of one side's tools, each told as soon as it is known."""
     if side == "classic":
         yield from _classic(config, host, sessions, limits)
-    elif config.text("cloudhsm", "tool") == "key_mgmt_util":
-        yield from _key_mgmt_util(config, host, sessions, limits)
+        return
+    tool = config.text("cloudhsm", "tool")
+    yield from _guessed(config, host)
+    if tool in _DESTINATIONS:
+        yield from _DESTINATIONS[tool](config, host, sessions, limits)
+
+
+def _guessed(config: Config, host: Host) -> Iterator[Finding]:
+    """The tool to choose where nobody has chosen one."""
+    tool, guess = config.text("cloudhsm", "tool"), guess_destination(host)
+    if guess in (None, tool) or config.origin("cloudhsm", "tool") != "default":
+        return
+    hint = f'set `tool = "{guess}"` in [cloudhsm]'
+    yield Finding("cloudhsm", "tool", "warn", f"{guess} is installed, and no tool is chosen: {tool} is meant", hint)
 
 
 def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
@@ -94,10 +109,44 @@ def _key_mgmt_util(config: Config, host: Host, sessions: Sessions, limits: Limit
     name = config.text("cloudhsm", "user")
     mine = [user for user in users if (user.name, user.type) == (name, "CU")]
     if not mine:
-        hint = "name it with --user or `[cloudhsm] user`; only a crypto user owns keys"
-        yield Finding("cloudhsm", "user", "fail", f"no crypto user {name!r} on the cluster", hint)
+        yield _no_user(name)
         return
     failures = max(int(user.login_failures) for user in mine)
     yield Finding("cloudhsm", "user", "ok", name)
     verdict: Verdict = "fail" if failures else "ok"
     yield Finding("cloudhsm", "failure counter", verdict, f"{failures} failed logins", _RAISED if failures else None)
+
+
+def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
+    try:
+        with CloudHsmCli.open(sessions, host, limits) as tool:
+            hsms, users = tool.hsms(), tool.users()
+    except KeyferryError as error:
+        yield failed("cloudhsm", "cluster", error)
+        return
+    models = ", ".join(sorted({hsm.get("model", "of no known model") for hsm in hsms}))
+    yield Finding("cloudhsm", "cluster", "ok", f"cloudhsm-cli starts and reaches {len(hsms)} HSMs: {models}")
+    if states := sorted({hsm["fips-state"] for hsm in hsms if "fips-state" in hsm}):
+        yield Finding("cloudhsm", "FIPS", "ok", ", ".join(states))
+    if config.flag("cloudhsm", "key_availability_check") and len(hsms) < FEWEST_HSMS:
+        hint = "add an HSM, or see `key_availability_check` in [cloudhsm]"
+        text = f"{len(hsms)} HSM: keys must be on {FEWEST_HSMS} (DESTINATION-AVAILABILITY)"
+        yield Finding("cloudhsm", "availability", "fail", text, hint)
+    name = config.text("cloudhsm", "user")
+    mine = [user for user in users if (user.name.lower(), user.role) == (name.lower(), ROLE)]
+    if not mine:
+        yield _no_user(name)
+        return
+    locked = any(user.locked for user in mine)
+    yield Finding("cloudhsm", "user", "ok", name)
+    verdict: Verdict = "fail" if locked else "ok"
+    text = "the user is locked" if locked else "not locked; how many logins failed is not told"
+    yield Finding("cloudhsm", "failure counter", verdict, text, _RAISED if locked else None)
+
+
+def _no_user(name: str) -> Finding:
+    hint = "name it with --user or `[cloudhsm] user`; only a crypto user owns keys"
+    return Finding("cloudhsm", "user", "fail", f"no crypto user {name!r} on the cluster", hint)
+
+
+_DESTINATIONS: Final = {"key_mgmt_util": _key_mgmt_util, "cloudhsm-cli": _cloudhsm_cli}
