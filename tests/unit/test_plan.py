@@ -6,8 +6,9 @@ import pytest
 
 from keyferry.errors import CheckFailedError, Exit
 from keyferry.names import Kcv, KeyClass
-from keyferry.procedure.plan import Judge, PlannedKey, refuse_named
+from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.rules import Verdict, Wish
+from keyferry.tools.cloudhsm_cli.commands import can_type
 from keys import arrived, planned, source
 
 if TYPE_CHECKING:
@@ -121,3 +122,35 @@ def test_a_named_key_that_stays_ends_the_command() -> None:
 def test_a_keys_name_moves_no_cursor() -> None:
     assert planned(source(label="a\x1b[2Jb")).name == "a\\x1b[2Jb"
     assert planned(source(label="")).name == "(handle 42)"
+
+
+@pytest.mark.parametrize(
+    ("label", "new"),
+    [
+        ("l" * 126, "l" * 126),
+        ("l" * 127, "l" * 123 + "-42"),
+        ("-dash first", "key-42"),
+        ('it\'s "quoted"', "it_s_quoted-42"),
+    ],
+)
+def test_a_label_is_suggested_that_cloudhsm_cli_takes(label: str, new: str) -> None:
+    key = source(label=label)
+    judge = Judge(Wish(), "run1", can_type, (), Classic().check_value, 126)
+    one = judge.judge(key)
+    assert (one.new_label, _rule(one)) == (new, None if label == new else "LABEL-TYPEABLE")
+    assert can_type(one.new_label)
+
+
+@pytest.mark.parametrize(("room", "refused"), [(None, False), (4, False), (3, True), (-1, True)])
+def test_keys_and_the_pair_must_have_room(room: int | None, refused: bool) -> None:
+    keys = [planned(), planned(), planned(verdict=Verdict("KEY-TYPE", "no"))]
+    if not refused:
+        refuse_too_many(keys, room)
+        return
+    with pytest.raises(CheckFailedError) as full:
+        refuse_too_many(keys, room)
+    assert full.value.rule == "DESTINATION-QUOTA"
+
+
+def test_where_nothing_crosses_no_room_is_needed() -> None:
+    refuse_too_many([planned(verdict=Verdict("KEY-TYPE", "no"))], 0)

@@ -88,3 +88,18 @@ def test_where_a_side_gives_none_the_proof_is_the_length(ours: Kcv | None, their
     assert kcv_match(ours, theirs, handle=7, require=False) == "length"
     with pytest.raises(MismatchError, match="--require-kcv"):
         kcv_match(ours, theirs, handle=7, require=True)
+
+
+def test_a_usage_that_the_tool_was_told_to_set_is_wanted() -> None:
+    key = planned(source(attributes={"CKA_ENCRYPT": "01", "CKA_SIGN": "00"}))
+    as_wanted, widened = ({"ENCRYPT": "1", "SIGN": sign} for sign in ("0", "1"))
+    settable = frozenset({"ENCRYPT", "SIGN", "WRAP"})
+    notes = attributes_match(key, arrived(attributes=as_wanted), extractable=True, settable=settable)
+    assert notes["equal"] == [*ALWAYS, "ENCRYPT", "SIGN"]
+    assert notes["cannot_be_set"] == []
+    with pytest.raises(MismatchError) as differs:
+        attributes_match(key, arrived(attributes=widened), extractable=True, settable=settable)
+    assert differs.value.seen == "SIGN: True instead of False"
+    assert attributes_match(key, arrived(attributes=widened), extractable=True)["cannot_be_set"] == ["SIGN widened"]
+    with pytest.raises(MismatchError, match="not what was wanted"):
+        attributes_match(key, arrived(attributes={"ENCRYPT": "1"}), extractable=True, settable=settable)

@@ -113,7 +113,7 @@ def list_keys(
 
     wanted = KeyFilter(None if handle is None else CloudHandle(handle), label, key_id, key_class)
     with cloudhsm_cli(settings) as (tool, _host):
-        found = tool.keys(wanted, verbose=True)
+        found = tool.list_keys(wanted, verbose=True)
     rows = [
         {"handle": key.handle, "label": key.label, "covered": key.covered, "attributes": dict(key.attributes)}
         for key in found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from keyferry.errors import KeyferryError, UnreachableError, UsageError
 from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, far_host, limits
-from keyferry.procedure.doctor_tools import TOOLS, look_at_tools
+from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
 from keyferry.procedure.findings import Finding, Verdict, failed
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.dialects import wordings
@@ -152,6 +152,8 @@ def _clock(side: _Side) -> Iterator[Finding]:
 
 def _configuration(side: _Side) -> Iterator[Finding]:
     path = side.setting("configuration")
+    if side.name == "cloudhsm" and side.config.origin(side.name, "configuration") == "default":
+        path = CONFIGURATIONS.get(side.setting("tool"), path)
     at = shlex.quote(path)
     answer = side.host.ask(f"if [ -e {at} ]; then cat {at}; else (exit 99); fi")
     if answer.status == 99:

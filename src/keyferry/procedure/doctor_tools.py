@@ -28,6 +28,8 @@ TOOLS: Final[Mapping[str, Callable[[Config], tuple[str, ...]]]] = {
     "classic": lambda _config: ("vtl", "cmu", "ckdemo"),
     "cloudhsm": lambda config: (config.text("cloudhsm", "tool"),),
 }
+CONFIGURATIONS: Final = {"cloudhsm-cli": "/opt/cloudhsm/etc/cloudhsm-cli.cfg"}
+"""Where a tool of the cluster has another configuration file than the setting's default."""
 _VERSION: Final = re.compile(r"\bv?(\d+(?:\.\d+)+[\w-]*)")
 _FIPS: Final = {"00000002": "FIPS mode", "00000000": "not in FIPS mode"}
 _RAISED: Final = "find out who typed wrong secrets; --allow-raised-counter goes on all the same"

@@ -164,7 +164,7 @@ class CloudHsmCliDestination:
         return self._session
 
     def _handles(self, wanted: KeyFilter) -> Sequence[CloudHandle]:
-        return [key.handle for key in self.tool.keys(wanted)]
+        return [key.handle for key in self.tool.list_keys(wanted)]
 
     def _check_available(self) -> None:
         """DESTINATION-AVAILABILITY: keys are used only where two HSMs have them."""

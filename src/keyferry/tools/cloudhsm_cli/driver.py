@@ -124,7 +124,7 @@ class CloudHsmCli:
         """Unwrap a key. Every call that succeeds makes another key, also of the same file."""
         return self._ask(commands.unwrap(request), screens.unwrapped)
 
-    def keys(self, wanted: KeyFilter | None = None, *, verbose: bool = False) -> tuple[Key, ...]:
+    def list_keys(self, wanted: KeyFilter | None = None, *, verbose: bool = False) -> tuple[Key, ...]:
         """All keys of this user that match, page by page; none is no failure."""
         found: list[Key] = []
         page = self._page(wanted, None, verbose=verbose)
@@ -143,7 +143,7 @@ class CloudHsmCli:
 
     def key(self, handle: CloudHandle) -> Key:
         """One key with all its attributes. ToolRefusedError where there is none with this reference."""
-        found = self.keys(KeyFilter(handle), verbose=True)
+        found = self.list_keys(KeyFilter(handle), verbose=True)
         if not found:
             raise self._located(
                 ToolRefusedError(
