@@ -15,6 +15,9 @@ from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.cloudhsm_cli import driver as cli
+from keyferry.tools.cloudhsm_cli.destination import described
+from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cmu.driver import Cmu
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
@@ -204,3 +207,33 @@ def test_key_mgmt_util_as_the_pages_of_2017_to_2022_mix_it(tmp_path: Path, read_
     assert (made.handle, [node.id for node in made.nodes]) == (43, [1, 0])
     assert (attributes.label, attributes.id, attributes.value_len, attributes.kcv) == ("ledger3", "", 24, "90be37")
     assert refused.value.code == "0xc6"
+
+
+@SIZES
+def test_cloudhsm_cli(tmp_path: Path, read_size: int) -> None:
+    with stage(tmp_path, "009", read_size) as here:
+        tool = CloudHsmCli.open(here.sessions, here.host, LIMITS)
+        tool.login("ferry_user", THE_PASSWORD, Logins())
+        pair = tool.generate_pair("ferry_wrap", 2048)
+        tool.generate_file(pair.public.handle, "ferry.pem")
+        pem = here.host.read("ferry.pem")
+        request = cli.UnwrapRequest(
+            "ledger.wrapped",
+            pair.private.handle,
+            "ledger=2031",
+            "AES",
+            "sha1",
+            id="a94f",
+            usages={"ENCRYPT": True, "DECRYPT": True},
+        )
+        made = tool.unwrap(request)
+        listed = [(key.handle, key.label) for key in tool.list_keys(cli.KeyFilter(key_class="secret-key"))]
+        found = described(tool.key(made.handle))
+        with pytest.raises(ToolRefusedError, match="matched 48 keys"):
+            tool.delete(CloudHandle(41))
+        tool.logout()
+        tool.close()
+    assert (pair.public.handle, pair.private.handle) == (2621490, 2621000)
+    assert pem.startswith(b"-----BEGIN PUBLIC KEY-----\n")
+    assert listed == [(41, "aws-cloudhsm > "), (1835511, "ledger=2031"), (2**64 - 1, "last é")]
+    assert (found.handle, found.id, found.bits, found.kcv, found.extractable) == (1835511, "a94f", 256, "4fd21b", True)

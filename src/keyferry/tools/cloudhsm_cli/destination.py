@@ -55,6 +55,7 @@ class CloudHsmCliDestination:
         self._availability_checked = availability_checked
         self._session: CloudHsmCli | None = None
         self._hsms: Sequence[Mapping[str, str]] = ()
+        self._just_told: Key | None = None
         self._logged_in = False
 
     def look(self) -> None:
@@ -97,7 +98,9 @@ class CloudHsmCliDestination:
         return self._handles(KeyFilter(label=label))
 
     def describe(self, handle: CloudHandle) -> DestinationKey:
-        return described(self.tool.key(handle))
+        """What `coverage` was told a moment ago, if that was of this key: it is one and the same command."""
+        told, self._just_told = self._just_told, None
+        return described(told if told and told.handle == handle else self.tool.key(handle))
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
         made = self.tool.generate_pair(label, bits, extractable=extractable)
@@ -125,7 +128,8 @@ class CloudHsmCliDestination:
 
     def coverage(self, handle: CloudHandle) -> Coverage:
         """CLUSTER-COVERAGE: the tool itself says that the key is on all HSMs."""
-        if not self.tool.key(handle).covered:
+        self._just_told = self.tool.key(handle)
+        if not self._just_told.covered:
             raise MismatchError(
                 f"key {handle} is not on every HSM of the cluster",
                 rule="CLUSTER-COVERAGE",
