@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Iterator
 
 _LONGEST = 4096
 """Characters of one line that a message shows."""
@@ -35,5 +36,21 @@ def _escape(char: str) -> str:
 
 
 def canonical(value: object) -> bytes:
-    """A JSON document in the one form that is hashed: sorted names, no blanks, ASCII, one final newline."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    """A JSON document in the one form that is hashed: sorted names, no blanks, ASCII, one final newline.
+
+    A list or an iterator right under the top is written one element at a time: there can be thousands of keys.
+    """
+    if isinstance(value, dict):
+        fields = (_plain(name) + b":" + _elements(value[name]) for name in sorted(value))
+        return b"{" + b",".join(fields) + b"}\n"
+    return _plain(value) + b"\n"
+
+
+def _elements(value: object) -> bytes:
+    if isinstance(value, list | Iterator):
+        return b"[" + b",".join(map(_plain, value)) + b"]"
+    return _plain(value)
+
+
+def _plain(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()

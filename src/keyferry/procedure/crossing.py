@@ -181,6 +181,7 @@ class Crossing:
             open=result.open,
             code=result.code,
         )
+        result.attributes_there, result.notes = {}, {}  # the journal has them; thousands would fill the memory
         self._parties.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
 
     def _intend(self, result: KeyResult, stage: Stage, **what: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -242,7 +243,9 @@ class Migration:
                 rule=result.rule,
             )
         plan = self._order.plan or self._plan(planned)
-        digest = self._directory.write_json(PLAN, plan.document())
+        data = plan.canonical()
+        self._directory.write(PLAN, data)
+        digest = hashlib.sha256(data).hexdigest()
         wish = asdict(self._order.wish)
         self._directory.journal.write("planned", keys=len(planned), sha256=digest, wanted=self._order.wanted, wish=wish)
         self._tell()

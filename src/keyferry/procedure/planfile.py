@@ -51,6 +51,7 @@ class Plan:
     keys: tuple[PlannedKey, ...]
 
     def document(self) -> dict[str, object]:
+        """`keys` is an iterator: there can be thousands."""
         selection = asdict(self.selection)
         del selection["dry_run"]  # how a plan is looked at is no part of it
         del selection["listed"]  # each key has what the file said of it
@@ -65,7 +66,7 @@ class Plan:
             "classic": dict(self.classic),
             "cloudhsm": dict(self.cloudhsm),
             "steps": [{"number": number, "title": title} for number, title in steps.TITLES.items()],
-            "keys": [_key_document(one) for one in self.keys],
+            "keys": map(_key_document, self.keys),
         }
 
     def canonical(self) -> bytes:

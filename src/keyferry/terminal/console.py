@@ -8,7 +8,7 @@ import pexpect
 
 from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeError, Child
-from keyferry.terminal.echo import EchoMask
+from keyferry.terminal.echo import EchoMask, line_end
 from keyferry.terminal.editor import Row, UnknownSequenceError, start_of_row
 from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
@@ -164,11 +164,10 @@ class Console:
         """The terminal echoes the line; gives what came before the echo."""
         self.recorder.typed(data)
         self._send(data + self._manners.enter)
-        echo = re.compile(re.escape(data) + rb"\r*(?=\n)")
-        found = self._await(lambda: echo.search(self._come), ECHO_LIMIT, self._echo_of(data))
-        before = bytes(self._come[: found.start()])
+        start, end = self._await(lambda: line_end(self._come, data), ECHO_LIMIT, self._echo_of(data))
+        before = bytes(self._come[:start])
         # The newline stays: what follows is at the start of a line.
-        del self._come[: found.end()]
+        del self._come[:end]
         return before
 
     def _say_in_row(self, row: Row, data: bytes) -> bytes:

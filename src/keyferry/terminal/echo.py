@@ -48,3 +48,16 @@ class EchoMask:
             return self._secret.startswith(shown) or not shown.strip(b"*")
         rest = held[match.end("end") :]
         return not rest or (not rest.rstrip(b"\r").strip(b"*") and match.end() == match.end("end"))
+
+
+def line_end(text: bytearray, words: bytes) -> tuple[int, int] | None:
+    """Where words stand that a line ends with, carriage returns among them."""
+    start = text.find(words)
+    while start >= 0:
+        end = start + len(words)
+        while text.startswith(b"\r", end):
+            end += 1
+        if text.startswith(b"\n", end):
+            return start, end
+        start = text.find(words, start + 1)
+    return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ NAMES = frozenset(
 )
 """Attributes that hold key material, as ckdemo (`CKA_VALUE=`) and cmu (`value=`) name them."""
 
-_ENDS = b"\r\n\t"
+_BEGINNINGS = frozenset(name[:size] for name in NAMES for size in range(len(name) + 1))
+_PIECE = re.compile(rb"[^\r\n\t]+|[\r\n\t]")
 
 
 class ValueFilter:
@@ -75,16 +77,7 @@ class ValueFilter:
 
 def _pieces(chunk: bytes) -> list[bytes]:
     """The chunk in runs without an end of column, and the ends one by one."""
-    pieces, start = [], 0
-    for place, byte in enumerate(chunk):
-        if byte in _ENDS:
-            if start < place:
-                pieces.append(chunk[start:place])
-            pieces.append(chunk[place : place + 1])
-            start = place + 1
-    if start < len(chunk):
-        pieces.append(chunk[start:])
-    return pieces
+    return _PIECE.findall(chunk)
 
 
 def _split(column: bytes) -> tuple[bytes, bytes, bytes]:
@@ -97,4 +90,4 @@ def _split(column: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _may_become(text: bytes) -> bool:
     stripped = text.lstrip(b" ").lower()
-    return any(name.startswith(stripped) or name == stripped.rstrip(b" ") for name in NAMES)
+    return stripped in _BEGINNINGS or stripped.rstrip(b" ") in NAMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ def shown(body: str) -> Shown:
         if match := _ATTRIBUTE.fullmatch(line):
             if match["name"] in attributes and match["name"] != _NAMELESS:
                 raise unknown("ckdemo", "displayObject", "an attribute twice", line)
-            attributes[match["name"]] = match["value"]
+            attributes[sys.intern(match["name"])] = sys.intern(match["value"])  # nearly the same for thousands of keys
         elif (match := _HANDLE.fullmatch(line)) and handle is None:
             handle = ClassicHandle(_number(match["handle"], "displayObject"))
         elif line.strip() != "Object" or handle is not None:

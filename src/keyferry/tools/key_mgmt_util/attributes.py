@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -122,7 +123,7 @@ def attributes(text: str) -> Attributes:
             raise _unknown("an attribute that is there twice", name)
         if name not in _TEXTS:
             _digits(name, value)
-        values[name] = value
+        values[sys.intern(name)] = sys.intern(value)  # nearly the same for thousands of keys
     if not values:
         raise _unknown("no attributes")
     return Attributes(MappingProxyType(values))
