@@ -124,12 +124,11 @@ class Player:
         return DepartedError(f"line {line} of {self._path.name}: wanted {wanted}, got {got}")
 
     def _make_files(self, inputs: int) -> None:
-        for effect in self._files:
-            if effect["after_input"] == inputs:
-                name = Path(str(effect["name"])).name
-                descriptor = os.open(name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(base64.b64decode(str(effect["base64"])))
+        for effect in self._files.get(inputs, ()):
+            name = Path(str(effect["name"])).name
+            descriptor = os.open(name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64decode(str(effect["base64"])))
 
     def _read_line(self) -> bytes | None:
         """One typed line without its newline; None where the other side is gone."""
@@ -148,9 +147,12 @@ class Player:
         return bool(chunk)
 
 
-def _side_effects(path: Path) -> list[dict[str, object]]:
+def _side_effects(path: Path) -> dict[object, list[dict[str, object]]]:
+    """The files to write, by how many lines were typed before."""
     beside = path.with_suffix(".files.json")
-    found: list[dict[str, object]] = json.loads(beside.read_bytes()) if beside.exists() else []
+    found: dict[object, list[dict[str, object]]] = {}
+    for effect in json.loads(beside.read_bytes()) if beside.exists() else []:
+        found.setdefault(effect["after_input"], []).append(effect)
     return found
 
 
