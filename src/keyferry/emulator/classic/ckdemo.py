@@ -62,6 +62,7 @@ FAULTS = (
     Fault("initialize-fails", "C_Initialize fails and the program waits for a 0", ("startup",)),
     Fault("slots-swapped", "the two partitions have each other's slot numbers", ("slots",)),
     Fault("pin-count-low", "the token's flags show a wrong PIN", ("tokenInfo",)),
+    Fault("logged-out", "the session was idle for too long: the user is logged out", ("wrapKey", "encryptFile")),
     Fault("blob-truncated", "wrapped.key lacks its last 16 bytes; success is printed", ("wrapKey",)),
     Fault("blob-flipped", "one bit of wrapped.key is wrong; success is printed", ("wrapKey",)),
     Fault("blob-empty", "wrapped.key is empty; success is printed", ("wrapKey",)),

@@ -18,7 +18,9 @@ def encrypt_file(demo: Demo) -> None:
     data = read_data(name)
     if demo.strikes("wrong-check-value", "encryptFile"):
         data = os.urandom(len(data))
-    write_data("ENCRYPT.BIN", demo.session(handle, "C_EncryptInit").encrypt(mechanism, key, data))
+    session = demo.session(handle, "C_EncryptInit")
+    demo.idle(session, "encryptFile", "C_EncryptInit")
+    write_data("ENCRYPT.BIN", session.encrypt(mechanism, key, data))
     demo.terminal.write("\nEncrypted data stored in file ENCRYPT.BIN\0")
 
 

@@ -36,5 +36,11 @@ class Demo:
             raise CkrError(function, "CKR_SESSION_HANDLE_INVALID")
         return self.sessions[handle]
 
+    def idle(self, session: Session, verb: str, function: str) -> None:
+        """A chance for the fault `logged-out`."""
+        if self.strikes("logged-out", verb):
+            session.logout()
+            raise CkrError(function, "CKR_USER_NOT_LOGGED_IN")
+
     def strikes(self, fault: str, verb: str) -> bool:
         return faults.strikes(self.store, "ckdemo", fault, verb)

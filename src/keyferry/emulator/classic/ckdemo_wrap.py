@@ -27,6 +27,7 @@ def wrap_key(demo: Demo) -> None:
     wrapping = select.obj(demo, handle, "Enter handle of wrapping key")
     key = select.obj(demo, handle, "Enter handle of key to wrap")
     session = demo.session(handle, "C_WrapKey")
+    demo.idle(session, _VERB, "C_WrapKey")
     blob = session.wrap(mechanism, wrapping, key, hash_name, source)
     if demo.strikes("other-key-wrapped", _VERB):
         blob = session.wrap(mechanism, wrapping, _other_key(session, key), hash_name, source)

@@ -36,6 +36,8 @@ FAULTS = (
     Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
     Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
     Fault("busy", "refused with 0xbb once; nothing is done", _REQUESTS),
+    Fault("logged-out", "the session was idle for too long: the user is logged out, nothing is done", _REQUESTS),
+    Fault("refused", "the right password is refused, and counts as a wrong one", ("loginHSM",)),
     Fault("daemon-down", "the client daemon does not answer; exit status 255", ("startup",)),
     Fault("counter-raised", "the crypto user's LoginFailureCnt shows 3", ("listUsers",)),
     Fault("node-failed", "one node fails: a handle, but no success; the key is on the other nodes", MAKING),

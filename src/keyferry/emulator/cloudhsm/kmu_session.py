@@ -39,6 +39,8 @@ class Session:
         """The next command."""
         self.verb = verb
         self._busy = self.struck("busy")
+        if self.struck("logged-out"):
+            self.log_in(None)
 
     @property
     def dialect(self) -> Dialect:

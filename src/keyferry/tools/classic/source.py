@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import (
     CheckFailedError,
@@ -20,7 +20,7 @@ from keyferry.tools.text import unknown
 from keyferry.tools.vtl import driver as vtl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from keyferry.names import Kcv
     from keyferry.secrets import Secret
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
     from keyferry.tools.vtl.screens import SlotRow
+
+T = TypeVar("T")
 
 NO_CHECK_VALUE = frozenset(
     {
@@ -107,7 +109,7 @@ class ClassicSource:
         if key.type not in dialect.CHECK_VALUE_MECHANISM or key.may_encrypt is False:
             return None
         try:
-            return self.ckdemo.check_value(key.handle, key.type)
+            return self._logged_in(lambda: self.ckdemo.check_value(key.handle, key.type))
         except ToolRefusedError as refusal:
             if refusal.code in NO_CHECK_VALUE:
                 return None
@@ -166,7 +168,8 @@ class ClassicSource:
         cmu.delete(handle, seen)
 
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
-        return Wrapped(self.ckdemo.wrap_key(wrapping_key, key.handle, digest), dialect.WRAPPED_FILE)
+        size = self._logged_in(lambda: self.ckdemo.wrap_key(wrapping_key, key.handle, digest))
+        return Wrapped(size, dialect.WRAPPED_FILE)
 
     def close(self) -> None:
         if self._session is not None:
@@ -189,6 +192,16 @@ class ClassicSource:
             ha=self._row.ha,
             look_first=self._same_slot,
         )
+
+    def _logged_in(self, act: Callable[[], T]) -> T:
+        """Act; where the HSM says that nobody is logged in any more, log in once and act once more."""
+        try:
+            return act()
+        except ToolRefusedError as refusal:
+            if refusal.code != dialect.NOT_LOGGED_IN:
+                raise
+        self.log_in()
+        return act()
 
     def _slot_row(self) -> SlotRow:
         row = vtl.choose(vtl.list_slots(self._sessions, self._host, self._limits), self._wanted_slot)

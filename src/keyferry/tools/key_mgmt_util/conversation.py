@@ -32,6 +32,8 @@ class Conversation:
         self._files = itertools.count(1)
         self._closed = False
         self._at_prompt = True
+        self._log_in_again: Callable[[], None] | None = None
+        """What was done to log in, once it succeeded: an idle session is logged out by the HSM."""
 
     @classmethod
     def open(cls, sessions: Sessions, host: Host, limits: Limits) -> Self:
@@ -80,12 +82,21 @@ class Conversation:
 
     def _ask(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:
         """Type a command and read its answer, again while the HSM is too busy for it."""
-        return self._until_free(lambda: self._ask_once(line, read, limit))
+        return self._logged_in(lambda: self._until_free(lambda: self._ask_once(line, read, limit)))
+
+    def _logged_in(self, ask: Callable[[], Asked[T]]) -> Asked[T]:
+        """Ask; where the HSM says that nobody is logged in any more, log in once and ask once more."""
+        asked = ask()
+        if self._log_in_again is None or not _refused_with(dialect.NOT_LOGGED_IN, asked[0]):
+            return asked
+        log_in, self._log_in_again = self._log_in_again, None
+        log_in()
+        return ask()
 
     def _until_free(self, ask: Callable[[], Asked[T]]) -> Asked[T]:
         for _ in range(dialect.MOST_REPEATS):
             asked = ask()
-            if not _busy(asked[0]):
+            if not _refused_with(dialect.BUSY, asked[0]):
                 return asked
             self._console.rest(dialect.BUSY_WAIT)
         return ask()
@@ -114,8 +125,8 @@ def verb_of(line: str) -> str:
     return line.split(maxsplit=1)[0]
 
 
-def _busy(answer: Answer[T]) -> bool:
-    """Whether the HSM says that it was too busy, and nothing came of the command."""
+def _refused_with(code: int, answer: Answer[T]) -> bool:
+    """Whether the HSM refused with this code, and nothing came of the command."""
     refused, nodes = answer.outcome.refused, answer.outcome.nodes
     nothing_done = answer.fields is None and all(node.code for node in nodes)
-    return nothing_done and refused is not None and refused.code == dialect.BUSY
+    return nothing_done and refused is not None and refused.code == code

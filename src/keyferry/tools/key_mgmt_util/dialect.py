@@ -39,6 +39,7 @@ A build that does not do so is waited for only until it is silent.
 END: Final = Prompt(ENDED, b"")
 
 BUSY: Final = 0xBB
+NOT_LOGGED_IN: Final = 0xA0
 """The one refusal that says that the command was not done (throttling): it may be typed again."""
 MOST_REPEATS: Final = 5
 BUSY_WAIT: Final = 1.0

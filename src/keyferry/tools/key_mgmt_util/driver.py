@@ -71,6 +71,7 @@ class KeyMgmtUtil(Conversation):
         if self._understood(text, screens.login).outcome.failure:
             raise self._located(logins.refused(password, dialect.TOOL, last_lines(text)))
         logins.accepted(password)
+        self._log_in_again = lambda: self.login(user, password, logins, visible=visible)
 
     def generate_rsa_key_pair(
         self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False
@@ -152,7 +153,8 @@ class KeyMgmtUtil(Conversation):
         """
         line = commands.set_attribute(handle, attribute)
         done = f"attribute {attribute} of key {handle} was set to {int(value)}"
-        self._changed(line, self._until_free(lambda: self._set_once(line, value=value)), done)
+        asked = self._logged_in(lambda: self._until_free(lambda: self._set_once(line, value=value)))
+        self._changed(line, asked, done)
 
     def delete_key(self, handle: CloudHandle) -> None:
         """Delete one key; the other half of a pair stays. NeedsOperatorError where some nodes keep it."""
@@ -176,6 +178,7 @@ class KeyMgmtUtil(Conversation):
         return meaning.text
 
     def logout(self) -> None:
+        self._log_in_again = None
         self._fields("logoutHSM", screens.logout)
 
     def _login_hidden(self, user: str, password: Secret, logins: Logins) -> str:
