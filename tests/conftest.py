@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from keyferry.emulator import install
 from place import Place, openssl
+from undisturbed import Plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,12 @@ def make_place(tmp_path: Path, pattern: Callable[[str, int, str], Path]) -> Make
         return Place(directory)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """An undisturbed run of two keys, and worlds in which it has not happened yet. Its parameter: the cluster's tool."""
+    return Plain(tmp_path_factory.mktemp("plain"), getattr(request, "param", "key_mgmt_util"))
 
 
 @pytest.fixture(scope="session")

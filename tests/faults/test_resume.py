@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING
+import signal
 
 import pytest
 
-from killed import holds, killed_after_line
+from killed import killed_after_line, on_a_full_disk, signalled_at_event
 from longer import every
-from runs import DESTINATIONS, World, through
+from runs import DESTINATIONS
+from undisturbed import Plain, migration
 
-if TYPE_CHECKING:
-    from collections import Counter
-    from pathlib import Path
-
-    from runs import Done
-
-
-class Plain:
-    """What an undisturbed run of two keys comes to; and worlds in which it has not happened yet."""
-
-    def __init__(self, directory: Path, tool: str) -> None:
-        self._directory = directory
-        self._tool = tool
-        self._pattern = directory / "pattern"
-        World.create(self._pattern, keys=2)
-        world = self.fresh("undisturbed")
-        self.done = world.migrate()
-        self.holds: Counter[tuple[object, ...]] = holds(world)
-        self.lines = len((world.directory / "run" / "journal.jsonl").read_bytes().splitlines())
-
-    def fresh(self, name: str) -> World:
-        shutil.copytree(self._pattern, self._directory / name)
-        world = World(self._directory / name)
-        world.environment.update(through(self._tool))
-        return world
-
-    def is_reached(self, world: World, done: Done) -> None:
-        """The same keys, each verified by the same proof, under the same names; nothing besides."""
-        assert done.status == 0, done.err
-        assert holds(world) == self.holds
-        assert done.document["totals"] == self.done.document["totals"]
-        same = ("classic_handle", "label", "new_label", "type", "bits", "state", "proof", "kcv")
-        for key, plain in zip(done.document["keys"], self.done.document["keys"], strict=True):
-            assert [key[name] for name in same] == [plain[name] for name in same]
-        assert world.status()["state"] == "ended"
-
-
-@pytest.fixture(scope="module")
-def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Plain:
-    return Plain(tmp_path_factory.mktemp("plain"), getattr(request, "param", "key_mgmt_util"))
-
-
-LINES = 71
-"""Lines of the journal of an undisturbed run of two keys."""
+LINES, EVENTS = 71, 420
+"""Lines of the journal of an undisturbed run of two keys; events of its sessions' records are some more than these."""
 
 
 def each(stride: int, first: int) -> list[tuple[str, int]]:
@@ -62,10 +20,6 @@ def each(stride: int, first: int) -> list[tuple[str, int]]:
     lines = range(first, LINES + 1)
     sampled = {"key_mgmt_util": every(stride, lines), "cloudhsm-cli": every(2 * stride, lines[stride // 2 :])}
     return [(tool, line) for tool, some in sampled.items() for line in some]
-
-
-def command(world: World) -> tuple[object, ...]:
-    return ("migrate", "--all", "--json", "--config", world.config, "--run-dir", world.directory / "run")
 
 
 @pytest.mark.parametrize("plain", DESTINATIONS, indirect=True)
@@ -76,7 +30,7 @@ def test_the_lines_are_all_there(plain: Plain) -> None:
 @pytest.mark.parametrize(("plain", "line"), each(9, 1), indirect=["plain"])
 def test_killed_after_a_line_of_the_journal(plain: Plain, line: int) -> None:
     world = plain.fresh(f"line-{line}")
-    assert killed_after_line(world, line, *command(world))
+    assert killed_after_line(world, line, *migration(world))
     plain.is_reached(world, world.resume())
 
 
@@ -84,7 +38,7 @@ def test_killed_after_a_line_of_the_journal(plain: Plain, line: int) -> None:
 def test_killed_again_while_it_is_resumed(plain: Plain, line: int) -> None:
     """The second death comes at half of what is left."""
     world = plain.fresh(f"twice-{line}")
-    assert killed_after_line(world, line, *command(world))
+    assert killed_after_line(world, line, *migration(world))
     resume = ("resume", world.directory / "run", "--json", "--config", world.config)
     killed_after_line(world, line + (LINES - line) // 2 + 4, *resume)
     plain.is_reached(world, world.resume())
@@ -97,3 +51,44 @@ def test_a_run_that_ended_is_told_again_and_nothing_is_typed(plain: Plain) -> No
     again = world.resume("--pin", "file:/nowhere")
     assert (again.status, again.document["keys"]) == (0, first.document["keys"])
     assert (world.directory / "run" / "journal.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("event", every(35, range(1, EVENTS + 1)))
+def test_killed_at_a_prompt_or_a_line_of_a_terminal(plain: Plain, event: int) -> None:
+    world = plain.fresh(f"event-{event}")
+    done = signalled_at_event(world, event, signal.SIGKILL, *migration(world))
+    assert done.status == -signal.SIGKILL, done.err
+    plain.is_reached(world, world.resume())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("event", every(109, range(40, EVENTS - 60)))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_it_and_a_second_one_at_once(
+    plain: Plain, number: signal.Signals, event: int, times: int
+) -> None:
+    world = plain.fresh(f"signal-{number}-{event}-{times}")
+    done = signalled_at_event(world, event, number, *migration(world), times=times)
+    assert done.status == 128 + number, done.err
+    if "run_dir" in done.out:
+        assert "hint: the record and the journal are complete up to here" in done.err
+    plain.is_reached(world, world.resume())
+
+
+FULL = [
+    *(("journal", size) for size in (600, 2000, 2600, 4000, 6000, 9000, 11000, 14000, 17000, 19000)),
+    *(("record", size) for size in (0, 500, 1200, 1480, 3000, 9000, 12000, 20000, 31000)),
+    *(("document", size) for size in (300, 2000)),
+    *(("file", size) for size in (0, 10, 100, 300)),
+]
+
+
+@pytest.mark.parametrize(("kind", "size"), every(3, FULL))
+def test_a_disk_that_is_full(plain: Plain, kind: str, size: int) -> None:
+    """Nothing is typed after it, the last line may be torn, and with space again the run goes on."""
+    world = plain.fresh(f"full-{kind}-{size}")
+    done = on_a_full_disk(world, kind, size, *migration(world))
+    assert done.status == 12, done.err
+    assert "error: " in done.err
+    if (world.directory / "run" / "journal.jsonl").read_bytes().count(b"\n"):  # else there is no run yet
+        plain.is_reached(world, world.resume())

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from runs import LIMIT
+from runs import LIMIT, Done
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,62 @@ from keyferry.cli.__main__ import main
 main()
 """
 
+# Everything that passes a terminal, by the events of its records: each prompt, each line typed, each piece of output.
+_AT_EVENT = """
+import os, signal, sys
+from keyferry.transcript.recorder import Recorder
+first, number, times = (int(sys.argv.pop(1)) for _ in range(3))
+count, line = 0, Recorder._line
+def counted(self, kind, value):
+    global count
+    line(self, kind, value)
+    count += 1
+    if first <= count < first + times:
+        os.kill(os.getpid(), number)
+Recorder._line = counted
+from keyferry.cli.__main__ import main
+main()
+"""
+
+# A disk that is full for one kind of file beyond so many bytes; the tools write as before.
+_FULL = """
+import resource, signal, sys
+from keyferry.procedure import rundir
+from keyferry.procedure.journal import Journal
+from keyferry.terminal import host
+from keyferry.transcript.recorder import Recorder
+kind, size = sys.argv.pop(1), int(sys.argv.pop(1))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def full(write):
+    def limited(*args, **named):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        try:
+            return write(*args, **named)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return limited
+if kind == "journal":
+    Journal._append = full(Journal._append)
+elif kind == "record":
+    Recorder._line = full(Recorder._line)
+elif kind == "document":
+    rundir.write_private = full(rundir.write_private)
+else:
+    host.write_private = full(host.write_private)
+from keyferry.cli.__main__ import main
+main()
+"""
+
+
+def signalled_at_event(world: World, event: int, number: int, *arguments: object, times: int = 1) -> Done:
+    """Run a command that sends itself a signal at an event of its records, and again at those after it."""
+    return scripted(world, _AT_EVENT, [event, number, times, *arguments])
+
+
+def on_a_full_disk(world: World, kind: str, size: int, *arguments: object) -> Done:
+    """Run a command that can write `size` bytes to a file of a kind (journal, record, document, file), and no more."""
+    return scripted(world, _FULL, [kind, size, *arguments])
+
 
 def killed_after_line(world: World, line: int, *arguments: object) -> bool:
     """Run a command that dies by SIGKILL right after the journal's line of this number; False if it ended before."""
@@ -38,6 +94,13 @@ def killed_after_line(world: World, line: int, *arguments: object) -> bool:
 
 
 def killed(world: World, script: str, arguments: Sequence[object]) -> bool:
+    done = scripted(world, script, arguments)
+    assert done.status in (-signal.SIGKILL, 0), done.err
+    return done.status != 0
+
+
+def scripted(world: World, script: str, arguments: Sequence[object]) -> Done:
+    """Run the command line after some lines of Python."""
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         capture_output=True,
@@ -46,8 +109,7 @@ def killed(world: World, script: str, arguments: Sequence[object]) -> bool:
         env=os.environ | world.environment,
         check=False,
     )
-    assert done.returncode in (-signal.SIGKILL, 0), done.stderr
-    return done.returncode != 0
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def holds(world: World) -> Counter[tuple[Any, ...]]:

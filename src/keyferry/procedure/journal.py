@@ -116,6 +116,11 @@ class Journal:
         return self._head
 
     @property
+    def failed(self) -> bool:
+        """Whether a line could not be written: then there is none after it, and the last one may be torn."""
+        return self._failed is not None
+
+    @property
     def count(self) -> int:
         """How many lines there are."""
         return self._count

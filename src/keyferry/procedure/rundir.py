@@ -141,8 +141,13 @@ class RunDirectory:
         )
 
     def finish(self) -> None:
-        """Close the journal, write the manifest over all there is, and clear every write bit."""
+        """Close the journal, write the manifest over all there is, and clear every write bit.
+
+        Where the journal could not be written there is no manifest: the record stays visibly incomplete.
+        """
         self.journal.close()
+        if self.journal.failed:
+            return
         story = manifest.Story()
         with self.journal.path.open("rb") as lines:
             for line in lines:

@@ -20,8 +20,8 @@ from keyferry.terminal.host import (
     Program,
     clean_environment,
     demand_ours,
+    keep,
     no_tool,
-    write_private,
 )
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class FarHost:
         steps = [f"{self._hash(name)} && echo . && {_show(name)} && echo ." for name in files]
         parts = self._do(" && ".join([":", *steps]), f"cannot give {', '.join(files)}").split(".")
         for target, content in zip(files.values(), parts[1::2], strict=True):
-            write_private(target, bytes.fromhex(content))
+            keep(target, bytes.fromhex(content))
         return {name: self._digest(line) for name, line in zip(files, parts[0:-1:2], strict=True)}
 
     def size(self, name: str) -> int | None:

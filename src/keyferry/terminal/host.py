@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
-from keyferry.errors import UnreachableError, UsageError
+from keyferry.errors import RecordFailedError, UnreachableError, UsageError
 from keyferry.names import Sha256
 from keyferry.terminal import about
 from keyferry.transcript.recorder import sync_folder
@@ -143,7 +143,7 @@ class LocalHost:
         return self._hash(name)
 
     def fetch(self, name: str, target: Path) -> Sha256:
-        write_private(target, self.read(name))
+        keep(target, self.read(name))
         return self._hash(name)
 
     def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
@@ -163,7 +163,7 @@ class LocalHost:
             return file.read(count)
 
     def write(self, name: str, data: bytes) -> None:
-        write_private(self._at(name), data)
+        keep(self._at(name), data)
 
     def remove(self, name: str) -> None:
         self._at(name).unlink(missing_ok=True)
@@ -222,6 +222,18 @@ def clean_environment(without: frozenset[str]) -> dict[str, str]:
         name: value for name, value in os.environ.items() if name not in without and not name.startswith("KEYFERRY_")
     }
     return kept | {"LC_ALL": "C", "TERM": "dumb"}
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Write a file that a run goes on with; RecordFailedError where it cannot be."""
+    try:
+        write_private(path, data)
+    except OSError as error:
+        raise RecordFailedError(
+            f"{path} cannot be written: {error.strerror}",
+            keys="nothing more was typed to any tool",
+            hint="free space or mend the folder, then `keyferry resume` this run",
+        ) from error
 
 
 def write_private(path: Path, data: bytes) -> None:
