@@ -62,7 +62,7 @@ def make_place(tmp_path: Path, pattern: Callable[[str, int, str], Path]) -> Make
 
 @pytest.fixture(scope="module")
 def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Plain:
-    """An undisturbed run of two keys, and worlds in which it has not happened yet. Its parameter: the cluster's tool."""
+    """An undisturbed run of two keys, and copies of its world before it. Its parameter: the cluster's tool."""
     return Plain(tmp_path_factory.mktemp("plain"), getattr(request, "param", "key_mgmt_util"))
 
 
