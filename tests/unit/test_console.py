@@ -182,7 +182,7 @@ def test_8_an_early_end_is_an_error_that_shows_the_last_words(tmp_path: Path) ->
 
 
 def test_8_an_end_before_the_echo_is_the_same_error(tmp_path: Path) -> None:
-    with open_console(tmp_path, "out('Command: ')\necho(False)\nline()\nout('killed')\n") as console:
+    with open_console(tmp_path, "echo(False)\nout('Command: ')\nline()\nout('killed')\n") as console:
         console.hear(COMMAND, limit=LIMIT)
         with pytest.raises(UnreachableError, match="ended before it was told to") as early:
             console.say("go")

@@ -4,6 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,15 @@ Reid = Annotated[bool, typer.Option("--reid", help="Take the suggested CKA_IDs."
 Again = Annotated[bool, typer.Option("--again", help="Cross although the key is there already.")]
 RequireKcv = Annotated[bool, typer.Option("--require-kcv", help="Fail keys without a check value.")]
 NonExtractable = Annotated[bool, typer.Option("--non-extractable", help="New keys cannot leave again.")]
+
+
+class Steps(StrEnum):
+    """What can be done apart: on the CloudHSM client, on the Classic client, on the first again."""
+
+    MAKE = "1-2"
+    LEAVE = "4-5"
+    ENTER = "7"
+
 
 MaxFailures = Annotated[
     int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after so many keys that failed.")
@@ -70,6 +80,9 @@ def migrate(
         str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")
     ] = None,
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
+    steps: Annotated[
+        Steps | None, typer.Option("--steps", help="Only these, on the one side that is reached from here.")
+    ] = None,
     max_failures: MaxFailures = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
     json: Json = False,
@@ -79,7 +92,9 @@ def migrate(
         settings = settings.with_value(("run", "operator"), operator)
     flags = (relabel, reid, again, require_kcv, non_extractable, dry_run)
     selection = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
-    if plan is None:
+    if steps is not None:
+        carry = _leg(settings, selection, run_dir, steps, every=every, whole=plan is None and not dry_run)
+    elif plan is None:
         if require_approval or signature:
             raise UsageError("only a plan can be approved: name one", keys="nothing was started")
         selected(selection, every=every)
@@ -98,6 +113,20 @@ def more_than_names(
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Listed, ...]]:
     """What these options choose, as the last fields of a Selection have it."""
     return tuple(glob or ()), tuple(exclude or ()), wanted.read(file) if file else ()
+
+
+def _leg(
+    settings: Config, selection: Selection, run_dir: Path | None, steps: Steps, *, every: bool, whole: bool
+) -> Callable[[Bus], RunResult]:
+    from keyferry.procedure.going_on import leg  # noqa: PLC0415 - start-up
+
+    if run_dir is None or not whole:
+        raise UsageError("--steps goes with --run-dir, and with no plan or --dry-run", keys="nothing was started")
+    if steps is not Steps.LEAVE and (every or selection != Selection()):
+        raise UsageError("which keys, and how they are judged, is said with --steps 4-5", keys="nothing was started")
+    if steps is Steps.LEAVE and not (run_dir / "plan.json").exists():
+        selected(selection, every=every)
+    return lambda bus: leg(settings, selection, run_dir.absolute(), bus, steps.value)
 
 
 def selected(selection: Selection, *, every: bool) -> Selection:

@@ -133,6 +133,18 @@ class Parties:
         self._secrets = secrets
         bus.join(self._mark)
 
+    @property
+    def present(self) -> dict[str, Source | Destination]:
+        """The parties that are there, by side."""
+        sides = {"classic": "source", "cloudhsm": "destination"}
+        return {side: getattr(self, name) for side, name in sides.items() if hasattr(self, name)}
+
+    @property
+    def destination_kind(self) -> type[CloudHsmCliDestination | KeyMgmtUtilDestination]:
+        """What can be told to the new side's tool, where it is not reached."""
+        is_cli = _known_tool(self._config) == "cloudhsm-cli"
+        return CloudHsmCliDestination if is_cli else KeyMgmtUtilDestination
+
     @functools.cached_property
     def classic_host(self) -> Host:
         """Reached when it is first asked for: what needs one side only needs one host only."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keyferry.names import ClassicHandle
     from keyferry.procedure.order import Selection
     from keyferry.procedure.wanted import Listed
-    from keyferry.tools.parties import Destination, SourceKey
+    from keyferry.tools.parties import CanBeTold, SourceKey
 
 
 def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[SourceKey, Want]]:
@@ -99,7 +99,7 @@ def _refused(what: str, hint: str = "look again") -> UsageError:
     )
 
 
-def refuse_untypeable(wants: Sequence[Want], destination: Destination) -> None:
+def refuse_untypeable(wants: Sequence[Want], destination: CanBeTold) -> None:
     """Before any tool is started: what a file wants can be told to the new side's tool."""
     faults = [
         f"{what} {printable(text)!r}"

@@ -14,6 +14,7 @@ from keyferry.procedure.wrapping import hash_of
 from keyferry.tools.parties import Arrival, Holding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from keyferry.names import CloudHandle, Sha256
@@ -44,6 +45,7 @@ class Crossing:
         self._journal = directory.journal
         self._wish = wish
         self._wrapping_key = wrapping_key
+        self._moved: dict[str, Sha256] = {}
 
     def cross(self, result: KeyResult) -> None:
         """Take one key across and note what became of it; raises where the run cannot go on."""
@@ -93,12 +95,21 @@ class Crossing:
 
     def _move(self, result: KeyResult) -> str:
         """6, BLOB-INTACT: the same file on both hosts."""
-        steps.start(self._parties.bus, "6", result.planned.name)
         name = self._file(result).name
-        there = self._parties.cloudhsm_host.put(self._file(result), name)
+        if name not in self._moved:
+            self.move_all([result])
+        there = self._moved.pop(name)
         self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
         self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)
         return name
+
+    def move_all(self, results: Sequence[KeyResult]) -> None:
+        """6: the files of many keys in one transfer; each is compared when its key is at it."""
+        name = results[0].planned.name if len(results) == 1 else None
+        steps.start(self._parties.bus, "6", name)
+        paths = [self._file(result) for result in results if result.stage is not Stage.UNWRAPPED]
+        files = {path.name: path for path in paths}
+        self._moved |= self._parties.cloudhsm_host.put_all(files)
 
     def _unwrap(self, result: KeyResult, name: str) -> None:
         """7.2; from the intent on the outcome is the HSM's to tell, not ours to guess."""

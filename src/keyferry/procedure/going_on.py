@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, LoginRefusedError, UsageError
 from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
-from keyferry.procedure.command import at_work, check_named
+from keyferry.procedure.command import at_work, check_named, opened
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.manifest import MANIFEST
 from keyferry.procedure.results import RunResult
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.procedure.order import Order
+    from keyferry.procedure.order import Order, Selection
     from keyferry.procedure.planfile import Plan
     from keyferry.procedure.state import Decision, KeyState, RunState
 
@@ -169,3 +169,34 @@ def _may_adopt(past: RunState, key: KeyState, decision: Decision) -> None:
         raise UsageError(f"{decision.handle} is another key of this run", keys="nothing was recorded")
     if decision.handle in (past.before or ()):
         raise UsageError(f"key {decision.handle} was there before this run began", keys="nothing was recorded")
+
+
+def leg(config: Config, selection: Selection, run_dir: Path, bus: Bus, steps: str) -> RunResult:
+    """Do some steps of a run on the one side that is reached from here; the first of them begin the run.
+
+    CheckFailedError, before anything is typed, where other steps come next, or where what the steps before left
+    is missing, changed or of another run.
+    """
+    from keyferry.procedure import legs  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - as above
+
+    side = (legs.SIDES[steps],)
+    if steps == "1-2" and not run_dir.exists():
+        order = replace(orders.order(config, selection), legs=True)
+        with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts() as interrupts:
+            result = legs.LEGS[steps](parties, directory, order, interrupts).run()
+        result.head = directory.head
+        return result
+    with reopened(run_dir) as (directory, past):
+        legs.demand_next(past, steps, run_dir)
+        config, order = _ordered(config, past, run_dir)
+        chosen = _plan(run_dir, past).selection if past.plan else selection
+        order = replace(orders.order(config, chosen), legs=True)
+        check_named(config, side)
+        _may_log_in(past, type_again=False, raised_allowed=config.flag("run", "allow_raised_counter"))
+        secrets = Parties.resolve_secrets(config, side)
+        directory.go_on(past, steps=steps)
+    with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
+        result = legs.LEGS[steps](parties, directory, order, interrupts, past).run()
+    result.head = directory.head
+    return result

@@ -24,7 +24,7 @@ from keyferry.procedure.state import PLAN, PairStage
 from keyferry.procedure.wrapping import Wrapping
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from keyferry.names import CloudHandle
     from keyferry.procedure.assembly import Parties
@@ -59,13 +59,7 @@ class Migration:
     def run(self) -> RunResult:
         """Do it all; an error ends up in the result, with where its record lies."""
         try:
-            refuse_untypeable(self._wants(), self._parties.destination)
-            self._look()
-            before = self._recall(self._past) if self._past and self._past.plan else self._judge()
-            if self._order.dry_run:
-                self._end()
-            else:
-                self._carry(before)
+            self._work()
         except KeyferryError as error:
             error.redact(self._parties.sessions.redact)
             error.fill(record=str(self._directory.path), step=self._parties.step, keys=self._meaning())
@@ -81,9 +75,18 @@ class Migration:
         planned = self._order.plan.keys if self._order.plan else ()
         return [*(one.want for one in self._order.selection.listed), *(one.want for one in planned)]
 
+    def _work(self) -> None:
+        refuse_untypeable(self._wants(), self._parties.destination)
+        self._look()
+        before = self._recall(self._past) if self._past and self._past.plan else self._judge()
+        if self._order.dry_run:
+            self._end()
+        else:
+            self._carry(before)
+
     def _leave(self) -> None:
         """Leave the tools by their own exits where they still listen; else their sessions linger on the HSMs."""
-        for party in (self._parties.source, self._parties.destination):
+        for party in self._parties.present.values():
             with contextlib.suppress(KeyferryError):
                 party.close()
 
@@ -113,11 +116,13 @@ class Migration:
         self._parties.destination.log_in()
         if plan:
             reconcile.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
-        self._directory.journal.write(
-            "parties",
-            classic=dict(self._parties.source.identity()),
-            cloudhsm=dict(self._parties.destination.identity()),
-        )
+        self._directory.journal.write("parties", **self._identities())
+
+    def _identities(self) -> dict[str, Mapping[str, str]]:
+        return {
+            "classic": dict(self._parties.source.identity()),
+            "cloudhsm": dict(self._parties.destination.identity()),
+        }
 
     def _judge(self) -> frozenset[CloudHandle]:
         """5.1: every key has its verdict before anything is changed. Gives the new side's secret keys."""
@@ -174,9 +179,7 @@ class Migration:
         self._balance(before)
 
     def _cross(self, results: Sequence[KeyResult], before: frozenset[CloudHandle]) -> None:
-        wrapping = Wrapping(
-            self._parties, self._directory, self._order.wrapping, self._past.pair if self._past else None
-        )
+        wrapping = self._wrapping()
         if not self._changing:
             wrapping.check_free()
         self._interrupts.check()
@@ -186,6 +189,10 @@ class Migration:
         if self._past and self._past.plan:
             self._settle(carrier, results, before, self._past)
         self._take_across(carrier, [result for result in results if result.state == "planned"])
+
+    def _wrapping(self) -> Wrapping:
+        past = self._past.pair if self._past else None
+        return Wrapping(self._parties, self._directory, self._order.wrapping, past)
 
     def _settle(
         self, carrier: Crossing, results: Sequence[KeyResult], before: frozenset[CloudHandle], past: RunState
@@ -257,8 +264,7 @@ class Migration:
             made=now(),
             selection=self._order.selection,
             settings=self._order.settings,
-            classic=self._parties.source.identity(),
-            cloudhsm=self._parties.destination.identity(),
+            **self._identities(),
             keys=tuple(planned),
         )
 

@@ -79,6 +79,7 @@ class Order:
     plan: Plan | None = None
     max_failures: int | None = None
     approval: Approval | None = None
+    legs: bool = False
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -95,6 +96,7 @@ class Order:
             "settings": dict(self.settings),
             "plan": self.plan and self.plan.sha256,
             "max_failures": self.max_failures,
+            "legs": self.legs,
         }
 
 

@@ -52,7 +52,8 @@ class RunDirectory:
             raise UsageError(
                 f"the run directory {path} cannot be made: {error.strerror}",
                 keys="nothing was changed",
-                hint="every run has a directory of its own: name one that is not there yet",
+                hint="every run has a directory of its own: name one that is not there yet, or go on with that run: "
+                f"`keyferry resume {path}`",
             ) from error
 
     @classmethod

@@ -111,6 +111,7 @@ class PairState:
 class RunState:
     """A run as far as it came. before: the new side's secret keys before anything was changed.
 
+    there: of a run in legs, what its first leg saw of those keys.
     arrived: every key that an unwrap of this run made, also one that failed later.
     unclosed: sessions that no line says to be complete. folders: private ones that its processes made, each with
     its host ("" for the one where keyferry ran).
@@ -123,6 +124,7 @@ class RunState:
     order: Mapping[str, Any] = field(default_factory=dict)
     parties: Mapping[str, Mapping[str, str]] | None = None
     before: frozenset[CloudHandle] | None = None
+    there: Mapping[str, Any] = field(default_factory=dict)
     plan: Sha256 | None = None
     arrived: set[CloudHandle] = field(default_factory=set)
     pair: PairState = field(default_factory=PairState)
@@ -171,7 +173,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "parties":
             state.parties = {side: entry[side] for side in ("classic", "cloudhsm")}
         case "before":
-            state.before = frozenset(map(CloudHandle, entry["handles"]))
+            state.before, state.there = frozenset(map(CloudHandle, entry["handles"])), entry
         case "planned":
             state.plan = Sha256(entry["sha256"])
             state.keys = _planned(directory, state.plan)

@@ -7,8 +7,9 @@ import signal
 from typing import TYPE_CHECKING
 
 from keyferry.procedure import state
+from keyferry.procedure.crossing import WITHOUT_BLOB
 from keyferry.procedure.journal import is_held
-from keyferry.procedure.state import JOURNAL, RunState, Stage
+from keyferry.procedure.state import ENDS, JOURNAL, PairStage, RunState, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.state import KeyState
 
+_UNMADE = frozenset({PairStage.NONE, PairStage.GENERATE_INTENT, PairStage.GENERATED})
 _LOOK_EVERY = 1.0  # seconds
 
 
@@ -83,8 +85,24 @@ def _key(key: KeyState) -> dict[str, object]:
 def _next(run: RunState, directory: Path) -> str | None:
     """The command that takes this run further."""
     where = shlex.quote(str(directory))
+    if run.order.get("legs") and (steps := next_leg(run)):
+        keys = " --all" if steps == "4-5" and run.plan is None else ""
+        return f"keyferry migrate --run-dir {where} --steps {steps}{keys}"
     if not run.ended or run.open_keys:
         return f"keyferry resume {where}"
     if unsure := [key for key in run.keys.values() if key.stage is Stage.NEEDS_OPERATOR]:
         return f"keyferry resolve {where} {unsure[0].handle} --adopt HANDLE | --retry | --skip"
     return None
+
+
+def next_leg(past: RunState) -> str | None:
+    """Which steps come next; None where all is done."""
+    if past.pair.stage in _UNMADE:
+        return "1-2"
+    if past.plan is None or any(_stage(key) in WITHOUT_BLOB for key in past.open_keys):
+        return "4-5"
+    return None if past.ended and not past.open_keys else "7"
+
+
+def _stage(key: KeyState) -> Stage:
+    return key.before if key.stage in ENDS else key.stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError, ToolRefusedError
@@ -69,11 +69,18 @@ class Wrapping:
         self._past = past or PairState()
 
     def make(self, digest: str) -> WrappingKey:
+        return self.bring(self.export(digest), digest)
+
+    def export(self, digest: str) -> WrappingKey:
+        """Steps 1.2 and 2.1, on the new side only."""
         self._parties.destination.use_digest(digest)
-        key = self._export(self._pair())
+        return self._export(self._pair())
+
+    def bring(self, key: WrappingKey, digest: str) -> WrappingKey:
+        """Steps 3 to 4.6, on the old side only."""
         handle = self._on_classic(key)
         self._parties.source.use_digest(digest)
-        return WrappingKey(key.label, key.pair, handle, key.public_key, key.sha256)
+        return replace(key, classic_handle=handle)
 
     def _pair(self) -> Pair:
         past = self._past

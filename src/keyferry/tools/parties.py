@@ -167,6 +167,15 @@ class Source(Protocol):
         """Leave every tool by its own exit; one that was never reached is no matter."""
 
 
+class CanBeTold(Protocol):
+    """What a destination's tool can be told: known without reaching it."""
+
+    def can_type(self, text: str) -> bool:
+        """Whether a label or id can be told to this tool as it is."""
+
+    def can_hold(self, holding: Holding) -> bool: ...
+
+
 class Destination(Protocol):
     """The HSM that keys enter."""
 

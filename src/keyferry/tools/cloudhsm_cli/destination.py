@@ -143,10 +143,12 @@ class CloudHsmCliDestination:
         demand_half(self.describe(handle), key)
         self.tool.delete(handle)
 
-    def can_type(self, text: str) -> bool:
+    @staticmethod
+    def can_type(text: str) -> bool:
         return CloudHsmCli.can_type(text)
 
-    def can_hold(self, holding: Holding) -> bool:
+    @staticmethod
+    def can_hold(holding: Holding) -> bool:
         """Sharing and quorum are set with other commands of this tool, which no run types."""
         return holding == Holding()
 

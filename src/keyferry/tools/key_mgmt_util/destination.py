@@ -127,10 +127,12 @@ class KeyMgmtUtilDestination:
         demand_half(self.describe(handle), key)
         self.tool.delete_key(handle)
 
-    def can_type(self, text: str) -> bool:
+    @staticmethod
+    def can_type(text: str) -> bool:
         return KeyMgmtUtil.can_type(text)
 
-    def can_hold(self, holding: Holding) -> bool:
+    @staticmethod
+    def can_hold(holding: Holding) -> bool:
         """Users by their ids."""
         return all(map(str.isdecimal, holding.shared_users)) and holding.quorum in APPROVERS
 

@@ -1,0 +1,214 @@
+"""A run in legs, where no network may join the hosts: each on one side, the run directory carried between them.
+
+CANARY holds within a leg: the first key that is wrapped, and later unwrapped and proved, must succeed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError, KeyferryError
+from keyferry.names import CloudHandle, Kcv, KeyClass
+from keyferry.procedure.choice import refuse_untypeable, select
+from keyferry.procedure.crossing import ENDING, Crossing
+from keyferry.procedure.migration import Migration
+from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
+from keyferry.procedure.resume import Newcomers, Settling, found_again, same_owner
+from keyferry.procedure.state import PairStage, RunState
+from keyferry.procedure.status import next_leg
+from keyferry.procedure.wrapping import PEM, WrappingKey, hash_of, read_pem
+from keyferry.tools.parties import DestinationKey, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from keyferry.procedure.results import KeyResult
+    from keyferry.procedure.rundir import RunDirectory
+    from keyferry.tools.parties import Destination, Source
+
+
+class Leg(Migration):
+    """A part of a run that reaches one side only; of the other the journal tells."""
+
+    def _look_at_source(self) -> None:
+        self._step("4.3")
+        self._parties.source.look()
+        self._demand_owner("classic", self._parties.source)
+        self._step("4.4")
+        self._parties.source.open_session()
+        self._step("4.5")
+        self._parties.source.log_in()
+        self._directory.journal.write("parties", **self._identities())
+
+    def _look_at_destination(self) -> None:
+        self._step("0")
+        self._parties.destination.look()
+        self._demand_owner("cloudhsm", self._parties.destination)
+        self._step("1.1")
+        self._parties.destination.log_in()
+        self._directory.journal.write("parties", **self._identities())
+
+    def _demand_owner(self, side: str, party: Source | Destination) -> None:
+        if self._past:
+            same_owner(self._past, side, party.identity())
+
+    def _identities(self) -> dict[str, Mapping[str, str]]:
+        past = (self._past and self._past.parties) or {"classic": {}, "cloudhsm": {}}
+        return {**past, **{side: dict(party.identity()) for side, party in self._parties.present.items()}}
+
+
+class Making(Leg):
+    """Steps 1 and 2, on the CloudHSM client: the pair, its public half in the run directory."""
+
+    def _work(self) -> None:
+        destination = self._parties.destination
+        self._look_at_destination()
+        if self._past is None or self._past.before is None:
+            there = [destination.describe(handle) for handle in destination.secret_keys()]
+            handles, described = [key.handle for key in there], [_brief(key) for key in there]
+            self._directory.journal.write("before", handles=handles, described=described, room=destination.room())
+        wrapping = self._wrapping()
+        if self._past is None or self._past.pair.stage is PairStage.NONE:
+            wrapping.check_free()
+        self._interrupts.check()
+        self._changing = True
+        self.result.wrapping_key = wrapping.export(self._order.wish.digest)
+
+
+class Leaving(Leg):
+    """Steps 4 and 5, on the Classic client: the keys are judged, and those that cross are wrapped."""
+
+    def _work(self) -> None:
+        past = self._past or RunState()
+        refuse_untypeable(self._wants(), self._parties.destination_kind)
+        self._look_at_source()
+        if past.plan:
+            self._recall(past)
+        else:
+            self._judge_by(past)
+        self._changing = True
+        crossing = [result for result in self.result.keys if result.state == "planned"]
+        if not crossing:
+            return
+        exported = exported_key(self._directory, past)
+        self.result.wrapping_key = self._wrapping().bring(exported, self._order.wish.digest)
+        carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
+        if past.plan:
+            found_again(self._parties.source, carrier, crossing)
+        self._wrap(carrier, [result for result in crossing if result.state == "planned"])
+
+    def _judge_by(self, past: RunState) -> None:
+        """5.1, by what the first leg saw on the new side."""
+        self._step("5.1")
+        source = self._parties.source
+        kind = self._parties.destination_kind
+        there = [_recalled(key) for key in past.there.get("described", ())]
+        judge = Judge(
+            self._order.wish, self._directory.run_id, kind.can_type, there, source.check_value, kind.longest_label
+        )
+        planned = [judge.judge(key, want) for key, want in select(source.keys(), self._order.selection)]
+        self._keep(planned)
+        refuse_named(planned, self._order.wanted)
+        refuse_too_many(planned, past.there.get("room"))
+
+    def _wrap(self, carrier: Crossing, results: list[KeyResult]) -> None:
+        for number, result in enumerate(results):
+            self._interrupts.check()
+            try:
+                carrier.leave(result)
+            except KeyferryError as error:
+                carrier.failed(result, error)
+                if number == 0:
+                    raise self._canary(error) from None
+                if error.exit_code in ENDING:
+                    raise
+
+
+class Entering(Leg):
+    """Step 7, on the CloudHSM client again: the keys are unwrapped and proved, and the totals balance."""
+
+    def _work(self) -> None:
+        past = self._past or RunState()
+        self._look_at_destination()
+        before = self._recall(past)
+        crossing = [result for result in self.result.keys if result.state == "planned"]
+        if crossing:
+            key = self._wrapping().export(self._order.wish.digest)
+            self.result.wrapping_key = replace(key, classic_handle=past.pair.classic)
+            carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
+            newcomers = Newcomers(self._parties.destination, before | past.arrived)
+            again = self._order.wish.again
+            Settling(carrier, self._directory, newcomers, self._interrupts, again=again).settle(crossing)
+            crossing = [result for result in crossing if result.state == "planned"]
+            carrier.move_all(crossing)
+            self._take_across(carrier, crossing)
+        self._step("end")
+        self._balance(before)
+
+
+LEGS: dict[str, type[Leg]] = {"1-2": Making, "4-5": Leaving, "7": Entering}
+"""The steps that may be done apart, by the document's numbers; 3 and 6 are the carrying between them."""
+SIDES = {"1-2": "cloudhsm", "4-5": "classic", "7": "cloudhsm"}
+
+
+def demand_next(past: RunState, steps: str, directory: Path) -> None:
+    """CheckFailedError where other steps come next, or what the steps before left is not as the journal has it."""
+    if steps != (wanted := next_leg(past)):
+        raise CheckFailedError(
+            f"steps {steps} are not what comes next in this run",
+            step=steps,
+            seen=f"next: {wanted and f'steps {wanted}'}",
+            keys="nothing was typed to any tool",
+            hint=f"`keyferry status {directory}` says what is next, and where",
+        )
+    _demand_unchanged(past, steps, directory / "files")
+
+
+def _demand_unchanged(past: RunState, steps: str, files: Path) -> None:
+    if steps == "4-5" and (not (files / PEM).exists() or read_pem(files / PEM)[1] != past.pair.sha256):
+        raise _changed(PEM, "WRAPPING-KEY-MATCH")
+    for key in past.open_keys if steps == "7" else ():
+        path = files / f"{key.handle}.wrapped"
+        if not path.exists() or hash_of(path) != key.blob:
+            raise _changed(path.name, "BLOB-INTACT")
+
+
+def _changed(file: str, rule: str) -> CheckFailedError:
+    return CheckFailedError(
+        f"{file} is not what the steps before left in this run",
+        rule=rule,
+        keys="nothing was typed to any tool; no key of the Classic side was changed",
+        hint="was the whole directory carried, and is it this run's? Find out who could write to it",
+    )
+
+
+def exported_key(directory: RunDirectory, past: RunState) -> WrappingKey:
+    """What steps 1 and 2 left: the pair's handles from the journal, its public half from the file."""
+    pair = past.pair
+    if pair.public is None or pair.private is None or pair.label is None:
+        raise _changed("the journal", "WRAPPING-KEY-MATCH")
+    public_key, digest = read_pem(directory.files / PEM)
+    return WrappingKey(pair.label, Pair(pair.public, pair.private), None, public_key, digest)
+
+
+def _brief(key: DestinationKey) -> dict[str, object]:
+    """What ALREADY-THERE must know of a key of the new side."""
+    return {"handle": key.handle, "label": key.label, "kcv": key.kcv}
+
+
+def _recalled(key: Mapping[str, Any]) -> DestinationKey:
+    kcv = None if key["kcv"] is None else Kcv(key["kcv"])
+    unknown = dict.fromkeys(("bits", "token", "extractable", "local", "may_unwrap", "public_key"))
+    return DestinationKey(
+        handle=CloudHandle(key["handle"]),
+        label=key["label"],
+        key_class=KeyClass.SECRET,
+        type="",
+        id="",
+        kcv=kcv,
+        attributes={},
+        **unknown,
+    )

@@ -1,0 +1,215 @@
+"""A run in legs: each on one side, the run directory carried between them by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runs import LIMIT, World, keyferry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runs import Done
+
+
+class Apart:
+    """Two hosts of which each knows nothing of the other; the run directory goes from one to the other."""
+
+    def __init__(self, folder: Path, **how: Any) -> None:
+        self.world = World.create(folder / "hsm", **how)
+        self._folder = folder
+        self._trips = 0
+        self.run = folder / "1" / "run"
+        self.run.parent.mkdir()
+
+    def carry(self) -> None:
+        """As with a memory stick: another path, only what is in the directory."""
+        self._trips += 1
+        target = self._folder / f"trip {self._trips}" / "run"
+        shutil.copytree(self.run, target)
+        shutil.rmtree(self.run)
+        self.run = target
+
+    def leg(self, steps: str, *more: object, **environment: str) -> Done:
+        """On a host where the other side's tools and secrets are not."""
+        side = "classic" if steps == "4-5" else "cloudhsm"
+        other = "KEYFERRY_CLOUDHSM" if side == "classic" else "KEYFERRY_CLASSIC"
+        secret = "PASSWORD" if side == "classic" else "PIN"
+        gone = {f"{other}_BIN": "/nowhere", f"{other}_{secret}": "file:/nowhere"}
+        call = ("--json", "--config", self.world.config, "--run-dir", self.run, "--steps", steps)
+        return keyferry("migrate", *call, *more, **self.world.environment | gone | environment)
+
+    def all_legs(self, *selection: object) -> Done:
+        for steps, more in (("1-2", ()), ("4-5", selection or ("--all",))):
+            done = self.leg(steps, *more)
+            assert done.status == 0, done.err
+            self.carry()
+        return self.leg("7")
+
+    @property
+    def next(self) -> str | None:
+        told: str | None = keyferry("status", self.run, "--json").document["next"]
+        return told
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Apart:
+    return Apart(tmp_path)
+
+
+def _told(done: Done) -> list[dict[str, Any]]:
+    """The keys of a result without what differs from run to run."""
+    keys = [dict(key) for key in done.document["keys"]]
+    for key in keys:
+        key["id"] = str(key["id"]).partition("kf-")[0]
+    return keys
+
+
+def test_three_legs_come_to_what_a_direct_run_comes_to(apart: Apart, tmp_path: Path) -> None:
+    shutil.copytree(apart.world.directory, tmp_path / "twin")
+    direct = World(tmp_path / "twin").migrate("--all", "--reid")
+    done = apart.all_legs("--all", "--reid")
+    assert done.status == direct.status == 0, done.err
+    assert _told(done) == _told(direct)
+    assert done.document["totals"] == direct.document["totals"]
+    assert apart.next is None
+    wrapping, other = done.document["wrapping_key"], direct.document["wrapping_key"]
+    assert {**wrapping, "sha256": None} == {**other, "sha256": None}
+
+
+def test_the_directory_says_what_is_next_and_holds_no_secret(apart: Apart) -> None:
+    told = []
+    for steps, more in (("1-2", ()), ("4-5", ("--all",)), ("7", ())):
+        assert apart.leg(steps, *more).status == 0
+        told.append(apart.next)
+        apart.carry()
+    assert [one and one.partition(" --steps ")[2] for one in told] == ["4-5 --all", "7", None]
+    whole = b"".join(path.read_bytes() for path in apart.run.rglob("*") if path.is_file())
+    for secret in apart.world.secrets():
+        assert secret.encode() not in whole
+
+
+def test_logins_are_made_on_the_side_that_is_reached_only(apart: Apart) -> None:
+    apart.all_legs()
+    sessions = sorted(path.name.partition("-")[2] for path in (apart.run / "sessions").iterdir())
+    assert sessions.count("ckdemo.cast") == 1
+    assert sessions.count("key_mgmt_util.cast") == 2
+    assert sessions.count("cmu.cast") <= 4
+
+
+@pytest.mark.parametrize(
+    ("done_first", "steps"), [((), "4-5"), (("1-2",), "7"), (("1-2",), "1-2"), (("1-2", "4-5"), "4-5")]
+)
+def test_a_leg_that_is_not_next_is_refused_before_anything_is_typed(
+    apart: Apart, done_first: tuple[str, ...], steps: str
+) -> None:
+    for one in done_first:
+        assert apart.leg(one, *(["--all"] if one == "4-5" else [])).status == 0
+    before = sorted(path.name for path in (apart.run / "sessions").iterdir()) if done_first else []
+    done = apart.leg(steps, *(["--all"] if steps == "4-5" else []))
+    assert done.status == (8 if done_first else 2), done.err
+    if done_first:
+        assert "not what comes next" in done.err
+        assert sorted(path.name for path in (apart.run / "sessions").iterdir()) == before
+
+
+def _swap(path: Path, data: bytes) -> None:
+    path.chmod(0o600)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("what", ["changed", "missing", "of another run"])
+def test_a_public_key_that_is_not_this_runs_is_refused(apart: Apart, tmp_path: Path, what: str) -> None:
+    apart.leg("1-2")
+    pem = apart.run / "files/wrapping_public.pem"
+    if what == "missing":
+        pem.unlink()
+    elif what == "changed":
+        _swap(pem, pem.read_bytes()[:-40] + b"A" + pem.read_bytes()[-39:])
+    else:
+        (tmp_path / "x").mkdir()
+        other = Apart(tmp_path / "x")
+        assert other.leg("1-2").status == 0
+        _swap(pem, (other.run / "files/wrapping_public.pem").read_bytes())
+    done = apart.leg("4-5", "--all")
+    assert done.status in (6, 8), done.err
+    assert "WRAPPING-KEY-MATCH" in done.err
+    assert not list((apart.run / "sessions").glob("*cmu*"))
+
+
+@pytest.mark.parametrize("what", ["changed", "missing", "the plan", "the journal"])
+def test_what_the_second_leg_left_must_be_whole(apart: Apart, what: str) -> None:
+    apart.leg("1-2")
+    assert apart.leg("4-5", "--all").status == 0
+    blob = min((apart.run / "files").glob("*.wrapped"))
+    if what == "missing":
+        blob.unlink()
+    else:
+        path = {"changed": blob, "the plan": apart.run / "plan.json", "the journal": apart.run / "journal.jsonl"}[what]
+        data = path.read_bytes()
+        _swap(path, data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+    sessions = len(list((apart.run / "sessions").iterdir()))
+    done = apart.leg("7")
+    assert done.status == 8, done.err
+    assert len(list((apart.run / "sessions").iterdir())) == sessions
+
+
+def test_another_run_or_another_command_does_not_take_the_directory(apart: Apart) -> None:
+    apart.leg("1-2")
+    done = keyferry("migrate", "--all", "--config", apart.world.config, "--run-dir", apart.run)
+    assert done.status == 2
+    assert "keyferry resume" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--steps", "3", "--run-dir", "x"), ("--steps", "7"), ("--steps", "7", "--all", "--run-dir", "x")]
+)
+def test_words_that_make_no_leg(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "keyferry.cli", "migrate", *arguments], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_leg_that_was_interrupted_is_gone_on_with_by_its_steps(tmp_path: Path) -> None:
+    apart = Apart(tmp_path, keys=40)
+    apart.leg("1-2")
+    call = [
+        "migrate",
+        "--json",
+        "--config",
+        str(apart.world.config),
+        "--run-dir",
+        str(apart.run),
+        "--steps",
+        "4-5",
+        "--all",
+    ]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "keyferry.cli", *call], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stderr is not None
+    for line in child.stderr:
+        if line.strip().startswith("5.2"):
+            child.send_signal(signal.SIGTERM)
+            break
+    child.communicate(timeout=LIMIT)
+    assert child.returncode == 143
+    assert apart.next is not None
+    assert apart.next.endswith("--steps 4-5")
+    assert apart.leg("4-5").status == 0
+    done = apart.leg("7")
+    assert done.status == 0, done.err
+    assert "planned" not in done.states
+    journal = [json.loads(line) for line in (apart.run / "journal.jsonl").read_text().splitlines()]
+    wrapped = [entry["key"] for entry in journal if entry["kind"] == "done" and entry.get("act") == "wrap"]
+    assert len(wrapped) == len(set(wrapped)) == done.states["verified"]
