@@ -46,6 +46,7 @@ class Steps(StrEnum):
     ENTER = "7"
 
 
+OneLeg = Annotated[Steps | None, typer.Option("--steps", help="Only these, on the one side that is reached from here.")]
 MaxFailures = Annotated[
     int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after so many keys that failed.")
 ]
@@ -80,9 +81,7 @@ def migrate(
         str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")
     ] = None,
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
-    steps: Annotated[
-        Steps | None, typer.Option("--steps", help="Only these, on the one side that is reached from here.")
-    ] = None,
+    steps: OneLeg = None,
     max_failures: MaxFailures = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
     json: Json = False,
