@@ -46,6 +46,10 @@ class Steps(StrEnum):
     ENTER = "7"
 
 
+Signature = Annotated[
+    Path | None, typer.Option("--signature", metavar="FILE", help="Of the plan, instead of PLAN.sig.")
+]
+Operator = Annotated[str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")]
 OneLeg = Annotated[Steps | None, typer.Option("--steps", help="Only these, on the one side that is reached from here.")]
 MaxFailures = Annotated[
     int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after so many keys that failed.")
@@ -74,12 +78,8 @@ def migrate(
             "--require-approval", metavar="ALLOWED_SIGNERS", help="The plan must be signed by one of these, not by you."
         ),
     ] = None,
-    signature: Annotated[
-        Path | None, typer.Option("--signature", metavar="FILE", help="Of the plan, instead of PLAN.sig.")
-    ] = None,
-    operator: Annotated[
-        str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")
-    ] = None,
+    signature: Signature = None,
+    operator: Operator = None,
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
     steps: OneLeg = None,
     max_failures: MaxFailures = None,
