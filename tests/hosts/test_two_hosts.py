@@ -58,6 +58,8 @@ def test_over_ssh_all_is_as_it_is_here(tmp_path: Path, tool: str) -> None:
         for header, events in _sessions(hosts):
             assert ["x", "0"] in [event[1:] for event in events]
             assert str(header["path"]).startswith(str(hosts.folder))
+            # Nothing hidden was typed before the other host's terminal had its echo off.
+            assert header["tool"] == "ckdemo" or ["v", "SECRET-SHOWN -"] not in [event[1:] for event in events]
             assert header["size"] == Path(str(header["path"])).stat().st_size
     facts = {entry["side"]: entry["facts"] for entry in hosts.journal if entry["kind"] == "host"}
     for side in ("classic", "cloudhsm"):

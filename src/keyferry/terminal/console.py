@@ -34,9 +34,6 @@ END_LIMIT = 5.0
 GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
 
-FAR_SILENCE = 1.0
-"""Seconds of silence that end a screen without a prompt, where it comes over a connection with pauses of its own."""
-
 _QUESTION = re.compile(rb"[^\s\0] ?[]:?>] *\Z")
 _WINDOW = 600  # bytes at the end of an answer in which a prompt is looked for; the longest has four lines
 
@@ -104,15 +101,14 @@ class Console:
         """Type a secret; neither it nor its length reaches the record or the next answer.
 
         hides: this tool switches the terminal's echo off, so nothing is typed before it has. Otherwise it
-        may or may not, and the echo of the secret is expected and cut. On another host nobody sees what its
-        terminal does: the prompt was heard, the tool gets a moment, and an echo is cut.
+        may or may not, and the echo of the secret is expected and cut.
         """
         if len(secret) > self._manners.longest_secret:
             raise self._refuse(f"the {secret.name}", f"is longer than {self._manners.longest_secret} characters")
         self._ready()
-        if self._link is not None:
-            self._child.has_more(GRACE)
-        elif not self._child.wait_echo_off(ECHO_LIMIT if hides else GRACE) and hides:
+        limit = ECHO_LIMIT if hides else GRACE
+        link, terminal = self._link, self._noise.said  # the local terminal tells nothing of one on another host
+        if not (link.wait_echo_off(terminal, limit) if link else self._child.wait_echo_off(limit)) and hides:
             raise self._end(self._unknown(f"the echo stayed on at the prompt for the {secret.name}", b""))
         self.recorder.secret(secret.name)
         self._mask = EchoMask(secret.reveal(), self._echoed)
@@ -244,8 +240,8 @@ class Console:
         return None
 
     def _settle(self, silence: float, end: float) -> None:
-        if self._link is not None:
-            silence = max(silence, FAR_SILENCE)
+        if self._link is not None:  # a connection has pauses of its own
+            silence = max(silence, 5 * self._link.delay())
         while self._child.has_more(silence) and time.monotonic() < end:
             self._take(self._child.read_within(0))
 

@@ -5,6 +5,7 @@ import re
 import secrets
 import shlex
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Self
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
 
 _TOOL: Final = (
     'umask 077; ulimit -c 0; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin; cd "$1" || exit 126; shift; '
-    'printf "%s\\n" "$0"; env LC_ALL=C TERM=dumb "$@"; exit $?'
+    'printf "%s %s\\n" "$0" "$(tty)"; env LC_ALL=C TERM=dumb "$@"; exit $?'
 )
-"""Starts a tool. The marker that it prints first divides what a login shell printed from what the tool says; it
-stays the tool's parent, so that a signal shows as 128 and more, and 255 is not ssh's alone."""
+"""Starts a tool. The marker that it prints first, with the terminal's name, divides what a login shell printed from
+what the tool says; it stays the tool's parent, so that a signal shows as 128 and more, and 255 is not ssh's alone."""
 
+_ECHO_OFF: Final = re.compile(rb"(?<![\w-])-echo(?![\w-])")
 ALIVE_LIMIT: Final = 10.0
 
 
@@ -126,6 +128,18 @@ class FarHost:
         except BrokenShellError:
             return False
 
+    def delay(self) -> float:
+        start = time.monotonic()
+        self.alive()
+        return time.monotonic() - start
+
+    def wait_echo_off(self, terminal: str, within: float) -> bool:
+        end = time.monotonic() + within
+        while not _ECHO_OFF.search(self.ask(f"stty -a <{shlex.quote(terminal)}").output):
+            if time.monotonic() >= end:
+                return False
+        return True
+
     def put(self, source: Path, name: str) -> Sha256:
         return self.put_all({name: source})[name]
 
@@ -156,7 +170,8 @@ class FarHost:
         self._do(_write(name, data), f"cannot write {name}")
 
     def remove(self, name: str) -> None:
-        self._do(f"rm -f {_at(name)}", f"cannot remove {name}")
+        at = _at(name)  # most are not there, and a process less is a millisecond less
+        self._do(f"if [ -e {at} ] || [ -h {at} ]; then rm -f {at}; fi", f"cannot remove {name}")
 
     def erase(self, name: str) -> None:
         at = _at(name)

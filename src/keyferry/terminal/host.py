@@ -41,6 +41,12 @@ class Link(Protocol):
 
     def alive(self) -> bool: ...
 
+    def delay(self) -> float:
+        """Seconds that a question and its answer take now."""
+
+    def wait_echo_off(self, terminal: str, within: float) -> bool:
+        """Wait until a terminal over there shows no more what is typed; False if it does still, or nobody can tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 class LoginNoise:
     """Takes out of a stream what a login shell printed before the program started: all up to the marker's line.
 
-    `noticed` hears of how many bytes, if there were any.
+    `noticed` hears of how many bytes, if there were any. said: the rest of the marker's line, once it came.
     """
 
     def __init__(self, marker: bytes, noticed: Callable[[int], None]) -> None:
@@ -17,6 +17,7 @@ class LoginNoise:
         self._noticed = noticed
         self._held = b""
         self._over = not marker
+        self.said = ""
 
     def feed(self, chunk: bytes) -> bytes:
         if self._over:
@@ -29,6 +30,7 @@ class LoginNoise:
         self._held, self._over = b"", True
         if before:
             self._noticed(len(before))
+        self.said = after[:end].decode("utf-8", "replace").strip()
         return after[end + 1 :]
 
     def flush(self) -> bytes:
