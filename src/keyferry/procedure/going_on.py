@@ -189,11 +189,11 @@ def leg(config: Config, selection: Selection, run_dir: Path, bus: Bus, steps: st
         return result
     with reopened(run_dir) as (directory, past):
         legs.demand_next(past, steps, run_dir)
-        config, order = _ordered(config, past, run_dir)
+        config, order = ordered(config, past, run_dir)
         chosen = _plan(run_dir, past).selection if past.plan else selection
         order = replace(orders.order(config, chosen), legs=True)
         check_named(config, side)
-        _may_log_in(past, type_again=False, raised_allowed=config.flag("run", "allow_raised_counter"))
+        may_log_in(past, type_again=False, raised_allowed=config.flag("run", "allow_raised_counter"))
         secrets = Parties.resolve_secrets(config, side)
         directory.go_on(past, steps=steps)
     with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
