@@ -193,7 +193,7 @@ def leg(config: Config, selection: Selection, run_dir: Path, bus: Bus, steps: st
         chosen = _plan(run_dir, past).selection if past.plan else selection
         order = replace(orders.order(config, chosen), legs=True)
         check_named(config, side)
-        may_log_in(past, type_again=False, raised_allowed=config.flag("run", "allow_raised_counter"))
+        may_log_in(past, config, type_again=False)
         secrets = Parties.resolve_secrets(config, side)
         directory.go_on(past, steps=steps)
     with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
