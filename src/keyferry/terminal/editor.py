@@ -25,10 +25,12 @@ class UnknownSequenceError(Exception):
 class Row:
     """Makes of the stream what a terminal shows of it. Only the last row can change; those above it are done.
 
-    Cells are bytes: what is typed to such a tool is ASCII, and what it answers it only appends.
+    Cells are bytes: what is typed to such a tool is ASCII, and what it answers it only appends. width: of a
+    terminal that goes on at the next line where a row is full: those lines are one row here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int | None = None) -> None:
+        self._width = width
         self._cursor = 0
         self._saved = 0
         self._unfinished = b""
@@ -73,7 +75,7 @@ class Row:
             shown += control
             self._cursor = 0
         elif control == b"\r":
-            self._cursor = 0
+            self._cursor -= self._cursor % (self._width or self._cursor or 1)
         elif control == b"\b":
             self._cursor = max(0, self._cursor - 1)
         elif control not in b"\0\a":
@@ -88,6 +90,8 @@ class Row:
         count = int(digits or 0)
         place = self._place(shown)
         match final:
+            case b"A" if self._width and self._cursor >= self._width * max(1, count):
+                self._cursor -= self._width * max(1, count)
             case b"C":
                 self._cursor += max(1, count)
             case b"D":
@@ -123,8 +127,8 @@ def start_of_row(shown: bytearray) -> int:
     return shown.rfind(b"\n") + 1
 
 
-def drawn(data: bytes) -> bytes:
+def drawn(data: bytes, width: int | None = None) -> bytes:
     """A whole capture as a terminal would show it in the end."""
     shown = bytearray()
-    Row().feed(shown, data)
+    Row(width).feed(shown, data)
     return bytes(shown)

@@ -13,6 +13,12 @@ NOTHING_MORE = Prompt(ENDED, b"")
 PROMPT = re.compile(r"(?:\[[^\]]*\]|[\w.-]+@[\w.-]+(?::\S*)?|\w*sh-[\d.]+|[A-Za-z]:\\[^<>|=]*|[\w.~/-]*) ?[$#>%]\s*")
 
 
+def prompt_before(line: str) -> str:
+    """The shell's prompt that a line begins with, or ""."""
+    found = _PROMPT.match(line)
+    return found.group() if found else ""
+
+
 def screen(tool: str, text: str) -> list[str]:
     """The lines that the tool itself printed, those without text left out; blanks around others stay.
 

@@ -1,0 +1,72 @@
+"""What a check by hand expects, from a plan or, without one, from the document alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from keyferry.procedure.plan import PlannedKey
+    from keyferry.procedure.planfile import Plan
+
+LASTING = "partition"
+"""The kind of a slot whose handles mean the same in every session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that crosses, in the texts that acts tell. handles: by which it may be named, empty where only its looks
+    say which it is. None and what is not in `looks` is not asked for.
+    """
+
+    name: str
+    handles: frozenset[str]
+    looks: Mapping[str, str] = field(default_factory=dict)
+    new_label: str | None = None
+    new_id: str | None = None
+
+    def is_shown(self, told: Mapping[str, str]) -> bool:
+        """Whether a display may be of this key."""
+        if self.handles:
+            return told.get("handle") in self.handles
+        return all(told.get(name) == value for name, value in self.looks.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """None is not asked for; keys None: those that were wrapped."""
+
+    user: str | None = None
+    serial: str | None = None
+    label: str | None = None
+    bits: str | None = None
+    digest: str | None = None
+    pair_extractable: str | None = None
+    extractable: str | None = None
+    keys: tuple[Key, ...] | None = None
+
+
+def expected(plan: Plan | None) -> Expected:
+    if plan is None:
+        return Expected()
+    settings = plan.settings
+    lasting = plan.classic.get("kind") == LASTING
+    return Expected(
+        user=str(settings["cloudhsm.user"]),
+        serial=plan.classic.get("serial"),
+        label=str(settings["wrapping.label"]),
+        bits=str(settings["wrapping.bits"]),
+        digest=str(settings["wrapping.hash"]),
+        pair_extractable=str(settings["wrapping.extractable"]),
+        extractable=str(not plan.selection.non_extractable),
+        keys=tuple(_key(one, lasting=lasting) for one in plan.keys if one.verdict is None),
+    )
+
+
+def _key(one: PlannedKey, *, lasting: bool) -> Key:
+    key = one.key
+    looks = {"label": key.label, "type": key.type, "bits": str(key.bits), "id": key.id_shown}
+    handles = frozenset({str(one.handle)} if lasting else ())
+    return Key(f"{one.name} ({one.handle})", handles, looks, one.new_label, one.new_id or None)

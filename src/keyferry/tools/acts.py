@@ -1,0 +1,31 @@
+"""From recordings to acts: which tool reads which screens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.tools.classic.acts import ckdemo_acts, cmu_acts, vtl_acts
+from keyferry.tools.cloudhsm_cli.acts import acts as cloudhsm_cli_acts
+from keyferry.tools.key_mgmt_util.acts import acts as key_mgmt_util_acts
+from keyferry.tools.sittings import sittings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from keyferry.tools.byhand import Act, Sitting
+    from keyferry.transcript.captures import Capture
+
+READERS: dict[str, Callable[[Sitting], Iterator[Act]]] = {
+    "vtl": vtl_acts,
+    "cmu": cmu_acts,
+    "ckdemo": ckdemo_acts,
+    "key_mgmt_util": key_mgmt_util_acts,
+    "cloudhsm-cli": cloudhsm_cli_acts,
+}
+
+
+def acts(captures: Iterable[Capture]) -> Iterator[Act]:
+    """All acts in the order of the recordings."""
+    for capture in captures:
+        for sitting in sittings(capture):
+            yield from READERS[sitting.tool](sitting)

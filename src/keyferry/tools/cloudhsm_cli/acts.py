@@ -1,0 +1,106 @@
+"""What was done with CloudHSM CLI, in its interactive mode or by single commands, from its screens."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from keyferry.tools.byhand import Act, What, answered, text_of
+from keyferry.tools.cloudhsm_cli import dialect, screens
+from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from keyferry.tools.byhand import Answered, Line, Sitting
+
+_COMMAND = re.compile(r"\s*aws-cloudhsm >\s*(?P<typed>.*)")
+_LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE = (
+    verb.replace(" ", "-") for verb in (screens.LOGIN, screens.PAIR, screens.FILE, screens.UNWRAP, screens.DELETE)
+)
+_LOOKS = (screens.LOGOUT, screens.LIST, screens.HSM_INFO, screens.USERS)
+_WHAT = {
+    _LOGIN: What.LOG_IN,
+    _PAIR: What.MAKE_PAIR,
+    _FILE: What.EXPORT,
+    _UNWRAP: What.UNWRAP,
+    _DELETE: What.REMOVE,
+    **{verb.replace(" ", "-"): What.LOOK for verb in _LOOKS},
+}
+"""By the parsers' names of the verbs."""
+_REFERENCE = "key-reference"
+
+
+def acts(sitting: Sitting) -> Iterator[Act]:
+    """Every command in its order. A single command has logged in by what its environment held."""
+    if sitting.words[:1] != ("interactive",):
+        yield _act(" ".join(sitting.words), sitting.lines, sitting.place)
+        return
+    places = [place for place, line in enumerate(sitting.lines) if _COMMAND.fullmatch(line.text)]
+    yield Act(What.START, dialect.TOOL, "interactive", sitting.place)
+    for place, end in pairwise([*places, len(sitting.lines)]):
+        lines = sitting.lines[place:end]
+        found = _COMMAND.fullmatch(lines[0].text)
+        if found and found["typed"].strip():
+            yield _act(found["typed"].strip(), lines, lines[0].place)
+
+
+def _act(typed: str, lines: Sequence[Line], place: str) -> Act:
+    if typed in ("quit", "exit"):
+        return Act(What.LEAVE, dialect.TOOL, typed, place)
+    hyphened = "-".join(typed.split()) + "-"
+    verb = max((name for name in VERBS if hyphened.startswith(f"{name}-")), key=len, default=None)
+    if verb is None:
+        why = "a command that is not known here"
+        return Act(What.OTHER, dialect.TOOL, typed.split(maxsplit=1)[0], place, unknown=why)
+    answer = answered(parse, verb, text_of(lines))
+    return answer.act(_WHAT.get(verb, What.OTHER), dialect.TOOL, verb, place, _told(verb, _options(typed), answer))
+
+
+def _told(verb: str, options: Mapping[str, str], answer: Answered) -> dict[str, object]:
+    fields = answer.fields
+    attributes = dict(one.partition("=")[::2] for one in options.get("attributes", "").split())
+    private = dict(one.partition("=")[::2] for one in options.get("private-attributes", "").split())
+    named = dict(one.partition("=")[::2] for one in options.get("filter", "").split())
+    if verb == _LOGIN:
+        return {"user": options.get("username"), "role": options.get("role")}
+    if verb == _PAIR:
+        return {
+            "label": options.get("private-label"),
+            "bits": options.get("modulus-size-bits"),
+            "extractable": private.get("extractable") != "false",
+            "public": fields.get("public_handle"),
+            "private": fields.get("private_handle"),
+        }
+    if verb in (_FILE, _DELETE):
+        return {"handle": _handle(named.get(_REFERENCE))}
+    if verb == _UNWRAP:
+        return {
+            "oaep": options.get("mgf") == f"mgf1-{options.get('hash-function')}",
+            "digest": options.get("hash-function"),
+            "type": dialect.KEY_TYPES.get(options.get("key-type-class", "")),
+            "extractable": attributes.get("extractable") != "false",
+            "wrapping": _handle(named.get(_REFERENCE)),
+            "label": options.get("label"),
+            "id": _text(attributes.get("id")),
+            "file": options.get("data-path"),
+            "handle": fields.get("handle"),
+        }
+    return {}
+
+
+def _options(typed: str) -> dict[str, str]:
+    """By option, without its hyphens, all that stands behind it up to the next."""
+    name_and_value = (part.partition(" ") for part in re.split(r"(?:^|\s)--", typed)[1:])
+    return {name: value.strip() for name, _, value in name_and_value}
+
+
+def _handle(reference: str | None) -> int | None:
+    return int(reference, 16) if reference and re.fullmatch(r"0x[0-9a-fA-F]{1,16}", reference) else None
+
+
+def _text(hexadecimal: str | None) -> str | None:
+    if hexadecimal is None or not re.fullmatch(r"0x(?:[0-9a-fA-F]{2})*", hexadecimal):
+        return hexadecimal
+    return bytes.fromhex(hexadecimal[2:]).decode("utf-8", "replace")

@@ -1,0 +1,107 @@
+"""What was done in a session of key_mgmt_util, from its screens."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from keyferry.tools.byhand import Act, Answered, What, answered, text_of
+from keyferry.tools.key_mgmt_util import dialect
+from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from keyferry.tools.byhand import Line, Sitting
+
+_COMMAND = re.compile(r"\s*Command:\s*(?P<typed>.*)")
+_WHAT = {
+    "loginHSM": What.LOG_IN,
+    "genRSAKeyPair": What.MAKE_PAIR,
+    "exportPubKey": What.EXPORT,
+    "unWrapKey": What.UNWRAP,
+    "deleteKey": What.REMOVE,
+}
+_LOOKS = {
+    "logoutHSM",
+    "findKey",
+    "findSingleKey",
+    "getAttribute",
+    "getKeyInfo",
+    "listUsers",
+    "listAttributes",
+    "getHSMInfo",
+    "Error2String",
+    "help",
+}
+_TYPES = {str(number): name for name, number in dialect.KEY_TYPES.items()}
+_DIGESTS = {str(number): name for name, number in dialect.HASHES.items()}
+
+
+def acts(sitting: Sitting) -> Iterator[Act]:
+    """Every command in its order; a command that the tool does not know is a look, if it only showed its help."""
+    places = [place for place, line in enumerate(sitting.lines) if _COMMAND.fullmatch(line.text)]
+    start = sitting.lines[: places[0]] if places else sitting.lines
+    begun = answered(parse, "startup", text_of(start))
+    yield begun.act(What.START, dialect.TOOL, "startup", sitting.place, {})
+    for place, end in pairwise([*places, len(sitting.lines)]):
+        lines = sitting.lines[place:end]
+        if words := _typed(lines[0]).split():
+            yield _act(words, lines)
+
+
+def _typed(line: Line) -> str:
+    found = _COMMAND.fullmatch(line.text)
+    return found["typed"] if found else ""
+
+
+def _act(words: Sequence[str], lines: Sequence[Line]) -> Act:
+    verb, place = words[0], lines[0].place
+    if verb in ("exit", "quit"):
+        return Act(What.LEAVE, dialect.TOOL, verb, place)
+    if verb not in VERBS:
+        answer = answered(parse, "help", text_of(lines[1:]))
+        return answer.act(What.LOOK, dialect.TOOL, "a command that it does not know", place, {})
+    answer = answered(parse, verb, text_of(lines))
+    what = _WHAT.get(verb, What.LOOK if verb in _LOOKS else What.OTHER)
+    return answer.act(what, dialect.TOOL, verb, place, _told(verb, _flags(words), answer))
+
+
+def _told(verb: str, flags: Mapping[str, str], answer: Answered) -> dict[str, object]:
+    fields = answer.fields
+    match verb:
+        case "loginHSM":
+            return {"user": flags.get("-s"), "role": flags.get("-u")}
+        case "genRSAKeyPair":
+            return {
+                "label": flags.get("-l"),
+                "bits": flags.get("-m"),
+                "extractable": "-nex" not in flags,
+                "public": fields.get("public_handle"),
+                "private": fields.get("private_handle"),
+            }
+        case "exportPubKey" | "deleteKey":
+            return {"handle": flags.get("-k")}
+        case "unWrapKey":
+            return {
+                "oaep": flags.get("-m") == str(dialect.RSA_OAEP) and "-noheader" in flags,
+                "digest": _DIGESTS.get(flags.get("-t", str(dialect.HASHES["sha1"]))),
+                "type": _TYPES.get(flags.get("-kt", "")),
+                "extractable": "-nex" not in flags,
+                "wrapping": flags.get("-w"),
+                "label": flags.get("-l"),
+                "id": flags.get("-id"),
+                "file": flags.get("-f"),
+                "handle": fields.get("handle"),
+            }
+    return {}
+
+
+def _flags(words: Sequence[str]) -> dict[str, str]:
+    """By flag what stands behind it; "" for one that takes nothing."""
+    return {
+        word: "" if following.startswith("-") else following
+        for word, following in pairwise([*words[1:], "-"])
+        if word.startswith("-")
+    }
