@@ -13,6 +13,7 @@ from keyferry.cli import (
     config,
     doctor,
     emulator,
+    explain,
     inventory,
     kmu,
     migrate,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command()(rehearse.rehearse)
 app.command()(plan.plan)
 app.command()(migrate.migrate)
+app.command()(explain.explain)
 app.command()(doctor.doctor)
 app.command()(verify.verify)
 app.command()(verify.sign)

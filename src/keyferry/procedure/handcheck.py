@@ -59,7 +59,8 @@ class Check:
         return [*before, self._moved("3", classic[1]), *classic, *keys, *self._besides()]
 
     def _login(self) -> Finding:
-        return self._step("1.1", self._all(What.LOG_IN, cloudhsm=True), user=self._wanted.user)
+        logins = self._until(self._last(self._all(What.MAKE_PAIR)), self._all(What.LOG_IN, cloudhsm=True))
+        return self._step("1.1", logins, user=self._wanted.user)
 
     def _made(self) -> Finding:
         made = self._all(What.MAKE_PAIR)

@@ -1,0 +1,75 @@
+"""The procedure by hand, for the command line: the runbook of a plan, and recordings held to it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import UsageError
+from keyferry.procedure import planfile
+from keyferry.procedure.handcheck import Check, Finding, State
+from keyferry.procedure.order import Selection, order
+from keyferry.transcript.captures import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from keyferry.config import Config
+    from keyferry.procedure.planfile import Plan
+
+SCHEMA = "keyferry.byhand/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What recordings show. ok: every step was done as the runbook says, and nothing else."""
+
+    plan: Plan | None
+    findings: list[Finding]
+
+    @property
+    def ok(self) -> bool:
+        return all(one.state is State.DONE for one in self.findings)
+
+    def json(self) -> dict[str, object]:
+        steps = [{"title": one.title, **asdict(one), "place": one.place or None} for one in self.findings]
+        return {"schema": SCHEMA, "plan": self.plan and self.plan.sha256, "ok": self.ok, "steps": steps}
+
+
+def explain(config: Config, plan: Path | None, *, html: bool) -> str:
+    """The runbook of a plan, or without one of the procedure with what the settings say."""
+    from keyferry.procedure import runbook, runbook_text  # noqa: PLC0415 - start-up: every tool's words
+
+    book = runbook.runbook(planfile.read(plan)) if plan else runbook.generic(order(config, Selection()).settings)
+    return runbook_text.page(book) if html else runbook_text.markdown(book)
+
+
+def check(files: Iterable[Path]) -> Checked:
+    """Recordings, and among them at most one plan; a folder stands for the sessions of the run in it.
+
+    UsageError for a file that is none of these.
+    """
+    from keyferry.tools.acts import acts  # noqa: PLC0415 - start-up: every tool's parsers
+
+    recordings, plans = [], []
+    for file in files:
+        if file.is_dir():
+            recordings += sorted((file / "sessions").glob("*.cast"))
+        elif _is_plan(file):
+            plans.append(planfile.read(file))
+        else:
+            recordings.append(file)
+    if not recordings or len(plans) > 1:
+        raise UsageError("name recordings to check, and at most one plan")
+    plan = plans[0] if plans else None
+    return Checked(plan, Check(acts(map(load, recordings)), plan).findings())
+
+
+def _is_plan(file: Path) -> bool:
+    """A plan is one line, and says so; a recording's first line has no schema."""
+    try:
+        with file.open("rb") as opened:
+            return f'"schema":"{planfile.SCHEMA}"'.encode() in opened.readline()
+    except OSError:
+        return False

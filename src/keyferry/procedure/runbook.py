@@ -1,0 +1,192 @@
+"""The runbook: what a person does who carries the keys of a plan by hand, numbered as the document is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from keyferry.errors import UsageError
+from keyferry.names import FIXED_BITS
+from keyferry.procedure.expected import LASTING
+from keyferry.procedure.steps import TITLES
+from keyferry.text import printable
+from keyferry.tools.byhand import SHELL, HandArrival, Part, Turn
+from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
+from keyferry.tools.classic import byhand as classic
+from keyferry.tools.cloudhsm_cli.byhand import CloudHsmCliWords
+from keyferry.tools.key_mgmt_util.byhand import KeyMgmtUtilWords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from keyferry.procedure.order import Value
+    from keyferry.procedure.plan import PlannedKey
+    from keyferry.procedure.planfile import Plan
+    from keyferry.tools.byhand import DestinationWords
+
+PEM = "wrapping_public.pem"
+CLASSIC, CLOUDHSM, BOTH = "the Classic client", "the CloudHSM client", "both clients"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step to tick. key: whose it is, None for a step of the whole run."""
+
+    number: str
+    title: str
+    host: str
+    parts: tuple[Part, ...]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """facts: what this run is, by name. stay: keys of the plan that do not cross, each with the reason."""
+
+    facts: tuple[tuple[str, str], ...]
+    entries: tuple[Entry, ...]
+    stay: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandKey:
+    """A key to carry by hand. handle: as it is typed, a placeholder where only the session tells it."""
+
+    name: str
+    handle: str
+    looks: tuple[tuple[str, str], ...]
+    arrival: HandArrival
+    kcv: str | None
+
+
+PLACEHOLDER_KEY = HandKey(
+    "each key",
+    "<KEY>",
+    (("CKA_CLASS", "04..., a secret key"),),
+    HandArrival("<KEY>.wrapped", "KEY_LABEL", None, "AES", "sha1", extractable=True),
+    None,
+)
+
+
+def runbook(plan: Plan) -> Runbook:
+    """Exactly this plan."""
+    facts = (
+        ("Plan (SHA-256)", plan.sha256),
+        ("Made", f"{plan.made}, run {plan.run_id}, Keyferry {plan.keyferry}"),
+        ("Partition", ", ".join(f"{name} {value}" for name, value in plan.classic.items())),
+        ("New side", ", ".join(f"{name} {value}" for name, value in plan.cloudhsm.items())),
+        ("Hosts", _hosts(plan.settings)),
+    )
+    keys = [_hand_key(plan, one) for one in plan.keys if one.verdict is None]
+    stay = tuple(
+        (f"{one.name} ({one.handle})", f"{one.verdict.rule}: {one.verdict.detail}") for one in plan.keys if one.verdict
+    )
+    partition = f"label {plan.classic.get('label')}, serial {plan.classic.get('serial')}"
+    steps = _Steps(plan.settings, plan.cloudhsm.get("tool", ""), partition)
+    search = plan.classic.get("kind") != LASTING
+    return Runbook(facts, tuple(steps.entries(keys, search=search)), stay)
+
+
+def generic(settings: Mapping[str, Value]) -> Runbook:
+    """The document's procedure with what the settings say, and placeholders for the rest."""
+    named = dict(settings)
+    named["cloudhsm.user"] = settings["cloudhsm.user"] or "CRYPTO_USER"
+    partition = str(settings["classic.slot"]) or "the partition's or HA group's label and serial"
+    arrival = replace(PLACEHOLDER_KEY.arrival, digest=str(settings["wrapping.hash"]))
+    key = replace(PLACEHOLDER_KEY, arrival=arrival)
+    facts = (("Plan", "none: what stands in angle brackets or capitals is to be filled in"), ("Hosts", _hosts(named)))
+    steps = _Steps(named, str(settings["cloudhsm.tool"]), partition)
+    return Runbook(facts, tuple(steps.entries([key], search=True)), ())
+
+
+def _words(tool: str, settings: Mapping[str, Value]) -> DestinationWords:
+    known: dict[str, DestinationWords] = {
+        "key_mgmt_util": KeyMgmtUtilWords(visible=bool(settings["cloudhsm.password_visible"])),
+        "cloudhsm-cli": CloudHsmCliWords(),
+    }
+    try:
+        return known[tool or "key_mgmt_util"]
+    except KeyError:
+        raise UsageError(f"no runbook for the tool {tool!r}", hint=f"known: {', '.join(known)}") from None
+
+
+def _hosts(settings: Mapping[str, Value]) -> str:
+    named = {CLASSIC: settings["classic.host"], CLOUDHSM: settings["cloudhsm.host"]}
+    return ", ".join(f"{name}: {host or 'this machine'}" for name, host in named.items())
+
+
+def _hand_key(plan: Plan, one: PlannedKey) -> HandKey:
+    key, lasting = one.key, plan.classic.get("kind") == LASTING
+    size = () if key.type in FIXED_BITS else (("CKA_VALUE_LEN", f"{(key.bits or 0) // 8} bytes"),)
+    looks = (("CKA_LABEL", printable(key.label)), ("CKA_KEY_TYPE", key.type), *size)
+    shown = (*looks, ("CKA_ID", printable(key.id_shown))) if key.id_shown else looks
+    handle = str(one.handle) if lasting else f"<handle of {one.handle}>"
+    arrival = HandArrival(
+        f"{one.handle}.wrapped",
+        one.new_label,
+        one.new_id or None,
+        key.type,
+        str(plan.settings["wrapping.hash"]),
+        extractable=not plan.selection.non_extractable,
+    )
+    return HandKey(f"{one.name} ({one.handle})", handle, shown, arrival, one.kcv)
+
+
+class _Steps:
+    def __init__(self, settings: Mapping[str, Value], tool: str, partition: str) -> None:
+        self._settings = settings
+        self._words = _words(tool, settings)
+        self._partition = partition
+        self._label = str(settings["wrapping.label"])
+        self._bits = int(settings["wrapping.bits"])
+
+    def entries(self, keys: Sequence[HandKey], *, search: bool) -> Iterator[Entry]:
+        yield from self._pair()
+        yield from self._on_classic(search=search)
+        for number, key in enumerate(keys):
+            yield from self._key(key, first=number == 0, search=search)
+        yield _entry("end", BOTH, classic.leave(), self._words.leave())
+
+    def _pair(self) -> Iterator[Entry]:
+        words, settings = self._words, self._settings
+        yield _entry("1.1", CLOUDHSM, words.start(), words.log_in(str(settings["cloudhsm.user"])))
+        extractable = bool(settings["wrapping.extractable"])
+        yield _entry("1.2", CLOUDHSM, words.make_pair(self._label, self._bits, extractable=extractable))
+        yield _entry("2.1", CLOUDHSM, words.export(PEM))
+        yield _entry("3", BOTH, _move(PEM, CLOUDHSM, CLASSIC))
+
+    def _on_classic(self, *, search: bool) -> Iterator[Entry]:
+        option, digest = str(self._settings["classic.cmu_public_key_option"]), self._settings["wrapping.hash"]
+        imported = classic.import_key(PEM, self._label, option)
+        yield _entry("4.1", CLASSIC, classic.list_slots(self._partition), imported)
+        yield _entry("4.2", CLASSIC, classic.listed(self._label))
+        yield _entry("4.3", CLASSIC, classic.start())
+        yield _entry("4.4", CLASSIC, classic.open_session(self._partition))
+        yield _entry("4.5", CLASSIC, classic.log_in())
+        hashes = () if digest == "sha1" else (classic.choose_hash(),)
+        yield _entry("4.6", CLASSIC, classic.allow(PEM, self._label, search=search), *hashes)
+
+    def _key(self, key: HandKey, *, first: bool, search: bool) -> Iterator[Entry]:
+        name, arrival, words = key.name, key.arrival, self._words
+        described = [classic.describe(key.handle, list(key.looks), search=search)]
+        if key.kcv and arrival.type in CHECK_VALUE_MECHANISM:
+            described.append(classic.check_value(key.handle, arrival.type, key.kcv))
+        yield _entry("5.1", CLASSIC, *described, key=name)
+        wrapped = classic.wrap(key.handle, arrival.digest, self._bits // 8, arrival.file)
+        yield _entry("5.2", CLASSIC, wrapped, key=name)
+        yield _entry("6", BOTH, _move(arrival.file, CLASSIC, CLOUDHSM), key=name)
+        if first:
+            still = Turn("(the session of step 1.1)", "nothing, if it is still logged in; else as in step 1.1", False)
+            yield _entry("7.1", CLOUDHSM, Part(words.tool, (still,)))
+        proof = words.prove(printable(arrival.label), key.kcv)
+        yield _entry("7.2", CLOUDHSM, words.unwrap(arrival), proof, key=name)
+
+
+def _move(file: str, source: str, target: str) -> Part:
+    summed = Turn(f"{SHELL} ({source}, then {target})", f"sha256sum {file}")
+    moved = Turn(SHELL, f"copy {file} from {source} to {target} (scp or any other tool)", verbatim=False)
+    return Part("scp", (moved, summed), (), ("both hosts show the same SHA-256",), (f"SHA-256 of {file}",))
+
+
+def _entry(number: str, host: str, *parts: Part, key: str | None = None) -> Entry:
+    return Entry(number, TITLES[number], host, parts, key)

@@ -1,0 +1,77 @@
+"""CloudHSM CLI as a person uses it; the commands are those that the driver types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.names import CloudHandle
+from keyferry.tools.byhand import PLACEHOLDER, SHELL, HandArrival, Part, Turn, filled
+from keyferry.tools.cloudhsm_cli import commands, dialect, screens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HANDLE = CloudHandle(PLACEHOLDER)
+_DONE = '`"error_code": 0`'
+_COVERED = '`"cluster-coverage": "full"`'
+
+
+class CloudHsmCliWords:
+    tool = dialect.TOOL
+
+    def start(self) -> Part:
+        started = Turn(SHELL, f"{dialect.TOOL} interactive")
+        return Part(self.tool, (started,), (f"the prompt `{dialect.COMMAND.name}`",))
+
+    def log_in(self, user: str) -> Part:
+        asked = Turn(dialect.PASSWORD.name, "the crypto user's password; it is not shown", verbatim=False)
+        turns = (Turn(dialect.COMMAND.name, commands.login(user)), asked)
+        return Part(self.tool, turns, (_DONE, "refused: stop; after five wrong tries the account locks"))
+
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Part:
+        shown = str(extractable).lower()
+        return self._typed(
+            commands.generate_pair(label, bits, 65537, extractable=extractable),
+            expect=[_DONE, _COVERED],
+            compare=[f'of the private key: `"local": true`, `"unwrap": true`, `"extractable": {shown}`'],
+            note=["public reference", "private reference"],
+        )
+
+    def export(self, file: str) -> Part:
+        return self._typed(_filled(commands.generate_file(_HANDLE, file), "public reference"), expect=[_DONE])
+
+    def unwrap(self, arrival: HandArrival) -> Part:
+        request = commands.UnwrapRequest(
+            file=arrival.file,
+            wrapping_key=_HANDLE,
+            label=arrival.label,
+            key_type=arrival.type,
+            digest=arrival.digest,
+            id=arrival.id,
+            extractable=arrival.extractable,
+        )
+        return self._typed(
+            _filled(commands.unwrap(request), "private reference"),
+            expect=[_DONE, _COVERED],
+            compare=[f"--key-type-class is the key's type: {', '.join(dialect.KEY_TYPE_CLASSES.values())}"],
+            note=["new reference"],
+        )
+
+    def prove(self, label: str, kcv: str | None) -> Part:
+        proof = f'`"check-value": "0x{kcv}"`' if kcv else "`key-length-bytes` is the key's (no check value is known)"
+        return self._typed(
+            f"{screens.LIST} --filter key-reference=<new reference> --verbose",
+            expect=[_DONE, _COVERED],
+            compare=[f"the label is {label}", proof],
+        )
+
+    def leave(self) -> Part:
+        return self._typed(screens.LOGOUT, "quit", expect=[_DONE])
+
+    def _typed(self, *lines: str, expect: Sequence[str], compare: Sequence[str] = (), note: Sequence[str] = ()) -> Part:
+        turns = tuple(Turn(dialect.COMMAND.name, line) for line in lines)
+        return Part(self.tool, turns, tuple(expect), tuple(compare), tuple(note))
+
+
+def _filled(line: str, name: str) -> str:
+    return filled(line, name, commands.reference(_HANDLE))

@@ -1,0 +1,94 @@
+"""key_mgmt_util as a person uses it; the commands are those that the driver types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.names import CloudHandle
+from keyferry.tools.byhand import PLACEHOLDER, SHELL, HandArrival, Part, Turn, filled
+from keyferry.tools.key_mgmt_util import commands, dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HANDLE = CloudHandle(PLACEHOLDER)
+_ONCE = "refused: stop; after five wrong tries the account locks"
+_NODES = "every line `Node id N status` of the cluster says 0x00000000"
+
+
+def _returned(function: str) -> str:
+    return f"`{function} returned: 0x00 : HSM Return: SUCCESS`"
+
+
+class KeyMgmtUtilWords:
+    """visible: a client before 3.2.0, which takes the password in the command only."""
+
+    tool = dialect.TOOL
+
+    def __init__(self, *, visible: bool = False) -> None:
+        self._visible = visible
+
+    def start(self) -> Part:
+        return Part(self.tool, (Turn(SHELL, dialect.TOOL),), (f"the prompt `{dialect.COMMAND.name}`",))
+
+    def log_in(self, user: str) -> Part:
+        line = commands.login(user)
+        expect = [_returned("Cfm3LoginHSM"), _NODES]
+        if self._visible:
+            typed = Turn(dialect.COMMAND.name, f"{line} -p <the crypto user's password: it is seen on the screen>")
+            return Part(self.tool, (typed,), tuple(expect))
+        asked = Turn(dialect.PASSWORD.name, "the crypto user's password; it is not shown", verbatim=False)
+        return Part(self.tool, (Turn(dialect.COMMAND.name, f"{line} -hpswd"), asked), (*expect, _ONCE))
+
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Part:
+        return self._typed(
+            commands.generate_rsa_key_pair(label, bits, 65537, extractable=extractable),
+            filled(commands.get_attributes(_HANDLE, "private.txt"), "private handle"),
+            expect=[_returned("Cfm3GenerateKeyPair"), "`public key handle: N    private key handle: N`", _NODES],
+            compare=[
+                "in private.txt: OBJ_ATTR_LOCAL 0x01, OBJ_ATTR_UNWRAP 0x01, OBJ_ATTR_EXTRACTABLE "
+                + ("as it may be" if extractable else "0x00")
+            ],
+            note=["public handle", "private handle"],
+        )
+
+    def export(self, file: str) -> Part:
+        return self._typed(
+            filled(commands.export_public_key(_HANDLE, file), "public handle"),
+            expect=[f"`PEM formatted public key is written to {file}`", _returned("Cfm3ExportPubKey")],
+        )
+
+    def unwrap(self, arrival: HandArrival) -> Part:
+        request = commands.UnwrapRequest(
+            file=arrival.file,
+            wrapping_handle=_HANDLE,
+            label=arrival.label,
+            key_type=arrival.type,
+            digest=arrival.digest,
+            id=arrival.id,
+            extractable=arrival.extractable,
+        )
+        types = ", ".join(f"{number} {name}" for name, number in dialect.KEY_TYPES.items())
+        return self._typed(
+            filled(commands.unwrap_key(request), "private handle"),
+            expect=["`HSM Return: SUCCESS` on every result line", "`Key Unwrapped. Key Handle: N`", _NODES],
+            compare=[f"-kt is the key's type: {types}"],
+            note=["new handle"],
+        )
+
+    def prove(self, label: str, kcv: str | None) -> Part:
+        proof = f"OBJ_ATTR_KCV is {kcv}" if kcv else "OBJ_ATTR_VALUE_LEN is the key's bytes (no check value is known)"
+        return self._typed(
+            "findSingleKey -k <new handle>",
+            filled(commands.get_attributes(_HANDLE, "new.txt"), "new handle"),
+            expect=[_NODES],
+            compare=[f"in new.txt: OBJ_ATTR_LABEL is {label}, OBJ_ATTR_CLASS 0x04", f"in new.txt: {proof}"],
+        )
+
+    def leave(self) -> Part:
+        return self._typed("logoutHSM", "exit", expect=[_returned("Cfm3LogoutHSM")])
+
+    @staticmethod
+    def _typed(*lines: str, expect: Sequence[str], compare: Sequence[str] = (), note: Sequence[str] = ()) -> Part:
+        turns = tuple(Turn(dialect.COMMAND.name, line) for line in lines)
+        return Part(dialect.TOOL, turns, tuple(expect), tuple(compare), tuple(note))

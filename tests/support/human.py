@@ -1,0 +1,141 @@
+"""A person who does the procedure by hand in a shell that is being recorded, wrong keys and all.
+
+Two clients are one machine here; every tool is emulated. What the person types was read off the screen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import pexpect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runs import World
+
+PROMPT = "[op@client work]$ "
+_LIMIT = 60
+RECORDERS = {
+    "script": lambda file: ["script", "-q", "-c", "bash --rcfile rc -i", str(file)],
+    "asciinema": lambda file: ["asciinema", "rec", "-q", "-c", "bash --rcfile rc -i", str(file)],
+}
+
+
+class Person:
+    """At a shell with 100 columns. Every method ends at the prompt that it waited for."""
+
+    def __init__(self, world: World, recorder: str, file: Path) -> None:
+        self._pin, self._password = world.secrets()
+        self._bin = world.directory / "bin"
+        work = world.directory / "work"
+        work.mkdir(exist_ok=True)
+        (work / "rc").write_text(f"PS1='{PROMPT}'\n")
+        program, *words = RECORDERS[recorder](file)
+        environment = os.environ | {"TERM": "xterm", "LC_ALL": "C.UTF-8", "HISTFILE": "/dev/null"}
+        self.child: Any = pexpect.spawn(
+            program, words, cwd=str(work), env=environment, timeout=_LIMIT, encoding="utf-8", dimensions=(40, 100)
+        )
+        self.child.delaybeforesend = self.child.delayafterread = None
+        self._shell()
+
+    def run(self, line: str) -> str:
+        """A command at the shell, to its end."""
+        self.child.sendline(line)
+        return self._shell()
+
+    def end(self) -> None:
+        self.child.sendline("exit")
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+
+    def ask(self, line: str, *, until: str = r"Command:  ") -> str:
+        """A command at a tool's prompt."""
+        self.child.sendline(line)
+        return self._until(until)
+
+    def log_in_to_cluster(self) -> None:
+        self._start("key_mgmt_util", "Command:  ")
+        # A slip of the fingers, taken back.
+        self.ask("loginHSM -u CUU\x7f -s crypto_userx\x7f -hpswd", until="password: ")
+        self.child.waitnoecho()
+        self.ask(self._password)
+
+    def make_pair(self) -> tuple[str, str]:
+        """Handles of the public and the private half."""
+        made = self.ask("genRSAKeyPair -m 2048 -e 65537 -l classic_wrap -nex")
+        found = re.search(r"public key handle: (\d+)\s+private key handle: (\d+)", made)
+        assert found, made
+        self.ask(f"exportPubKey -k {found[1]} -out wrapping_public.pem")
+        return found[1], found[2]
+
+    def import_key(self, slot: str = "0") -> str:
+        """The handle that cmu tells."""
+        self.run(f"{self._bin}/vtl listSlots")
+        self._cmu(f"import -slot={slot} -inputFile=wrapping_public.pem -label=classic_wrap -pubkey=rsa")
+        self.run("ls -l")
+        listed = self._cmu(f"list -slot={slot}")
+        found = re.search(r"handle=(\d+)\s+label=classic_wrap", listed)
+        assert found, listed
+        return found[1]
+
+    def start_ckdemo(self, slot: str = "0") -> None:
+        self._start("ckdemo", _CHOICE)
+        self.choose("12", slot)
+        self.choose("1", slot, "1")
+        self.choose("3", "1", self._pin)
+
+    def allow_wrapping(self, handle: str) -> None:
+        shown = self.choose("25", handle, "1", then="Select which one: ")
+        number = re.search(r"(\d+) - CKA_WRAP\b", shown)
+        assert number, shown
+        self.ask(number[1], until="value: ")
+        self.ask("1", until="Accept Template ")
+        self.ask("0", until=_CHOICE)
+
+    def describe(self, handle: str) -> str:
+        return self.choose("27", handle)
+
+    def wrap(self, wrapping: str, key: str) -> None:
+        self.choose("60", "26", "0", wrapping, key)
+
+    def unwrap(self, private: str, label: str, *more: str, kt: int = 31) -> str:
+        fixed = f"-w {private} -m 8 -t 2 -noheader -l {label} -kc 4 -kt {kt}"
+        return self.ask(" ".join(("unWrapKey -f wrapped.key", fixed, *more)))
+
+    def choose(self, *answers: str, then: str = "") -> str:
+        """A menu entry and the answers to its questions; the screen from the last answer on."""
+        seen = ""
+        for place, answer in enumerate(answers):
+            last = place == len(answers) - 1
+            seen = self.ask(answer, until=(then or _CHOICE) if last else _QUESTION)
+        return seen
+
+    def leave(self, line: str) -> None:
+        """A tool by its own exit."""
+        self.child.sendline(line)
+        self._shell()
+
+    def _cmu(self, words: str) -> str:
+        self.child.sendline(f"{self._bin}/cmu {words}")
+        self._until(r"token in slot \d+ ?: ")
+        self.child.waitnoecho()
+        return self.run(self._pin)
+
+    def _start(self, tool: str, until: str) -> None:
+        self.child.sendline(f"{self._bin}/{tool}")
+        self._until(until)
+
+    def _shell(self) -> str:
+        return self._until(re.escape(PROMPT))
+
+    def _until(self, pattern: str) -> str:
+        self.child.expect(pattern)
+        return str(self.child.before)
+
+
+_CHOICE = r"Enter your choice : "
+_QUESTION = r"(?:[:?]|Accept Template|\[\d+\]\S+\s*) *$"
+"""Whatever ckdemo asks next: a prompt, or a table that ends without one."""
