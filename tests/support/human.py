@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import termios
+import time
 from typing import TYPE_CHECKING, Any
 
 import pexpect
@@ -40,6 +43,10 @@ class Person:
         )
         self.child.delaybeforesend = self.child.delayafterread = None
         self._shell()
+        # The recorder's own terminal is raw: whether a tool hides what is typed, its own terminal tells.
+        found = re.search(r"/dev/pts/\d+", self.run("tty"))
+        assert found
+        self._terminal = os.open(found[0], os.O_RDWR | os.O_NOCTTY)
 
     def run(self, line: str) -> str:
         """A command at the shell, to its end."""
@@ -47,6 +54,7 @@ class Person:
         return self._shell()
 
     def end(self) -> None:
+        os.close(self._terminal)  # or its end would not be seen by the recorder
         self.child.sendline("exit")
         self.child.expect(pexpect.EOF)
         self.child.close()
@@ -60,7 +68,7 @@ class Person:
         self._start("key_mgmt_util", "Command:  ")
         # A slip of the fingers, taken back.
         self.ask("loginHSM -u CUU\x7f -s crypto_userx\x7f -hpswd", until="password: ")
-        self.child.waitnoecho()
+        self._until_hidden()
         self.ask(self._password)
 
     def make_pair(self) -> tuple[str, str]:
@@ -121,12 +129,18 @@ class Person:
     def _cmu(self, words: str) -> str:
         self.child.sendline(f"{self._bin}/cmu {words}")
         self._until(r"token in slot \d+ ?: ")
-        self.child.waitnoecho()
+        self._until_hidden()
         return self.run(self._pin)
 
     def _start(self, tool: str, until: str) -> None:
         self.child.sendline(f"{self._bin}/{tool}")
         self._until(until)
+
+    def _until_hidden(self) -> None:
+        limit = time.monotonic() + _LIMIT
+        while termios.tcgetattr(self._terminal)[3] & termios.ECHO:
+            assert time.monotonic() < limit, "what is typed is shown"
+            select.select([], [], [], 0.005)
 
     def _shell(self) -> str:
         return self._until(re.escape(PROMPT))
@@ -137,5 +151,16 @@ class Person:
 
 
 _CHOICE = r"Enter your choice : "
-_QUESTION = r"(?:[:?]|Accept Template|\[\d+\]\S+\s*) *$"
-"""Whatever ckdemo asks next: a prompt, or a table that ends without one."""
+_QUESTION = "|".join(
+    (
+        r"Select a slot: ",
+        r"audit user\[2\]\? ",
+        r"Audit User \[3\]: ",
+        r"Enter PIN: ",
+        r"to list available objects\) : ",
+        r"Accept Template ",
+        r"\[31\]AES-KWP\s+",  # the table of mechanisms ends without a prompt
+        r"\[0 for none\]: ",
+    )
+)
+"""What ckdemo 7 asks next, each to its end: nothing is typed into the middle of a screen."""

@@ -1,28 +1,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry import config
 from keyferry.errors import UsageError
 from keyferry.names import ClassicHandle, KeyClass
 from keyferry.procedure import planfile
-from keyferry.procedure.order import Selection, order
-from keyferry.procedure.planfile import Plan
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want
 from keyferry.text import canonical
 from keyferry.tools.parties import Holding
 from keys import planned, source
+from plans import make
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from keyferry.procedure.plan import PlannedKey
 
 ATTRIBUTES = {"CKA_CLASS": "0400000000000000", "CKA_LABEL": "payments", "CKA_WRAP": "00"}
 KEYS = (
@@ -37,22 +33,8 @@ KEYS = (
 )
 
 
-def make(*keys: PlannedKey, **changes: Any) -> Plan:
-    plan = Plan(
-        run_id="0badcafe",
-        keyferry="0.1.0",
-        made="2026-03-01T10:00:00.000Z",
-        selection=Selection(keys=("42", "label:a b"), reid=True),
-        settings=order(config.load(None, {}), Selection()).settings,
-        classic={"label": "par43", "serial": "1582163089435"},
-        cloudhsm={"user": "crypto_user", "tool": "key_mgmt_util"},
-        keys=keys or KEYS,
-    )
-    return replace(plan, **changes)
-
-
 def test_what_was_written_is_read_again() -> None:
-    plan = make()
+    plan = make(*KEYS)
     assert planfile.loads(plan.canonical()) == plan
     assert plan.canonical().isascii()
 
@@ -64,7 +46,7 @@ def test_the_handle_of_the_record_is_the_one_written() -> None:
 
 
 def test_a_key_has_the_fields_of_the_contract() -> None:
-    document = json.loads(make().canonical())
+    document = json.loads(make(*KEYS).canonical())
     assert document["schema"] == "keyferry.plan/1"
     first = document["keys"][0]
     del first["source"], first["id_given"], first["wanted"]
@@ -148,7 +130,7 @@ def _delete(name: str) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_an_edited_plan_is_refused(change: Callable[[Any], None]) -> None:
-    document = make().document()
+    document = make(*KEYS).document()
     again = json.loads(canonical(document))
     change(again)
     with pytest.raises(UsageError) as refused:
@@ -171,7 +153,7 @@ def test_an_edited_plan_is_refused(change: Callable[[Any], None]) -> None:
 )
 def test_bytes_that_are_not_canonical_are_refused(spoil: Callable[[bytes], bytes]) -> None:
     with pytest.raises(UsageError):
-        planfile.loads(spoil(make().canonical()))
+        planfile.loads(spoil(make(*KEYS).canonical()))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def log_in() -> Part:
 
 def allow(file: str, label: str, *, search: bool) -> Part:
     """search: the handle that cmu told is good in cmu only, so WRAP is looked up in this session (an HA group)."""
-    found = (_choose("find_object"), _ask(dialect.OBJECT_TYPE.name, _beside(dialect.SEARCH_ALL))) if search else ()
+    found = (_choose("find_object"), _ask(dialect.OBJECT_TYPE.name, _beside(dialect.SEARCHES["all"]))) if search else ()
     template = _ask("... Add Attribute ... Accept Template", _beside("Add Attribute"))
     accept = _ask("... Add Attribute ... Accept Template", _beside("Accept Template"))
     return Part(
@@ -98,7 +98,7 @@ def allow(file: str, label: str, *, search: bool) -> Part:
 
 def describe(handle: str, looks: list[tuple[str, str]], *, search: bool) -> Part:
     """search: handles are this session's only, so that the key is found by its label first (an HA group)."""
-    found = (_choose("find_object"), _ask(dialect.OBJECT_TYPE.name, _beside(dialect.SEARCH_ALL))) if search else ()
+    found = (_choose("find_object"), _ask(dialect.OBJECT_TYPE.name, _beside(dialect.SEARCHES["all"]))) if search else ()
     return Part(
         "ckdemo",
         (*found, _choose("display_object"), Turn("Enter handle of object to display", handle)),

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.procedure.handcheck import Check, State
+from keyferry.procedure.steps import TITLES
+from keyferry.tools.byhand import Act, What
+from keys import planned, source
+from plans import make
+
+if TYPE_CHECKING:
+    from keyferry.procedure.planfile import Plan
+
+KMU = "key_mgmt_util"
+
+
+def act(what: What, tool: str, **told: str) -> Act:
+    return Act(what, tool, "verb", "rec:1", told)
+
+
+KEY = {"handle": "42", "label": "payments", "type": "AES", "bits": "256", "id": "till-7", "extractable": "True"}
+UNWRAPPED = {
+    "oaep": "True",
+    "digest": "sha1",
+    "type": "AES",
+    "extractable": "True",
+    "wrapping": "13",
+    "label": "payments",
+    "id": "till-7",
+    "handle": "14",
+}
+RUN = {
+    "start": act(What.START, KMU),
+    "login": act(What.LOG_IN, KMU, user="crypto_user"),
+    "pair": act(What.MAKE_PAIR, KMU, label="classic_wrap", bits="2048", extractable="False", public="12", private="13"),
+    "export": act(What.EXPORT, KMU, handle="12"),
+    "slots": act(What.LIST_SLOTS, "vtl", **{"1582163089435": "0", "99": "1"}),
+    "import": act(What.IMPORT, "cmu", label="classic_wrap", slot="0"),
+    "list": act(What.LIST, "cmu", **{"45": "classic_wrap", "42": "payments"}),
+    "ckdemo": act(What.START, "ckdemo"),
+    "open": act(What.OPEN, "ckdemo", slot="0"),
+    "pin": act(What.LOG_IN, "ckdemo", officer="True"),
+    "allow": act(What.ALLOW, "ckdemo", handle="45", CKA_WRAP="01"),
+    "describe": act(What.DESCRIBE, "ckdemo", **KEY),
+    "wrap": act(What.WRAP, "ckdemo", oaep="True", digest="sha1", wrapping="45", key="42"),
+    "unwrap": act(What.UNWRAP, KMU, **UNWRAPPED),
+}
+PARTITION = {"label": "par43", "serial": "1582163089435", "kind": "partition"}
+
+
+def plan(kind: str = "partition") -> Plan:
+    return make(planned(source(id="till-7")), classic=PARTITION | {"kind": kind})
+
+
+def wrong(changed: dict[str, Act | None], of: Plan | None) -> list[tuple[str, State]]:
+    """Steps that are not done, with what they are; an act None was not done."""
+    acts = [one for one in (RUN | changed).values() if one is not None]
+    return [(one.step, one.state) for one in Check(acts, of).findings() if one.state is not State.DONE]
+
+
+@pytest.mark.parametrize("of", [plan(), plan("HA group"), None], ids=["plan", "ha", "none"])
+def test_all_as_documented(of: Plan | None) -> None:
+    assert wrong({}, of) == []
+
+
+@pytest.mark.parametrize("of", [plan(), plan("HA group"), None], ids=["plan", "ha", "none"])
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("login", ["1.1", "7.1"]),
+        ("pair", ["1.2", "2.1", "7.2"]),
+        ("export", ["2.1"]),
+        ("slots", ["4.1"]),
+        ("import", ["4.1", "3"]),
+        ("ckdemo", ["4.3"]),
+        ("open", ["4.4"]),
+        ("pin", ["4.5"]),
+        ("allow", ["4.6"]),
+        ("describe", ["5.1"]),
+        ("unwrap", ["7.2", "6", "7.1"]),
+    ],
+)
+def test_a_step_that_was_left_out(of: Plan | None, name: str, steps: list[str]) -> None:
+    assert set(steps) <= {step for step, _ in wrong({name: None}, of)}
+
+
+def test_a_key_that_was_not_wrapped() -> None:
+    assert {"5.2"} <= {step for step, _ in wrong({"wrap": None}, plan())}
+    assert {"5.1", "5.2", "6", "7.1", "7.2"} <= {step for step, _ in wrong({"wrap": None, "unwrap": None}, None)}
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "step"),
+    [
+        ("login", {"user": "another"}, "1.1"),
+        ("pair", {"bits": "3072"}, "1.2"),
+        ("pair", {"extractable": "True"}, "1.2"),
+        ("pair", {"label": "w"}, "1.2"),
+        ("export", {"handle": "13"}, "2.1"),
+        ("slots", {"1582163089435": ""}, "4.1"),
+        ("import", {"label": "other"}, "4.1"),
+        ("import", {"slot": "1"}, "4.1"),
+        ("open", {"slot": "1"}, "4.4"),
+        ("pin", {"officer": "False"}, "4.5"),
+        ("allow", {"handle": "42"}, "4.6"),
+        ("allow", {"CKA_EXTRACTABLE": "00"}, "4.6"),
+        ("describe", {"extractable": "False"}, "5.1"),
+        ("describe", {"label": "renamed"}, "5.1"),
+        ("wrap", {"wrapping": "46"}, "5.2"),
+        ("wrap", {"oaep": "False"}, "5.2"),
+        ("wrap", {"digest": "sha256"}, "5.2"),
+        ("unwrap", {"wrapping": "12"}, "7.2"),
+        ("unwrap", {"digest": "sha256"}, "7.2"),
+        ("unwrap", {"type": "DES3"}, "7.2"),
+        ("unwrap", {"id": "x"}, "7.2"),
+        ("unwrap", {"extractable": "False"}, "7.2"),
+        ("unwrap", {"oaep": "False"}, "7.2"),
+    ],
+)
+def test_a_step_that_was_done_otherwise(name: str, told: dict[str, str], step: str) -> None:
+    changed = replace(RUN[name], told={**RUN[name].told, **told})
+    assert (step, State.DIFFERENT) in wrong({name: changed}, plan())
+
+
+def test_the_imported_key_is_the_one_that_wraps_also_without_a_plan() -> None:
+    other = replace(RUN["wrap"], told={**RUN["wrap"].told, "wrapping": "12"})
+    assert wrong({"wrap": other}, None) == [("5.2", State.DIFFERENT)]
+
+
+def test_a_key_is_described_before_it_is_wrapped() -> None:
+    late = {"describe": None, "late": RUN["describe"]}
+    assert wrong(late, plan()) == [("5.1", State.MISSING)]
+
+
+@pytest.mark.parametrize("what", ["wrap", "unwrap"])
+def test_what_was_done_twice(what: str) -> None:
+    step = {"wrap": "5.2", "unwrap": "7.2"}[what]
+    twice = replace(RUN[what], place="rec:9")
+    assert wrong({"twice": twice}, plan()) == [(step, State.DIFFERENT)]
+
+
+def test_a_second_pair_and_a_second_object_of_the_label() -> None:
+    assert ("1.2", State.DIFFERENT) in wrong({"twice": RUN["pair"]}, None)
+    two = replace(RUN["list"], told={"45": "classic_wrap", "46": "classic_wrap"})
+    assert ("4.2", State.DIFFERENT) in wrong({"list": two}, None)
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if name != "start"])
+def test_a_screen_that_is_not_understood_is_never_done(name: str) -> None:
+    unclear = replace(RUN[name], told={}, unknown="a line that is not known")
+    assert ("-", State.NOT_UNDERSTOOD) in wrong({name: unclear}, plan())
+
+
+def test_what_was_refused_was_not_done_but_may_be_tried_again() -> None:
+    no = replace(RUN["wrap"], told={}, refused="CKR_KEY_UNEXTRACTABLE")
+    assert ("5.2", State.MISSING) in wrong({"wrap": no}, plan())
+    assert wrong({"wrap": no, "again": RUN["wrap"], "unwrap": None, "arrived": RUN["unwrap"]}, plan()) == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "fine"),
+    [
+        (act(What.LOOK, KMU), True),
+        (act(What.LEAVE, KMU), True),
+        (act(What.REMOVE, KMU, handle="12"), True),
+        (act(What.REMOVE, "cmu", handle="45"), True),
+        (act(What.REMOVE, "cmu", handle="42"), False),
+        (act(What.OTHER, KMU), False),
+    ],
+)
+def test_what_was_done_besides(extra: Act, fine: bool) -> None:
+    assert (wrong({"extra": extra}, plan()) == []) == fine
+
+
+def test_nothing_at_all() -> None:
+    findings = Check([], None).findings()
+    assert {one.state for one in findings} == {State.MISSING}
+    assert {one.step for one in findings} == {step for step in TITLES if step not in ("0", "end")}
