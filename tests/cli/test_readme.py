@@ -17,7 +17,7 @@ from ssh_keys import allowed_signers, make_key
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
-INSTALL, TEST, HARDER, FAULTS, REAL, PLANNED, SINGLE = BLOCKS
+INSTALL, TEST, HARDER, FAULTS, REAL, PLANNED, BY_HAND, SINGLE = BLOCKS
 
 
 def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +91,14 @@ def test_a_plan_is_approved_and_carried_out(tmp_path: Path) -> None:
     for line in PLANNED:
         done = run(line, world.directory)
         assert done.returncode == 0, (line, done.stderr)
+
+
+def test_a_plan_is_printed_and_a_run_held_to_it(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm")
+    for line in BY_HAND:
+        done = run(line, world.directory)
+        assert done.returncode == 0, (line, done.stderr)
+    assert (world.directory / "runbook.html").read_text().startswith("<!doctype html>")
 
 
 def test_the_single_actions(tmp_path: Path) -> None:
