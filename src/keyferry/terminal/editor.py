@@ -75,7 +75,7 @@ class Row:
             shown += control
             self._cursor = 0
         elif control == b"\r":
-            self._cursor -= self._cursor % (self._width or self._cursor or 1)
+            self._cursor -= self._cursor % self._width if self._width else self._cursor
         elif control == b"\b":
             self._cursor = max(0, self._cursor - 1)
         elif control not in b"\0\a":
