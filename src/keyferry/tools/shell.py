@@ -15,7 +15,7 @@ PROMPT = re.compile(r"(?:\[[^\]]*\]|[\w.-]+@[\w.-]+(?::\S*)?|\w*sh-[\d.]+|[A-Za-
 
 def prompt_before(line: str) -> str:
     """The shell's prompt that a line begins with, or ""."""
-    found = _PROMPT.match(line)
+    found = PROMPT.match(line)
     return found.group() if found else ""
 
 
