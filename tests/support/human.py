@@ -93,7 +93,9 @@ class Person:
         self._start("ckdemo", _CHOICE)
         self.choose("12", slot)
         self.choose("1", slot, "1")
-        self.choose("3", "1", self._pin)
+        self.choose("3", "1", then="Enter PIN: ")
+        self._until_hidden()
+        self.ask(self._pin, until=_CHOICE)
 
     def allow_wrapping(self, handle: str) -> None:
         shown = self.choose("25", handle, "1", then="Select which one: ")
