@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import MismatchError
+from keyferry.procedure import manifest
 from keyferry.procedure.verification import verify
+from keyferry.text import canonical
 from keyferry.transcript.verify import Run
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def by_script_here(run: Path) -> Told:
 
 
 def both_say(verdict: str, run: Path, *words: str, head: str | None = None) -> None:
-    """Both verifiers come to this verdict, and their words hold these."""
+    """Both verifiers come to this verdict, and the words of both hold these."""
     for told in (by_package(run, head), by_script(run, head)):
         assert told.verdict == verdict, told
         assert all(word in told.words for word in words), told
@@ -83,8 +85,8 @@ def restamp(run: Path) -> None:
     (run / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, separators=(",", ":")) + "\n")
 
 
-def rechain(path: Path) -> None:
-    """Chain a recording anew, so that it is whole by itself; its last link is another than the journal's."""
+def rechain(path: Path) -> tuple[str, str, int]:
+    """Chain a recording anew, so that it is whole by itself: gives the first link, the last one and the count."""
     before, count = bytes(32), -1
     new: list[str] = []
     out = []
@@ -101,3 +103,47 @@ def rechain(path: Path) -> None:
         out.append(body + b"\n")
     path.chmod(0o600)
     path.write_bytes(b"".join(out))
+    first = hashlib.sha256(b"keyferry-transcript/1\nheader\n" + bytes(32) + out[0][:-1]).hexdigest()
+    return first, before.hex(), count - 1
+
+
+def forge(
+    run: Path,
+    recordings: Callable[[str, list[Any]], list[Any]] = lambda _name, lines: lines,
+    journal: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda lines: lines,
+) -> None:
+    """What somebody does who can rewrite everything: every chain, anchor, hash and head fits what was changed.
+
+    recordings: gets each recording's name and values (the header, then events less chain records), and gives new ones.
+    """
+    path = run / "journal.jsonl"
+    sessions: dict[str, tuple[str, str, int]] = {}
+    head, out = hashlib.sha256(b"keyferry-journal/1").hexdigest(), b""
+    lines = journal([json.loads(line) for line in path.read_bytes().splitlines()])
+    for number, line in enumerate(lines, start=1):
+        file = str(line.get("file"))
+        if line["kind"] == "opened":
+            sessions[file] = _forge_session(run / file, recordings, head)
+            line["header"] = sessions[file][0]
+        elif line["kind"] == "closed":
+            line["head"], line["count"] = sessions[file][1:]
+        data = json.dumps(line | {"seq": number, "prev": head}, separators=(",", ":")).encode() + b"\n"
+        head, out = hashlib.sha256(data).hexdigest(), out + data
+    path.chmod(0o600)
+    path.write_bytes(out)
+    (run / "manifest.json").unlink()
+    story = manifest.Story()
+    for line in map(json.loads, out.splitlines()):
+        story.take(line)
+    run_id = json.loads((run / "run.json").read_bytes())["run_id"]
+    whole = manifest.compose(run, run_id, "0", story, {"count": len(lines), "head": head})
+    (run / "manifest.json").write_bytes(canonical(whole))
+
+
+def _forge_session(path: Path, change: Callable[[str, list[Any]], list[Any]], continues: str) -> tuple[str, str, int]:
+    values = [json.loads(line) for line in path.read_bytes().splitlines()]
+    header, *events = change(path.name, [value for value in values if isinstance(value, dict) or value[1] != "h"])
+    lines = [header | {"continues": continues}, *events, [events[-1][0], "h", "0  end"]]
+    path.chmod(0o600)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return rechain(path)

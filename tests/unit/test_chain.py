@@ -47,7 +47,7 @@ def test_each_chain_record_tells_the_links_since_the_last_one(tmp_path: Path) ->
     links = _links(tmp_path / "x.cast")
     events = [json.loads(line) for line in (tmp_path / "x.cast").read_bytes().split(b"\n")[1:-1]]
     records = {number: event[2].split() for number, event in enumerate(events) if event[1] == "h"}
-    assert len(records) == 3  # before the line, before the secret, the closing one
+    assert len(records) == 2  # before the secret, the closing one
     sealed = 0
     for number, (count, last, *short) in records.items():
         closing = ["end"] if number == len(events) - 1 else []
@@ -64,12 +64,25 @@ def test_whatever_is_put_on_the_disk_is_sealed(tmp_path: Path, mocker: MockerFix
     assert ends
     assert json.loads(ends.pop())["version"] == 2  # the header is on the disk before the tool can say anything
     ends.clear()
-    recorder.typed(b"go")
+    recorder.output(b"PIN: ")
+    recorder.secret("pin")
     recorder.output(b"done")
     recorder.sync()
     recorder.sync()
     recorder.close()
     assert [json.loads(line)[1] for line in ends] == ["h"] * 4  # the second sync had nothing to seal
+
+
+def test_each_prompt_is_sealed_and_on_the_disk_unless_one_was_just_now(tmp_path: Path, mocker: MockerFixture) -> None:
+    now = [0.0]
+    recorder = Recorder(tmp_path / "x.cast", {"tool": "vtl"}, clock=lambda: now[0])
+    fsync = mocker.patch("os.fsync")
+    for at, times in ((0.05, 0), (0.11, 1), (0.2, 1), (0.22, 2), (5.0, 3)):
+        now[0] = at
+        recorder.output(b"Command: ")
+        recorder.prompted()
+        assert fsync.call_count == times
+        assert json.loads((tmp_path / "x.cast").read_bytes().splitlines()[-1])[1] == "h"
 
 
 def test_a_session_is_anchored_when_it_begins_and_when_it_ends(tmp_path: Path) -> None:
@@ -91,7 +104,7 @@ def test_a_record_that_failed_is_never_closed(tmp_path: Path, mocker: MockerFixt
     recorder = _recorded(tmp_path / "001-vtl.cast", journal)
     mocker.patch("os.fsync", side_effect=OSError(5, os.strerror(5)))
     with pytest.raises(RecordFailedError):
-        recorder.typed(b"go")
+        recorder.sync()
     mocker.stopall()
     with pytest.raises(RecordFailedError):
         recorder.close()

@@ -200,7 +200,9 @@ class Crossing:
         result.stage = stage
 
     def _done(self, result: KeyResult, stage: Stage, **what: object) -> None:
-        self._journal.write("done", key=result.handle, **what)
+        # What came of a command is durable before the next is typed: the line of the next intent puts it on the disk.
+        write = self._journal.write if stage is Stage.UNWRAPPED else self._journal.note
+        write("done", key=result.handle, **what)
         result.stage = stage
 
     def _file(self, result: KeyResult) -> Path:

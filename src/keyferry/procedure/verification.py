@@ -68,6 +68,7 @@ class _Verification:
         self._story = manifest.Story()
         self._journaled = Journaled()
         self._journal_head = hashlib.sha256(chain.JOURNAL.encode()).hexdigest()
+        self._before: dict[str, str] = {}
         self._verdict = Verdict()
 
     def verify(self, head: str | None) -> Verdict:
@@ -124,6 +125,8 @@ class _Verification:
                 raise wrong(manifest.JOURNAL, number, "not the line that was written here")
             if entry["prev"] != self._journal_head:
                 raise wrong(manifest.JOURNAL, max(1, number - 1), "not what was written here, by the line after it")
+            if entry["kind"] == "opened":
+                self._before[entry["file"]] = entry["prev"]
             self._story.take(entry)
             why = self._journaled.take(entry, self._story)
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
@@ -160,6 +163,8 @@ class _Verification:
         first = next(events, None)  # now the header is known
         if session.first != header or session.header["run_id"] != self._verdict.run_id:
             raise session.wrong("not the session that the journal says was opened", 1)
+        if session.header["continues"] != self._before[session.name]:
+            raise session.wrong("it does not continue what the journal says went before it", 1)
         words = self._witness.words(session)
         for event in itertools.chain([first], events) if first else ():
             words.hear(event)
@@ -202,16 +207,19 @@ class _Verification:
                 raise wrong(manifest.MANIFEST, 1, f"its {name!r} is not what the journal and the sessions come to")
         if told["run_id"] != self._verdict.run_id:
             raise wrong(manifest.MANIFEST, 1, "of another run than the journal")
-        self._check_moved()
+        self._check_named()
         self._verdict.head = told["head"]
 
-    def _check_moved(self) -> None:
-        """Each file that was moved is the one that lies here, by both hosts' hashes."""
+    def _check_named(self) -> None:
+        """Each file whose hash the journal has is the one that lies here: the plan, and what both hosts had."""
+        plan = self._story.plan
+        if plan and (manifest.PLAN not in self._there or self._hash(manifest.PLAN) != plan):
+            raise wrong(manifest.PLAN, None, "not the plan that the journal names")
         for file, hashes in self._story.moved.items():
             name = f"files/{file}"
             if name not in self._there:
                 raise wrong(name, None, "is missing")
-            if set(hashes.values()) != {manifest.measured(self._folder / name)["sha256"]}:
+            if set(hashes.values()) != {self._hash(name)}:
                 raise wrong(name, None, "not the file that the journal says was moved")
 
     def _check_incomplete(self) -> None:
@@ -221,12 +229,9 @@ class _Verification:
         if closed and not journal.stat().st_mode & 0o222:
             raise wrong(manifest.MANIFEST, None, "is missing, although the run was completed")
         self._verdict.open.insert(0, f"there is no {manifest.MANIFEST}")
-        self._check_moved()
-        plan = self._story.plan
-        if plan and (manifest.PLAN not in self._there or self._hash(manifest.PLAN) != plan):
-            raise wrong(manifest.PLAN, None, "not the plan that the journal names")
+        self._check_named()
         anchored = {manifest.JOURNAL, *self._story.sessions, *(f"files/{name}" for name in self._story.moved)}
-        loose = sorted(self._there - anchored - ({manifest.PLAN} if plan else set()))
+        loose = sorted(self._there - anchored - ({manifest.PLAN} if self._story.plan else set()))
         self._verdict.notes.append(f"covered by nothing: the journal's last line, {', '.join(loose)}")
 
     def _hash(self, name: str) -> object:

@@ -1,0 +1,134 @@
+"""A record whose every hash fits may still tell of what must not be: that is noticed by what it means."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from records import both_say, by_package, forge
+from runs import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Lines = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("record") / "hsm"
+    assert World.create(folder).migrate().status == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def replaced(tool: str, code: str, pattern: str, new: str, nth: int = 1) -> Callable[[str, list[Any]], list[Any]]:
+    """Change the nth event of this code and tool that the pattern fits."""
+    left = [nth]
+
+    def change(name: str, lines: list[Any]) -> list[Any]:
+        for line in lines[1:] if tool in name else ():
+            if line[1] == code and re.search(pattern, line[2]):
+                left[0] -= 1
+                if left[0] == 0:
+                    line[2] = re.sub(pattern, new, line[2])
+        return lines
+
+    return change
+
+
+def test_a_perfect_forgery_that_changes_nothing_is_whole(run: Path) -> None:
+    forge(run)
+    both_say("complete", run)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (replaced("key_mgmt_util", "i", r"^findKey .*", "deleteKey -k 7\r"), "deleteKey"),
+        (replaced("key_mgmt_util", "i", r"^getAttribute .*", "exSymKey -k 7 -out x -w 6\r"), "exSymKey"),
+        (replaced("ckdemo", "i", r"^27\r", "22\r"), "22"),  # Destroy object
+    ],
+)
+def test_a_command_outside_the_procedure(run: Path, change: Callable[[str, list[Any]], list[Any]], words: str) -> None:
+    forge(run, change)
+    both_say("wrong", run, words)
+
+
+def test_a_call_outside_the_procedure(run: Path) -> None:
+    def deletes(name: str, lines: list[Any]) -> list[Any]:
+        if name == "007-cmu.cast":
+            lines[0]["argv"][1] = "delete"
+        return lines
+
+    forge(run, deletes)
+    both_say("wrong", run, "007-cmu.cast: line 1", "delete")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (replaced("ckdemo", "o", "CKA_EXTRACTABLE=01", "CKA_EXTRACTABLE=00", nth=4), "not shown as extractable"),
+        (replaced("ckdemo", "o", "(CKA_LABEL=classic_wrap(.|\n)*CKA_MODULUS=)..", r"\g<1>ff"), "another public key"),
+        (replaced("key_mgmt_util", "i", r"^unWrapKey -f \S+", "unWrapKey -f other"), "never wrapped"),
+    ],
+)
+def test_the_tools_own_words(run: Path, change: Callable[[str, list[Any]], list[Any]], words: str) -> None:
+    forge(run, change)
+    told = by_package(run)
+    assert told.verdict == "wrong"
+    assert words in told.words
+
+
+def changed(kind: str, act: str | None = None, **what: object) -> Callable[[Lines], Lines]:
+    def change(lines: Lines) -> Lines:
+        next(line for line in lines if (line["kind"], line.get("act")) == (kind, act)).update(what)
+        return lines
+
+    return change
+
+
+def without(kind: str, act: str) -> Callable[[Lines], Lines]:
+    def change(lines: Lines) -> Lines:
+        key = next(line["key"] for line in lines if line.get("act") == "wrap")
+        return [line for line in lines if (line["kind"], line.get("act"), line.get("key")) != (kind, act, key)]
+
+    return change
+
+
+def never_extractable(lines: Lines) -> Lines:
+    for line in lines:
+        if line["kind"] == "described":
+            line["extractable"] = False
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (never_extractable, "not described as extractable"),
+        (without("done", "wrap"), "not what was wrapped"),
+        (without("done", "move"), "was moved"),
+        (changed("done", "wrap", sha256="0" * 64), "not what was wrapped"),
+        (changed("intent", "import", sha256="0" * 64), "public key"),
+        (changed("done", "compare", places={"the Classic HSM": "0" * 64}), "another public key"),
+        (changed("key", state="failed"), "totals"),
+        (
+            changed("end", totals={"planned": 10, "verified": 10, "skipped": 0, "failed": 0, "needs_operator": 0}),
+            "totals",
+        ),
+        (changed("planned", sha256="0" * 64), "plan"),
+        (changed("begin", run_id="other"), "001-key_mgmt_util.cast: line 1"),
+    ],
+)
+def test_the_journals_words(run: Path, change: Callable[[Lines], Lines], words: str) -> None:
+    forge(run, journal=change)
+    both_say("wrong", run, words)
