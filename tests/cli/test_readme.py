@@ -125,4 +125,8 @@ def test_every_rule_of_the_table_has_its_test_file() -> None:
 
 def test_every_command_of_the_readme_is_run_here() -> None:
     inline = set(re.findall(r"`(python tests/[\w/]+\.py)`", README))
-    assert {shlex.split(line)[1] for line in inline} == {"tests/support/record.py", "tests/mutants.py"}
+    assert {shlex.split(line)[1] for line in inline} == {
+        "tests/support/record.py",
+        "tests/mutants.py",
+        "tests/benchmarks/recording.py",
+    }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,15 @@ def test_a_single_action_has_a_record_too(tmp_path: Path) -> None:
     both_say("complete", run)
     with pytest.raises(MismatchError):
         verify(run, "0" * 64)
+
+
+def test_the_stock_player_plays_every_file_of_a_run(whole: Path, tmp_path: Path) -> None:
+    environment = {"LC_ALL": "C.UTF-8", "TERM": "xterm", "ASCIINEMA_CONFIG_HOME": str(tmp_path)}
+    for path in sorted((whole / "sessions").iterdir()):
+        command = [str(Path(sys.executable).with_name("asciinema")), "cat", str(path)]
+        done = subprocess.run(command, capture_output=True, check=True, env=environment)
+        events = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+        assert done.stdout.decode() == "".join(event[2] for event in events if event[1] == "o")
 
 
 def test_the_script_knows_the_procedure_of_each_tool() -> None:

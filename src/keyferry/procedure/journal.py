@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -13,7 +14,7 @@ from keyferry.transcript import chain
 from keyferry.transcript.uninterrupted import held_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _FIRST = hashlib.sha256(chain.JOURNAL.encode()).hexdigest()
@@ -130,7 +131,7 @@ class Journal:
 
     def closed(self, file: str, head: str, count: int) -> None:
         if not self._failed:  # the tools are being left; that the record has failed was said where it happened
-            self.write("closed", file=f"sessions/{file}", head=head, count=count)
+            self.note("closed", file=f"sessions/{file}", head=head, count=count)
 
     def write(self, kind: str, **what: object) -> None:
         """Add one line and wait until it is on the disk; RecordFailedError where it cannot be."""
@@ -149,12 +150,19 @@ class Journal:
 
     def _append(self, line: bytes, *, durable: bool) -> None:
         rest = line
-        try:
+        with self._failing():
             self._cut()
             while rest:
                 rest = rest[os.write(self._file, rest) :]
             if durable:
                 os.fsync(self._file)
+        self._head = hashlib.sha256(line).hexdigest()
+        self._count += 1
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self._failed = RecordFailedError(
                 f"the journal {self.path} cannot be written: {error}",
@@ -162,8 +170,6 @@ class Journal:
                 hint="free space or mend the folder, then `keyferry resume` this run",
             )
             raise self._failed from error
-        self._head = hashlib.sha256(line).hexdigest()
-        self._count += 1
 
     def _cut(self) -> None:
         if self._torn:
@@ -171,7 +177,13 @@ class Journal:
             self._torn = 0
 
     def close(self) -> None:
-        os.close(self._file)
+        """What nothing waited for is put on the disk too."""
+        try:
+            if not self._failed:
+                with self._failing():
+                    os.fsync(self._file)
+        finally:
+            os.close(self._file)
 
 
 def is_held(path: Path) -> bool:

@@ -23,14 +23,14 @@ would wait for the disk half of its time. What a killed process wrote is in the 
 
 
 class Anchor(Protocol):
-    """Where a run keeps what binds its sessions; each call returns when it is durable."""
+    """Where a run keeps what binds its sessions."""
 
     @property
     def head(self) -> str:
         """The last link of the run so far."""
 
     def opened(self, file: str, header: str) -> None:
-        """A session began; `header`: the link of its header."""
+        """A session began; `header`: the link of its header. Returns when that is durable."""
 
     def closed(self, file: str, head: str, count: int) -> None:
         """A session is complete: its last link, and how many events came before the closing record."""
