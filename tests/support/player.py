@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.transcript import replay
 from keyferry.transcript.replay import FAILED, Player
 
 if TYPE_CHECKING:
@@ -23,15 +26,20 @@ sys.exit(player.play_next(Path({directory!r}), {tool!r}, sys.argv[1:]))
 """
 
 
-def install(sessions: Path, directory: Path, secrets: Mapping[str, str]) -> Path:
+def install(
+    sessions: Path, directory: Path, secrets: Mapping[str, str], deaths: Mapping[str, int] | None = None
+) -> Path:
     """Make an executable for each tool; gives their folder.
 
     Each start of a tool plays the next of its recordings `NNN-TOOL.cast` in `sessions`, and demands its
     arguments too. directory: an existing folder of the test's own, where it is kept how far they came.
+    deaths: recordings whose player is killed after so many bytes of its output.
     """
     folder = directory / "bin"
     folder.mkdir()
-    (directory / "setup.json").write_text(json.dumps({"sessions": str(sessions), "secrets": dict(secrets)}))
+    (directory / "setup.json").write_text(
+        json.dumps({"sessions": str(sessions), "secrets": dict(secrets), "deaths": dict(deaths or {})})
+    )
     for tool in TOOLS:
         script = folder / tool
         here = str(Path(__file__).parent)
@@ -57,7 +65,23 @@ def play_next(directory: Path, tool: str, arguments: Sequence[str]) -> int:
         sys.stdout.write(f"REPLAY: no recording of {tool} is left\n")
         return FAILED
     (directory / f"{tool}.count").write_text(str(number + 1))
+    if recordings[number].name in setup["deaths"]:
+        _die_after(setup["deaths"][recordings[number].name])
     return Player(recordings[number], setup["secrets"]).play(arguments)
+
+
+def _die_after(left: int) -> None:
+    """Have this process killed as soon as it has written so many bytes."""
+    write = replay._write
+
+    def counted(data: bytes) -> None:
+        nonlocal left
+        write(data[:left])
+        left -= len(data)
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    replay._write = counted
 
 
 def _recordings(sessions: Path, tool: str) -> list[Path]:
