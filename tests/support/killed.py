@@ -158,3 +158,11 @@ def _insert(world: World, key: dict[str, Any]) -> int:
     store.run(f"INSERT INTO cloud_key ({', '.join(key)}) VALUES ({marks})", *key.values())  # noqa: S608 - columns
     store.run("INSERT INTO cloud_copy SELECT ?, id FROM cloud_node", key["handle"])
     return int(key["handle"])
+
+
+def named_like(world: World, label: str) -> int:
+    """Somebody makes another key under this label: its handle."""
+    (like,) = world.store.rows("SELECT * FROM cloud_key WHERE label = ? AND class = 3", b"classic_wrap")
+    flags = "DECRYPT DESTROYABLE ENCRYPT LOCAL PRIVATE SENSITIVE TOKEN UNWRAP WRAP"
+    key = dict(like) | {"class": _SECRET, "type": 31, "label": label.encode(), "value": bytes(32), "public": b""}
+    return _insert(world, key | {"flags": flags})

@@ -48,3 +48,8 @@ class Plain:
 def migration(world: World) -> tuple[object, ...]:
     """The words of the run, for a command that is disturbed."""
     return ("migrate", "--all", "--json", "--config", world.config, "--run-dir", world.directory / "run")
+
+
+def resumption(world: World) -> tuple[object, ...]:
+    """The words that go on with it."""
+    return ("resume", world.directory / "run", "--json", "--config", world.config)
