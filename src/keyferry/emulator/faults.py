@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from keyferry.emulator.store import Store
+
+
+_TOO_LONG = 8.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,17 @@ class Fault:
     name: str
     effect: str
     verbs: tuple[str, ...]
+
+
+NOISE = b"\x1b[2J\x1b[7m\x00\xff\xfe\x9b31m\x07retry \xc3\x28\x1b]0;x\x07\x1b[0m \x00\n"
+"""Escape sequences, NUL, and bytes that are no UTF-8."""
+FLOOD = b"cfm: trace buffer 0x3f00 rotated, 4096 entries lost\n" * 200_000
+"""More than ten megabytes."""
+
+
+def wait_too_long() -> None:
+    """Longer than a test's limit for an answer; nothing ends it early."""
+    signal.sigtimedwait([], _TOO_LONG)
 
 
 def arm(store: Store, tool: str, name: str, verb: str | None, nth: int) -> None:

@@ -22,6 +22,8 @@ class Terminal:
     """Bytes in, bytes out, with a C program's buffering: output appears when the program reads, or ends."""
 
     def __init__(self) -> None:
+        self.drips = False
+        """Whether output leaves one byte at a time, as over a bad line."""
         self._out = bytearray()
         self._in = bytearray()
 
@@ -30,7 +32,7 @@ class Terminal:
 
     def flush(self) -> None:
         while self._out:
-            del self._out[: os.write(_STDOUT, self._out)]
+            del self._out[: os.write(_STDOUT, self._out[:1] if self.drips else self._out)]
 
     def read_line(self) -> bytes:
         """One line without its newline; flushes first. EndOfInputError at the end of input."""

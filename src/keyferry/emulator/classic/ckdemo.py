@@ -15,7 +15,7 @@ from keyferry.emulator.classic.ckdemo_state import Demo
 from keyferry.emulator.classic.ckdemo_wrap import unwrap_key, wrap_key
 from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.hsm import Hsm
-from keyferry.emulator.faults import Fault
+from keyferry.emulator.faults import FLOOD, NOISE, Fault, wait_too_long
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ _ANY = ("startup", *(function.verb for function in _FUNCTIONS.values()))
 FAULTS = (
     Fault("garbage", "an undocumented line stands where the answer's Status belongs", _ANY),
     Fault("die", "the process ends in the middle of the answer", _ANY),
+    Fault("die-before", "the process ends before it does anything", _ANY),
+    Fault("die-after", "the process ends after its whole answer, before the prompt", _ANY),
+    Fault("late", "the answer comes after eight seconds; the work is done", _ANY),
+    Fault("drip", "the answer comes one byte at a time", _ANY),
+    Fault("noise", "escape sequences, NUL and stray bytes stand before the answer's Status", _ANY),
+    Fault("flood", "ten megabytes stand before the answer's Status", _ANY),
     Fault("hang", "the program reads on and never answers", _ANY),
     Fault("no-library", "the Cryptoki library cannot be loaded; exit status 0", ("startup",)),
     Fault("initialize-fails", "C_Initialize fails and the program waits for a 0", ("startup",)),
@@ -146,6 +152,9 @@ def _choose(demo: Demo, status: str, *, help_asked: bool) -> int:
 def _perform(demo: Demo, function: _Function) -> str:
     """Run one function; gives the line that tells how it ended."""
     status = f"Status: {_OK}"
+    demo.terminal.drips = demo.strikes("drip", function.verb)
+    if demo.strikes("die-before", function.verb):
+        raise _CrashError
     try:
         function.run(demo)
     except CkrError as error:
@@ -153,8 +162,16 @@ def _perform(demo: Demo, function: _Function) -> str:
     if demo.strikes("die", function.verb):
         demo.terminal.write("\n" + status[: len(status) // 2])
         raise _CrashError
+    if demo.strikes("die-after", function.verb):
+        demo.terminal.write(f"\n{status}\n")
+        raise _CrashError
     if demo.strikes("hang", function.verb):
         _hang(demo)
+    if demo.strikes("late", function.verb):
+        wait_too_long()
+    for name, data in (("noise", NOISE), ("flood", FLOOD)):
+        if demo.strikes(name, function.verb):
+            demo.terminal.write(data)
     return _GARBAGE if demo.strikes("garbage", function.verb) else status
 
 

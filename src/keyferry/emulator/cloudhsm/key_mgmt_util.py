@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
 from keyferry.emulator.cloudhsm.kmu_screen import Screen
 from keyferry.emulator.cloudhsm.kmu_session import MAKING, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
-from keyferry.emulator.faults import Fault
+from keyferry.emulator.faults import FLOOD, NOISE, Fault, wait_too_long
 from keyferry.emulator.jitter import Jitter
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
@@ -34,6 +35,14 @@ _REQUESTS = tuple(verb for verb in FUNCTIONS if verb not in ("loginHSM", "listUs
 FAULTS = (
     Fault("garbage", "an undocumented line instead of the answer; nothing is done", _ALL),
     Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
+    Fault("die-before", "the process ends before it does anything", _ALL),
+    Fault("die-after", "the process ends after its whole answer, before the prompt", _ALL),
+    Fault("late", "the answer comes after eight seconds; the work is done", _ALL),
+    Fault("drip", "the answer comes one byte at a time", _ALL),
+    Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", _ALL),
+    Fault("flood", "ten megabytes instead of the answer; nothing is done", _ALL),
+    Fault("two-prompts", "the prompt comes twice", _ALL),
+    Fault("unknown-code", "refused with a code that is documented nowhere; nothing is done", _REQUESTS),
     Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
     Fault("busy", "refused with 0xbb once; nothing is done", _REQUESTS),
     Fault("logged-out", "the session was idle for too long: the user is logged out, nothing is done", _REQUESTS),
@@ -150,6 +159,7 @@ def _answer(session: Session, words: Sequence[str]) -> None:
         arguments = parse(flags, words[1:])
         if not _disturbed(session):
             command.run(session, arguments)
+        _disturbed_after(session)
     except Misused as misused:
         session.screen.say(command.usage(misused.lines))
     except Refused as refused:
@@ -159,8 +169,34 @@ def _answer(session: Session, words: Sequence[str]) -> None:
     session.screen.finish()
 
 
+def _disturbed_after(session: Session) -> None:
+    """Faults of an answer that is complete."""
+    screen = session.screen
+    if session.struck("late"):
+        wait_too_long()
+    if session.struck("die-after"):
+        screen.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if session.struck("two-prompts"):
+        screen.finish()
+        screen.terminal.write(session.dialect.prompt)
+
+
 def _disturbed(session: Session) -> bool:
     """Faults that may strike any command; True if one has taken the place of the answer."""
+    session.screen.terminal.drips = session.struck("drip")
+    if session.struck("die-before"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    for name, data in (("noise", NOISE), ("flood", FLOOD)):
+        if session.struck(name):
+            session.screen.finish()
+            session.screen.terminal.write(data)
+            return True
+    if session.struck("unknown-code"):
+        session.screen.say(
+            f"\n\t{session.dialect.functions[session.verb]} returned: 0x7f : HSM Error: RET_OF_NO_LIST\n"
+        )
+        return True
     if session.struck("hang"):
         session.screen.hang()
     if session.struck("garbage"):
