@@ -70,7 +70,7 @@ def _record_is_intact(hosts: TwoHosts) -> bool:
     ("side", "tool", "at", "step", "state", "means"),
     [
         ("classic", "ckdemo", "wrapKey", "5.2", "failed", "this key is unchanged on the Classic side"),
-        ("cloudhsm", "key_mgmt_util", "unWrapKey", "7.2", "needs_operator", "is not known: look before"),
+        ("cloudhsm", "key_mgmt_util", "unWrapKey", "7.2", "needs_operator", "was unwrapped is not known"),
     ],
 )
 def test_a_connection_cut_in_the_middle_of_a_command(
