@@ -63,7 +63,7 @@ def test_a_key_that_did_not_cross_is_not_on_the_new_side(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("seed", "tool"),
-    [(seed, "key_mgmt_util") for seed in range(SEEDS)] + [(seed, "cloudhsm-cli") for seed in range(SEEDS // 2)],
+    [(seed, "key_mgmt_util") for seed in range(SEEDS)] + [(seed, "cloudhsm-cli") for seed in range(SEEDS // 4)],
 )
 def test_what_is_not_known_of_the_tools_may_vary(seed: int, tool: str, tmp_path: Path) -> None:
     fewest = 2 if tool == "cloudhsm-cli" else 1  # DESTINATION-AVAILABILITY

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(start=20, answer=20, login=20, generate=60)
 VALUE = bytes(range(32))
-SIZES = pytest.mark.parametrize("read_size", [1, 7, 65536])
 
 
 class Seat:
@@ -66,8 +65,11 @@ def seat(make_place: MakePlace, tmp_path: Path) -> Iterator[Seat]:
         yield seat
 
 
-@pytest.mark.parametrize("jitter", ["ferry", "editor", "of-2026"], ids=["hints", "redraws", "cooked"])
-@SIZES
+@pytest.mark.parametrize(
+    ("jitter", "read_size"),
+    [("ferry", 1), ("editor", 1), ("of-2026", 1), ("ferry", 7), ("editor", 65536)],
+    ids=["hints-1", "redraws-1", "cooked-1", "hints-7", "redraws-whole"],
+)
 def test_the_documented_steps_with_every_manner_of_editing(
     jitter: str, read_size: int, make_place: MakePlace, tmp_path: Path
 ) -> None:

@@ -165,7 +165,6 @@ def test_a_tool_that_is_not_there(world: World, option: str, tmp_path: Path) -> 
         ("key_mgmt_util", "findKey"),
         ("key_mgmt_util", "getAttribute"),
         ("key_mgmt_util", "findSingleKey"),
-        ("cloudhsm-cli", "cluster-hsm-info"),
         ("cloudhsm-cli", "user-list"),
         ("cloudhsm-cli", "key-generate-asymmetric-pair-rsa"),
         ("cloudhsm-cli", "key-generate-file"),

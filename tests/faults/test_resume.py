@@ -18,7 +18,7 @@ LINES, EVENTS = 71, 420
 def each(stride: int, first: int) -> list[tuple[str, int]]:
     """Lines for either tool of the cluster; for CloudHSM CLI other lines, and fewer."""
     lines = range(first, LINES + 1)
-    sampled = {"key_mgmt_util": every(stride, lines), "cloudhsm-cli": every(2 * stride, lines[stride // 2 :])}
+    sampled = {"key_mgmt_util": every(stride, lines), "cloudhsm-cli": every(4 * stride, lines[stride // 2 :])}
     return [(tool, line) for tool, some in sampled.items() for line in some]
 
 
