@@ -126,7 +126,7 @@ def test_5_a_label_that_ends_what_has_come_so_far_with_the_prompt_ends_no_answer
 
 
 def test_5_an_echo_inside_other_output_is_no_echo(tmp_path: Path) -> None:
-    script = "out('Command: ')\necho(False)\nline()\nout('by the way\\ngo\\nCommand: ')\nline()\n"
+    script = "echo(False)\nout('Command: ')\nline()\nout('by the way\\ngo\\nCommand: ')\nline()\n"
     with open_console(tmp_path, script) as console:
         console.hear(COMMAND, limit=LIMIT)
         with pytest.raises(UnknownScreenError, match="before it was asked") as unknown:
