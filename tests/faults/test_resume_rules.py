@@ -77,7 +77,7 @@ def test_two_that_may_be_it_need_a_person(world: World) -> None:
     ended(done, 7, verified=2, needs_operator=1)
     (asked,) = [one for one in done.document["keys"] if one["state"] == "needs_operator"]
     assert asked["rule"] == "OUTCOME-AMBIGUOUS"
-    for word in (*map(str, both), f"keyferry resolve RUN {key} --adopt"):
+    for word in (*map(str, both), f"findKey -l {asked['new_label']}", f"keyferry resolve RUN {key} --adopt"):
         assert word in asked["detail"]
     assert world.resume().status == 7  # it is not asked again, nor guessed
 
@@ -86,7 +86,7 @@ def test_two_that_may_be_it_need_a_person(world: World) -> None:
 def test_the_one_that_a_person_names_is_proved(world: World, which: int) -> None:
     key, both = doubtful(world)
     world.resume()
-    assert resolve(world, key, "--adopt", both[which]).status == 0
+    assert resolve(world, key, "--adopt", (str, hex)[which](both[which])).status == 0
     assert world.status()["keys"][1]["decision"] == "adopt"
     done = world.resume()
     ended(done, 0, verified=3)
@@ -120,6 +120,7 @@ def test_what_is_tried_again_is_neither_of_them(world: World) -> None:
         ("{key}", ("--skip", "--retry")),
         ("{other}", ("--retry",)),
         ("{key}", ("--adopt", "{taken}")),
+        ("{key}", ("--adopt", "first")),
         ("{key}", ("--adopt", "{pair}")),
     ],
 )
@@ -278,3 +279,16 @@ def test_the_run_stops_after_so_many_failures(tmp_path: Path) -> None:
     assert (done.status, done.states["failed"], done.states["planned"] > 0) == (3, 2, True), done.err
     again = world.resume()
     assert (again.status, "planned" in again.states, again.states["failed"]) == (3, False, 2), again.err
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+def test_on_an_ha_group_keys_are_found_again_under_other_handles(world: World, nth: int) -> None:
+    group = world.store.row("SELECT label FROM luna_group")
+    assert group is not None
+    slot = ("--slot", f"label:{group['label']}")
+    world.arm("key_mgmt_util", "die", "unWrapKey", nth=nth)
+    assert world.migrate(*slot).status == 9
+    done = world.resume(*slot)
+    ended(done, 0, verified=3)
+    values = {bytes(row["value"]) for row in world.store.rows("SELECT value FROM cloud_key WHERE class = 4")}
+    assert len(values) >= len(arrivals(world)) == 3

@@ -63,7 +63,7 @@ def resolve(
     run: RunArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="HANDLE or label:TEXT, as in the run.")],
     adopt: Annotated[
-        int | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the new side is it; verify it.")
+        str | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the new side is it; verify it.")
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="None of them is it; wrap and unwrap it again.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Leave it as it is.")] = False,
@@ -75,7 +75,7 @@ def resolve(
     given = [name for name, there in (("adopt", adopt is not None), ("retry", retry), ("skip", skip)) if there]
     if len(given) != 1:
         raise UsageError("give one of --adopt, --retry and --skip", keys="nothing was recorded")
-    decision = Decision(given[0], None if adopt is None else CloudHandle(adopt))
+    decision = Decision(given[0], None if adopt is None else _handle(adopt))
     resolved = going_on.resolve(run.absolute(), key, decision)
     sys.stdout.write(f"key {resolved.handle} ({printable(resolved.label)}): {decision.what}, recorded\n")
     sys.stdout.write(f"next: keyferry resume {printable(shlex.quote(str(run)))}\n")
@@ -108,6 +108,14 @@ def cleanup(
         "backups of the cluster still hold the wrapping pair (90 days by default): until they are gone, who has a\n"
         "wrapped file and such a backup can unwrap it\n"
     )
+
+
+def _handle(text: str) -> CloudHandle:
+    """A handle as either tool of the cluster writes it: in decimal, or in hex after 0x."""
+    try:
+        return CloudHandle(int(text, 16 if text.startswith("0x") else 10))
+    except ValueError:
+        raise UsageError(f"--adopt {text}: not a handle", keys="nothing was recorded") from None
 
 
 def _stages(found: dict[str, Any]) -> str:

@@ -66,6 +66,7 @@ class Newcomers:
 
     def __init__(self, destination: Destination, known: Iterable[CloudHandle]) -> None:
         seen = frozenset(known)
+        self.question = destination.question
         self._keys: list[DestinationKey] = [
             destination.describe(handle) for handle in destination.secret_keys() if handle not in seen
         ]
@@ -162,8 +163,9 @@ class Settling:
             result.end(
                 "needs_operator",
                 "OUTCOME-AMBIGUOUS",
-                f"which key of the new side is this one, if any: {handles}? (findKey -l {one.new_label}, "
-                f"getAttribute; then keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip)",
+                f"which key of the new side is this one, if any: {handles}? Look with"
+                f" `{self._newcomers.question(one.new_label)}`, then answer with"
+                f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`",
             )
 
     def _adopt(self, result: KeyResult, handle: CloudHandle, by: str) -> None:

@@ -207,6 +207,9 @@ class Destination(Protocol):
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         """Every key of any class with this label."""
 
+    def question(self, label: str) -> str:
+        """The words with which a person asks the tool itself for the keys of a label."""
+
     def describe(self, handle: CloudHandle) -> DestinationKey: ...
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair: ...

@@ -11,7 +11,7 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
-from keyferry.tools.cloudhsm_cli import dialect
+from keyferry.tools.cloudhsm_cli import commands, dialect
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair, demand_half
 
@@ -96,6 +96,9 @@ class CloudHsmCliDestination:
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         return self._handles(KeyFilter(label=label))
+
+    def question(self, label: str) -> str:
+        return commands.list_keys(KeyFilter(label=label), None, verbose=True)
 
     def describe(self, handle: CloudHandle) -> DestinationKey:
         """What `coverage` was told a moment ago, if that was of this key: it is one and the same command."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
+from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
@@ -83,6 +84,9 @@ class KeyMgmtUtilDestination:
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         return self.tool.find_keys(label=label)
+
+    def question(self, label: str) -> str:
+        return commands.find_keys(commands.KeyFilter(label=label))
 
     def describe(self, handle: CloudHandle) -> DestinationKey:
         return described(handle, self.tool.get_attributes(handle))
