@@ -35,6 +35,7 @@ h1{font-size:1.5em}h2{font-size:1.1em;margin:1.6em 0 .3em;border-top:1px solid #
 code,kbd{font-family:ui-monospace,monospace;font-size:.92em;overflow-wrap:anywhere}
 kbd{background:#eee;padding:.1em .3em}
 th,td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0;overflow-wrap:anywhere}
+th{white-space:nowrap}p{margin:.5em 0}ul,ol{margin:.2em 0}
 .box{display:inline-block;width:.9em;height:.9em;border:1px solid #111;margin-right:.5em}
 ul{list-style:none;padding-left:0}.host{color:#444;margin:.2em 0}.sign{margin:.6em 0}
 @page{size:A4;margin:16mm}
