@@ -135,7 +135,7 @@ def test_5_an_echo_inside_other_output_is_no_echo(tmp_path: Path) -> None:
 
 
 def test_5_output_before_an_echo_is_allowed_where_the_driver_says_so(tmp_path: Path) -> None:
-    script = "out('[1]RSA_OAEP\\n')\necho(False)\nline()\nout('the rest\\n1\\nCommand: ')\nline()\n"
+    script = "echo(False)\nout('[1]RSA_OAEP\\n')\nline()\nout('the rest\\n1\\nCommand: ')\nline()\n"
     with open_console(tmp_path, script) as console:
         console.hear(Prompt("table", rb"RSA_OAEP", settle=0.02), limit=LIMIT)
         console.say("1", among_output=True)

@@ -6,7 +6,7 @@ import typer
 
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import NewFile, with_settings
+from keyferry.cli.options import NewFile, with_classic
 from keyferry.config import Config
 from keyferry.procedure.actions import ckdemo, ckdemo_before_login
 
@@ -21,7 +21,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("list")
-@with_settings
+@with_classic
 def list_objects(
     settings: Config,
     kind: Annotated[
@@ -37,7 +37,7 @@ def list_objects(
 
 
 @app.command("show")
-@with_settings
+@with_classic
 def show(settings: Config, wanted: Object, json: Json = False) -> None:
     """Show an object's attributes; key values are cut."""
     with ckdemo(settings) as session:
@@ -46,7 +46,7 @@ def show(settings: Config, wanted: Object, json: Json = False) -> None:
 
 
 @app.command("set-attribute")
-@with_settings
+@with_classic
 def set_attribute(
     settings: Config,
     wanted: Object,
@@ -60,7 +60,7 @@ def set_attribute(
 
 
 @app.command("wrap")
-@with_settings
+@with_classic
 def wrap(
     settings: Config,
     wanted: Object,
@@ -77,7 +77,7 @@ def wrap(
 
 
 @app.command("check-value")
-@with_settings
+@with_classic
 def check_value(settings: Config, wanted: Object, json: Json = False) -> None:
     """Show a key's check value; the encrypted zero block it comes of is erased at once."""
     with ckdemo(settings) as session:
@@ -87,7 +87,7 @@ def check_value(settings: Config, wanted: Object, json: Json = False) -> None:
 
 
 @app.command("token-info")
-@with_settings
+@with_classic
 def token_info(settings: Config, json: Json = False) -> None:
     """Show what the token in the slot says of itself; needs no login."""
     with ckdemo_before_login(settings) as (tool, row):

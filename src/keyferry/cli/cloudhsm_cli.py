@@ -8,7 +8,7 @@ import typer
 from keyferry.cli import render
 from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import NewFile, with_settings
+from keyferry.cli.options import NewFile, with_cloudhsm
 from keyferry.config import Config
 from keyferry.names import CloudHandle
 from keyferry.procedure.actions import cloudhsm_cli, cloudhsm_cli_before_login
@@ -30,7 +30,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("key-generate-asymmetric-pair-rsa")
-@with_settings
+@with_cloudhsm
 def generate_pair(
     settings: Config,
     label: Annotated[str, typer.Option("--label", help="Of both halves.")],
@@ -46,7 +46,7 @@ def generate_pair(
 
 
 @app.command("key-generate-file")
-@with_settings
+@with_cloudhsm
 def generate_file(
     settings: Config,
     handle: Handle,
@@ -61,7 +61,7 @@ def generate_file(
 
 
 @app.command("key-unwrap-rsa-oaep")
-@with_settings
+@with_cloudhsm
 def unwrap(
     settings: Config,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
@@ -99,7 +99,7 @@ def unwrap(
 
 
 @app.command("key-list")
-@with_settings
+@with_cloudhsm
 def list_keys(
     settings: Config,
     label: Annotated[str | None, typer.Option("--label")] = None,
@@ -124,7 +124,7 @@ def list_keys(
 
 
 @app.command("key-delete")
-@with_settings
+@with_cloudhsm
 def delete(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
     """Delete one key for good; cluster backups keep it until they expire."""
     with cloudhsm_cli(settings, changes=True) as (tool, _host):
@@ -134,7 +134,7 @@ def delete(settings: Config, handle: Handle, yes: Yes = False, json: Json = Fals
 
 
 @app.command("user-list")
-@with_settings
+@with_cloudhsm
 def list_users(settings: Config, json: Json = False) -> None:
     """List users, and whether they are locked; needs no login."""
     with cloudhsm_cli_before_login(settings) as tool:
@@ -143,7 +143,7 @@ def list_users(settings: Config, json: Json = False) -> None:
 
 
 @app.command("cluster-hsm-info")
-@with_settings
+@with_cloudhsm
 def hsm_info(settings: Config, json: Json = False) -> None:
     """Show what each HSM says of itself; needs no login."""
     with cloudhsm_cli_before_login(settings) as tool:

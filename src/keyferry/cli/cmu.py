@@ -8,7 +8,7 @@ import typer
 from keyferry.cli import render
 from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import with_classic
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.names import ClassicHandle
@@ -25,7 +25,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("list")
-@with_settings
+@with_classic
 def list_objects(
     settings: Config,
     label: Annotated[str | None, typer.Option("--label", help="Only objects with this label.")] = None,
@@ -43,7 +43,7 @@ def list_objects(
 
 
 @app.command("get-attributes")
-@with_settings
+@with_classic
 def get_attributes(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show an object's attributes; key values are cut."""
     with cmu(settings) as tool:
@@ -52,7 +52,7 @@ def get_attributes(settings: Config, handle: Handle, json: Json = False) -> None
 
 
 @app.command("import-public-key")
-@with_settings
+@with_classic
 def import_public_key(
     settings: Config,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="PEM, RSA.")],
@@ -67,7 +67,7 @@ def import_public_key(
 
 
 @app.command("set-attributes")
-@with_settings
+@with_classic
 def set_attributes(
     settings: Config,
     handle: Handle,
@@ -86,7 +86,7 @@ def set_attributes(
 
 
 @app.command("delete")
-@with_settings
+@with_classic
 def delete(
     settings: Config,
     handle: Handle,

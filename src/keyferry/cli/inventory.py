@@ -4,7 +4,7 @@ import typer
 
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import with_classic, with_cloudhsm
 from keyferry.config import Config
 from keyferry.events import Bus
 from keyferry.procedure.command import inventory_classic, inventory_cloudhsm
@@ -15,7 +15,7 @@ _SHOWN = ("handle", "label", "class", "type", "bits", "id", "extractable", "kcv"
 
 
 @app.command()
-@with_settings
+@with_classic
 def classic(settings: Config, json: Json = False) -> None:
     """The keys of the Classic partition."""
     rows: list[dict[str, object]] = [
@@ -34,7 +34,7 @@ def classic(settings: Config, json: Json = False) -> None:
 
 
 @app.command()
-@with_settings
+@with_cloudhsm
 def cloudhsm(settings: Config, json: Json = False) -> None:
     """The crypto user's secret keys on the cluster."""
     rows: list[dict[str, object]] = [

@@ -9,7 +9,7 @@ import typer
 from keyferry.cli import render
 from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import NewFile, with_settings
+from keyferry.cli.options import NewFile, with_cloudhsm
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.names import CloudHandle
@@ -26,7 +26,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("gen-rsa-key-pair")
-@with_settings
+@with_cloudhsm
 def gen_rsa_key_pair(
     settings: Config,
     label: Annotated[str, typer.Option("--label", help="Of both halves.")],
@@ -41,7 +41,7 @@ def gen_rsa_key_pair(
 
 
 @app.command("export-pub-key")
-@with_settings
+@with_cloudhsm
 def export_pub_key(
     settings: Config,
     handle: Handle,
@@ -56,7 +56,7 @@ def export_pub_key(
 
 
 @app.command("unwrap-key")
-@with_settings
+@with_cloudhsm
 def unwrap_key(
     settings: Config,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
@@ -81,7 +81,7 @@ def unwrap_key(
 
 
 @app.command("find-key")
-@with_settings
+@with_cloudhsm
 def find_key(
     settings: Config,
     key_class: Annotated[
@@ -98,7 +98,7 @@ def find_key(
 
 
 @app.command("find-single-key")
-@with_settings
+@with_cloudhsm
 def find_single_key(settings: Config, handle: Handle, json: Json = False) -> None:
     """Prove that a key is on every HSM of the cluster."""
     with key_mgmt_util(settings) as (tool, _host):
@@ -108,7 +108,7 @@ def find_single_key(settings: Config, handle: Handle, json: Json = False) -> Non
 
 
 @app.command("get-attribute")
-@with_settings
+@with_cloudhsm
 def get_attribute(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show all attributes of a key."""
     with key_mgmt_util(settings) as (tool, _host):
@@ -117,7 +117,7 @@ def get_attribute(settings: Config, handle: Handle, json: Json = False) -> None:
 
 
 @app.command("key-info")
-@with_settings
+@with_cloudhsm
 def key_info(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show whose key it is and with whom it is shared."""
     with key_mgmt_util(settings) as (tool, _host):
@@ -127,7 +127,7 @@ def key_info(settings: Config, handle: Handle, json: Json = False) -> None:
 
 
 @app.command("delete-key")
-@with_settings
+@with_cloudhsm
 def delete_key(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
     """Delete one key for good; cluster backups keep it until they expire."""
     with key_mgmt_util(settings, changes=True) as (tool, _host):
@@ -137,7 +137,7 @@ def delete_key(settings: Config, handle: Handle, yes: Yes = False, json: Json = 
 
 
 @app.command("list-users")
-@with_settings
+@with_cloudhsm
 def list_users(settings: Config, json: Json = False) -> None:
     """List users with their failed logins; needs no login."""
     with key_mgmt_util_before_login(settings) as tool:
@@ -147,7 +147,7 @@ def list_users(settings: Config, json: Json = False) -> None:
 
 
 @app.command("hsm-info")
-@with_settings
+@with_cloudhsm
 def hsm_info(settings: Config, json: Json = False) -> None:
     """Show what the HSM says of itself; needs no login."""
     with key_mgmt_util_before_login(settings) as tool:
@@ -156,7 +156,7 @@ def hsm_info(settings: Config, json: Json = False) -> None:
 
 
 @app.command("error")
-@with_settings
+@with_cloudhsm
 def error(
     settings: Config,
     code: Annotated[str, typer.Argument(metavar="CODE", help="In hex, as in `returned: 0xc6`.")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +33,7 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("classic", "pin"),
         Annotated[
             str | None,
-            typer.Option("--pin", metavar="SOURCE", help="prompt, fd:N, file:PATH, cmd:ARGV or env:NAME."),
+            typer.Option("--pin", metavar="SOURCE", help="Of the partition; prompt, fd:N, file:PATH, cmd:ARGV or env:NAME."),
         ],
     ),
     "user": (
@@ -44,7 +44,7 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("cloudhsm", "password"),
         Annotated[
             str | None,
-            typer.Option("--password", metavar="SOURCE", help="Of the crypto user; sources as for --pin."),
+            typer.Option("--password", metavar="SOURCE", help="Of the crypto user; prompt, fd:N, file:PATH, cmd:ARGV or env:NAME."),
         ],
     ),
     "wrapping_label": (
@@ -81,23 +81,40 @@ NewFile = Annotated[
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options; it gets them as `settings`, a Config, instead of one by one."""
+    """Give a command the options of both sides; it gets them as `settings`, a Config, instead of one by one."""
+    return _with(_TOOLS, command)
+
+
+def with_classic(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that logs in to the partition alone."""
+    return _with(("classic_bin", "slot", "pin", "allow_raised_counter"), command)
+
+
+def with_cloudhsm(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that logs in to the cluster alone."""
+    return _with(("cloudhsm_bin", "user", "password", "allow_raised_counter"), command)
+
+
+def with_vtl(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that asks vtl, which takes no secret."""
+    return _with(("classic_bin",), command)
+
+
+def _with(names: Iterable[str], command: Callable[..., None]) -> Callable[..., None]:
+    tools = {name: _TOOLS[name] for name in names}
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     own = [parameter for parameter in parameters if parameter.name != "settings"]
 
     @functools.wraps(command)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - whatever typer parsed
-        flags = {place: arguments.pop(name) for name, (place, _kind) in _TOOLS.items()}
+        flags = {place: arguments.pop(name) for name, (place, _kind) in tools.items()}
         file, profile = arguments.pop("config_file"), arguments.pop("profile")
         command(settings=config.load(file, flags, profile), **arguments)
 
+    kinds = {name: kind for name, (_place, kind) in tools.items()} | {"config_file": _FILE, "profile": _PROFILE}
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in {
-            **{name: kind for name, (_place, kind) in _TOOLS.items()},
-            "config_file": _FILE,
-            "profile": _PROFILE,
-        }.items()
+        for name, kind in kinds.items()
     ]
     run.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined] # how typer reads options
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in own + shared}

@@ -8,14 +8,14 @@ import typer
 
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import with_vtl
 from keyferry.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of vtl; no login.")
 
 
 @app.command("list-slots")
-@with_settings
+@with_vtl
 def list_slots(settings: Config, json: Json = False) -> None:
     """The slots that the Classic client sees."""
     from keyferry.procedure.command import slots  # noqa: PLC0415 - start-up: pexpect
@@ -29,7 +29,7 @@ def list_slots(settings: Config, json: Json = False) -> None:
 
 
 @app.command("verify")
-@with_settings
+@with_vtl
 def verify(settings: Config, json: Json = False) -> None:
     """The partitions that the Classic client may use; a slot of None has no visible number."""
     from keyferry.procedure.actions import vtl_verify  # noqa: PLC0415 - start-up: pexpect
