@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fixture_files import Fixture, check_cases, check_document, of_tool
+from fixture_files import Fixture, check_cases, check_document, errors, of_tool
 from keyferry.errors import UnknownScreenError
 from keyferry.names import ClassicHandle, PublicKey
 from keyferry.tools.ckdemo import dialect, screens
@@ -29,6 +29,47 @@ def test_fixture(fixture: Fixture) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_its_fixtures(version: str, verb: str) -> None:
     check_cases("ckdemo", version, verb)
+
+
+KNOWN_CODES = {
+    f"CKR_{name}"
+    for name in (
+        *("SLOT_ID_INVALID", "ATTRIBUTE_READ_ONLY", "ATTRIBUTE_SENSITIVE", "ATTRIBUTE_TYPE_INVALID"),
+        *("ATTRIBUTE_VALUE_INVALID", "DATA_LEN_RANGE", "DEVICE_ERROR", "KEY_HANDLE_INVALID"),
+        *("KEY_FUNCTION_NOT_PERMITTED", "KEY_NOT_WRAPPABLE", "KEY_UNEXTRACTABLE", "MECHANISM_INVALID"),
+        *("MECHANISM_PARAM_INVALID", "OBJECT_HANDLE_INVALID", "PIN_INCORRECT", "PIN_LEN_RANGE", "PIN_EXPIRED"),
+        *("PIN_LOCKED", "SESSION_HANDLE_INVALID", "TOKEN_NOT_PRESENT", "USER_ALREADY_LOGGED_IN"),
+        *("USER_NOT_LOGGED_IN", "USER_PIN_NOT_INITIALIZED", "USER_TYPE_INVALID", "WRAPPING_KEY_HANDLE_INVALID"),
+        *("WRAPPING_KEY_SIZE_RANGE", "WRAPPING_KEY_TYPE_INCONSISTENT", "USER_LOCKED_OUT", "WRAPPING_ERROR"),
+        *("USER_NOT_AUTHORIZED", "KEY_EXTRACTABLE", "OBJECT_READ_ONLY", "KEY_SIZE_RANGE", "CANCEL", "UNKNOWN"),
+    )
+}
+"""Every name of the reference: ckdemo.md, 2, 12 and 14, and the HSM answers of pitfalls-luna.md."""
+FUNCTIONS = {
+    *("ReadBinaryFile", "WriteBinaryFile", "MemoryAllocation", "Function in Descriptor Library", "Unknown function"),
+    *("C_Login", "C_OpenSession", "C_SetAttributeValue", "C_GetObjectSize", "C_WrapKey", "C_EncryptInit"),
+    *("C_EncryptUpdate", "C_EncryptFinal", "C_FindObjectsInit", "C_GetSlotList", "C_GetSlotInfo", "C_Initialize"),
+}
+"""Every name that may stand before `returned error.` in what we choose (1 and 2)."""
+SAID = (
+    r"Error trying to list all available objects\.",
+    r"You must enter a number between \d+ and \d+:",
+    r"You must enter an even number of hexadecimal digits\.",
+    r"You must enter an hexadecimal number of digits from 0 to f\.",
+    r"Invalid input \(\d+\)\.",
+)
+"""Errors of the reference (2, 4 and 5) that no table of the dialect has in these words."""
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_every_known_error_has_its_fixture(version: str) -> None:
+    there = errors("ckdemo", version)
+    in_tables = {*dialect.CKR_NAMES.values(), *dialect.PIN_REFUSED, *dialect.ADVICE, dialect.ALREADY_IN}
+    assert (KNOWN_CODES | in_tables) - there.codes == set()
+    assert FUNCTIONS - there.functions == set()
+    starts = (dialect.CANNOT_LOAD, dialect.CANNOT_INITIALIZE, dialect.ERROR_CODE, dialect.WRONG_VERSION)
+    asked_again = [prompt.pattern.decode() for prompt in dialect.NOT_TAKEN]
+    assert not there.without((*SAID, *dialect.REFUSALS, dialect.NO_SESSION_LEFT, *starts, *asked_again))
 
 
 MENUS = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixture_files import Fixture, check_cases, check_document, of_tool
+from fixture_files import Fixture, check_cases, check_document, errors, of_tool
 from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.tools.cmu import screens
 from keyferry.tools.cmu.parsing import VERBS, parse
@@ -27,6 +27,25 @@ def test_fixture(fixture: Fixture) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_its_fixtures(version: str, verb: str) -> None:
     check_cases("cmu", version, verb)
+
+
+KNOWN_ERRORS = {
+    "list": {"PIN_INCORRECT", "PIN_LOCKED", "PIN_EXPIRED", "USER_LOCKED_OUT", "TOKEN_NOT_PRESENT", "SLOT_ID_INVALID"},
+    "getAttribute": {"OBJECT_HANDLE_INVALID"},
+    "setAttribute": {"ATTRIBUTE_READ_ONLY", "OBJECT_READ_ONLY", "USER_NOT_AUTHORIZED"},
+    "import": {"USER_NOT_AUTHORIZED", "DEVICE_ERROR"},
+    "delete": {"USER_NOT_AUTHORIZED"},
+}
+"""The HSM answers of pitfalls-luna.md that each verb can get; those of the login stand for all under `list`."""
+
+
+@pytest.mark.parametrize("version", ["5", "7"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_known_error_has_its_fixture(version: str, verb: str) -> None:
+    there = errors("cmu", version, verb)
+    assert {f"CKR_{name}" for name in KNOWN_ERRORS[verb]} - there.codes == set()
+    if verb in {"delete", "getAttribute"}:
+        assert "Object not found" in there.lines
 
 
 def test_further_columns_are_kept_by_name() -> None:

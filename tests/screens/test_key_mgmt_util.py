@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixture_files import FIXTURES, Fixture, of_tool
+from fixture_files import FIXTURES, Fixture, errors, of_tool
 from keyferry.errors import UnknownScreenError
 from keyferry.names import PublicKey
 from keyferry.tools.key_mgmt_util import screens
@@ -46,13 +45,9 @@ KNOWN_CODES = {
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_known_error_has_its_fixture(dialect: str) -> None:
-    found = [path.with_suffix(".json") for path in (FIXTURES / "key_mgmt_util" / dialect).glob("*.txt")]
-    documents = [json.loads(path.read_text()) for path in found]
-    codes = {document["error"]["code"] for document in documents if document.get("error")}
-    assert codes >= KNOWN_CODES
-    texts = [path.with_suffix(".txt").read_text("utf-8", "replace") for path in found]
-    lines = {" ".join(line.split()) for text in texts for line in text.split("\n")}
-    assert not [refusal.pattern for refusal in REFUSALS if not any(refusal.fullmatch(line) for line in lines)]
+    there = errors("key_mgmt_util", dialect)
+    assert there.codes >= KNOWN_CODES
+    assert not there.without(refusal.pattern for refusal in REFUSALS)
 
 
 GOOD = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixture_files import Fixture, check_cases, check_document, of_tool
+from fixture_files import Fixture, check_cases, check_document, errors, of_tool
 from keyferry.errors import CheckFailedError, ToolRefusedError, UnknownScreenError
 from keyferry.names import Slot
 from keyferry.tools.vtl import screens
@@ -24,6 +24,18 @@ def test_fixture(fixture: Fixture) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_its_fixtures(version: str, verb: str) -> None:
     check_cases("vtl", version, verb)
+
+
+NO_SLOTS = "Error: Unable to find any Luna SA slots/partitions among registered server"
+"""The one error of the reference; without slots listSlots may also count none."""
+
+
+@pytest.mark.parametrize("version", ["5", "7"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_known_error_has_its_fixture(version: str, verb: str) -> None:
+    there = errors("vtl", version, verb)
+    assert NO_SLOTS in there.lines
+    assert verb != "listSlots" or "Number of slots: 0" in there.lines
 
 
 LABELS = st.text("abz 019-_=.", min_size=1, max_size=32).map(str.strip).filter(bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pytest
 from keyferry.errors import UnknownScreenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -48,6 +49,26 @@ def check_cases(tool: str, version: str, verb: str) -> None:
     assert {"empty", "truncated", "garbage"} <= there.keys()
     assert {expected.get("ok") for expected in there.values()} == {True, False, None}
     assert all(there[case]["exit"] == 10 for case in ("truncated", "garbage"))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What the fixtures of one dialect tell of errors: codes and failed functions expected, and lines shown."""
+
+    codes: set[object]
+    functions: set[object]
+    lines: set[str]
+
+    def without(self, patterns: Iterable[str]) -> list[str]:
+        """Those of the patterns that no line of any fixture is."""
+        return [pattern for pattern in patterns if not any(re.fullmatch(pattern, line) for line in self.lines)]
+
+
+def errors(tool: str, version: str, verb: str = "*") -> Errors:
+    found = [_fixture(path) for path in (FIXTURES / tool / version).glob(f"{verb}--*.txt")]
+    refused = [one.expected for one in found if one.expected.get("error")]
+    lines = {" ".join(line.split()) for one in found for line in one.text.split("\n")}
+    return Errors({one["error"]["code"] for one in refused}, {one.get("function") for one in refused}, lines)
 
 
 def _fixture(path: Path) -> Fixture:

@@ -13,6 +13,7 @@ import typer
 from keyferry import config
 from keyferry.errors import UsageError
 
+_SOURCES = "prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
 _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
     "classic_bin": (
         ("classic", "bin"),
@@ -33,7 +34,7 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("classic", "pin"),
         Annotated[
             str | None,
-            typer.Option("--pin", metavar="SOURCE", help="Of the partition; prompt, fd:N, file:PATH, cmd:ARGV or env:NAME."),
+            typer.Option("--pin", metavar="SOURCE", help=f"Of the partition: {_SOURCES}."),
         ],
     ),
     "user": (
@@ -44,7 +45,7 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("cloudhsm", "password"),
         Annotated[
             str | None,
-            typer.Option("--password", metavar="SOURCE", help="Of the crypto user; prompt, fd:N, file:PATH, cmd:ARGV or env:NAME."),
+            typer.Option("--password", metavar="SOURCE", help=f"Of the crypto user: {_SOURCES}."),
         ],
     ),
     "wrapping_label": (
