@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from killed import killed_after_line, on_a_full_disk, signalled_at_event
+from killed import arrivals, killed_after_line, on_a_full_disk, signalled_at_event
 from longer import every
-from runs import DESTINATIONS
+from runs import DESTINATIONS, keyferry
 from undisturbed import Plain, migration
 
 LINES, EVENTS = 71, 420
@@ -92,3 +92,30 @@ def test_a_disk_that_is_full(plain: Plain, kind: str, size: int) -> None:
     assert "error: " in done.err
     if (world.directory / "run" / "journal.jsonl").read_bytes().count(b"\n"):  # else there is no run yet
         plain.is_reached(world, world.resume())
+
+
+def test_a_handle_that_another_key_has_meanwhile_is_not_taken_for_the_key(plain: Plain) -> None:
+    """Killed between unwrap and proof; the arrived key is deleted, and its handle is another key's."""
+    world = plain.fresh("recycled")
+    assert killed_after_line(world, plain.line("done", "unwrap"), *migration(world))
+    (arrived,) = arrivals(world)
+    label = "UPDATE cloud_key SET label = ?, id = ?, value = randomblob(length(value)) WHERE handle = ?"
+    world.store.run(label, b"somebody-elses", b"", arrived)
+    done = world.resume()
+    assert (done.status, done.states) == (6, {"failed": 1, "planned": 1}), done.err
+    assert done.rules == {"ATTRIBUTES-MATCH"}
+    (failed,) = [key for key in done.document["keys"] if key["state"] == "failed"]
+    assert keyferry("resolve", world.directory / "run", failed["classic_handle"], "--retry").status == 0
+    assert world.resume().states == {"verified": 2}
+
+
+def test_a_handle_of_classic_that_another_key_has_meanwhile_is_not_wrapped(plain: Plain) -> None:
+    world = plain.fresh("recycled-classic")
+    assert killed_after_line(world, plain.line("done", "allow wrapping"), *migration(world))
+    first, second = (key["classic_handle"] for key in world.status()["keys"])
+    for old, new in ((first, -1), (second, first), (-1, second)):
+        world.store.run("UPDATE luna_object SET handle = ? WHERE handle = ? AND partition = 1", new, old)
+    done = world.resume()
+    assert done.states == {"failed": 2}, done.err
+    assert done.rules == {"PLAN-MATCH"}
+    assert arrivals(world) == []

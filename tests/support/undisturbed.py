@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,19 @@ class Plain:
         world = self.fresh("undisturbed")
         self.done = world.migrate()
         self.holds: Counter[tuple[object, ...]] = holds(world)
-        self.lines = len((world.directory / "run" / "journal.jsonl").read_bytes().splitlines())
+        self._journal = (world.directory / "run" / "journal.jsonl").read_text().splitlines()
+        self.lines = len(self._journal)
 
     def fresh(self, name: str) -> World:
         shutil.copytree(self._pattern, self._directory / name)
         world = World(self._directory / name)
         world.environment.update(through(self._tool))
         return world
+
+    def line(self, kind: str, act: str) -> int:
+        """The number of the first line of the journal that says this."""
+        told = [(line["kind"], line.get("act")) for line in map(json.loads, self._journal)]
+        return told.index((kind, act)) + 1
 
     def is_reached(self, world: World, done: Done) -> None:
         """The same keys, each verified by the same proof, under the same names; nothing besides."""
