@@ -12,6 +12,7 @@ import pytest
 from keyferry.emulator.classic.objects import AES, secret_key
 from killed import holds
 from place import Place
+from records import both_say
 from runs import World, keyferry
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def test_everything_goes_but_the_keys(world: World) -> None:
     assert "backups of the cluster still hold the wrapping pair" in done.out
     for line in done.out.splitlines()[:-2]:
         assert line.removeprefix("removed: ") in done.err
+    both_say("complete", world.directory / "run")
+    (record,) = world.directory.glob("run-cleanup-*")
+    both_say("complete", record)
     status = world.status()
     assert (status["state"], status["wrapping_key"]["stage"]) == ("ended", "cleaned up")
 
@@ -89,6 +93,14 @@ def test_a_run_that_is_not_verified_needs_its_pair(tmp_path: Path) -> None:
     done = cleanup(world, "--yes")
     assert (done.status, "not over and verified" in done.err) == (8, True), done.err
     assert halves(world) == 2
+
+
+def test_one_that_was_broken_off_is_done_again(world: World) -> None:
+    world.arm("key_mgmt_util", "die", "deleteKey")
+    assert cleanup(world, "--yes").status == 9
+    both_say("complete", world.directory / "run")
+    assert cleanup(world, "--yes").status == 0
+    assert (halves(world), world.status()["wrapping_key"]["stage"]) == (0, "cleaned up")
 
 
 def test_another_run_that_is_not_over_needs_it_too(world: World) -> None:

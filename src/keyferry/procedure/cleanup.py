@@ -6,19 +6,20 @@ Nothing else can be named: every object is this run's own by the journal, and co
 from __future__ import annotations
 
 import contextlib
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
 from keyferry.names import KeyClass
 from keyferry.procedure import state
-from keyferry.procedure.command import at_work, check_named
+from keyferry.procedure.command import opened
 from keyferry.procedure.going_on import may_log_in, ordered, reopened
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.leftovers import remove_folders
 from keyferry.procedure.resume import same_owner
 from keyferry.procedure.state import JOURNAL, PairStage, Stage
-from keyferry.procedure.wrapping import PEM, read_pem
+from keyferry.procedure.wrapping import PEM, hash_of, read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.state import RunState
-
-_BOTH = ("classic", "cloudhsm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +51,41 @@ class Leftovers:
         yield from (f"folder {path} on {where or 'this host'}" for where, path in self.folders)
 
 
-def cleanup(
-    config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftovers], None], *, type_again: bool = False
-) -> Leftovers:
+def cleanup(config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftovers], None]) -> Leftovers:
     """Remove what a run leaves. confirm: shown what is there before anything is removed; raises to stop it.
 
-    CheckFailedError where the run is not over and verified, where another run needs its pair, or where what has
-    the pair's label is not the pair.
+    What is typed has a record of its own beside the run's: `RUN-cleanup-ID`. The run's own journal gets the files
+    that went. CheckFailedError where the run is not over and verified, where another run needs its pair, or where
+    what has the pair's label is not the pair.
     """
-    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
-
     with reopened(run_dir) as (directory, past):
         _check_verified(past, run_dir)
         _check_needed(past, run_dir)
+        directory.demand_unsigned()
         config, _order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
-        check_named(config, _BOTH)
-        may_log_in(past, config, type_again=type_again)
-        secrets = Parties.resolve_secrets(config, _BOTH)
-        directory.go_on(past, by="cleanup")
-    with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
-        return _Cleaning(config, parties, directory, past, interrupts).clean(confirm)
+        may_log_in(past, config, type_again=False)
+        where = run_dir.with_name(f"{run_dir.name}-cleanup-{secrets.token_hex(4)}")
+        with opened(config, where, bus) as (parties, record), Interrupts() as interrupts:
+            left = _Cleaning(parties, record, directory, past, interrupts).clean(confirm)
+        directory.go_on(past, by="cleanup", record=where.name, head=record.head)
+        for path in left.files:
+            digest = hash_of(path)
+            path.unlink()
+            directory.journal.write("done", act="remove", file=path.name, sha256=digest)
+        remove_folders(config, directory.journal.path)
+        directory.journal.write("done", act="clean up", label=left.label)
+        directory.finish()
+        return left
 
 
 class _Cleaning:
+    """Takes the pair and its public half off both sides. record: of this; directory: of the run."""
+
     def __init__(
-        self, config: Config, parties: Parties, directory: RunDirectory, past: RunState, interrupts: Interrupts
+        self, parties: Parties, record: RunDirectory, directory: RunDirectory, past: RunState, interrupts: Interrupts
     ) -> None:
-        self._config = config
-        self._parties, self._directory, self._past = parties, directory, past
+        self._record, self._directory, self._past = record, directory, past
         self._interrupts = interrupts
         self._source, self._destination = parties.source, parties.destination
         self._key, _digest = read_pem(directory.files / PEM)
@@ -97,14 +102,8 @@ class _Cleaning:
                 self._destination.delete_half(half, self._key)
         if still := self._left().cloudhsm:
             raise MismatchError(f"halves of the wrapping pair are still on the cluster: {', '.join(map(str, still))}")
-        for path in left.files:
-            with self._removing(f"wrapped file {path.name}"):
-                path.unlink()
         self._source.close()
         self._destination.close()
-        with self._removing("private folders"):  # this process' own are among them, and needed no longer
-            remove_folders(self._config, self._directory.journal.path)
-        self._directory.journal.write("done", act="clean up", label=left.label)
         return left
 
     def _look(self) -> None:
@@ -147,9 +146,9 @@ class _Cleaning:
     def _removing(self, what: str) -> Iterator[None]:
         """Each with its intent and its end in the journal."""
         self._interrupts.check()
-        self._directory.journal.write("intent", act="remove", what=what)
+        self._record.journal.write("intent", act="delete", what=what)
         yield
-        self._directory.journal.write("done", act="remove", what=what)
+        self._record.journal.write("done", act="delete", what=what)
 
 
 def _check_verified(past: RunState, run_dir: Path) -> None:

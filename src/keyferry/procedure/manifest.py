@@ -28,6 +28,7 @@ class Story:
 
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     moved: dict[str, dict[str, str]] = field(default_factory=dict)
+    removed: dict[str, str] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
     plan: str | None = None
 
@@ -37,6 +38,8 @@ class Story:
                 self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
             case "closed" | "torn" as end:
                 self.sessions[line["file"]] |= {"end": end, "head": line["head"], "count": line["count"]}
+            case "done" if line["act"] == "remove":
+                self.removed[line["file"]] = line["sha256"]
             case "done" if "file" in line:
                 # The first place of a file is where it is made, perhaps anew: then it is nowhere else yet.
                 before = {} if line["act"] in MAKING else self.moved.get(line["file"], {})

@@ -76,6 +76,14 @@ class RunDirectory:
 
         UsageError where somebody has signed what it was: that record stays as it is.
         """
+        self.demand_unsigned()
+        (self.path / manifest.MANIFEST).unlink(missing_ok=True)
+        sync_folder(self.path)
+        self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)
+        self._note_torn(past)
+
+    def demand_unsigned(self) -> None:
+        """UsageError where somebody has signed the record."""
         if (self.path / manifest.SIGNATURES).exists():
             raise UsageError(
                 f"{self.path} is signed, and a signature stands for the record as it is",
@@ -83,10 +91,6 @@ class RunDirectory:
                 hint=f"keep a copy of the folder for the signatures, take {manifest.SIGNATURES}/ out of this one, and"
                 " have the record signed again when the run has ended",
             )
-        (self.path / manifest.MANIFEST).unlink(missing_ok=True)
-        sync_folder(self.path)
-        self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)
-        self._note_torn(past)
 
     def complete(self, past: RunState) -> None:
         """Complete the record of a run that ended, but whose process died before it could."""

@@ -217,9 +217,10 @@ class _Verification:
             raise wrong(manifest.PLAN, None, "not the plan that the journal names")
         for file, hashes in self._story.moved.items():
             name = f"files/{file}"
-            if name not in self._there:
+            if name not in self._there and file not in self._story.removed:
                 raise wrong(name, None, "is missing")
-            if set(hashes.values()) != {self._hash(name)}:
+            found = self._hash(name) if name in self._there else self._story.removed[file]
+            if set(hashes.values()) != {found}:
                 raise wrong(name, None, "not the file that the journal says was moved")
 
     def _check_incomplete(self) -> None:

@@ -55,8 +55,8 @@ def load(path: pathlib.Path, **how: Any) -> Any:
 class Run:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder, self.files, self.sessions, self.moved, self.states = folder, Table(), Table(), Table(), Table()
-        self.extractable, self.wrapped, self.arrived, self.tools = Table(), Table(), Table(), set[Any]()
-        self.open, self.menu, self.migration = list[str](), list[str](), False
+        self.extractable, self.wrapped, self.arrived, self.removed = Table(), Table(), Table(), Table()
+        self.open, self.menu, self.tools, self.migration = list[str](), list[str](), set[Any](), False
         self.run_id = self.plan = self.key = None
         for path in sorted(folder.rglob("*")):
             name, plain = str(path.relative_to(folder)), path.is_file() and not path.is_symlink()
@@ -76,13 +76,13 @@ class Run:
         for name in self.sessions:
             self.read_session(name)
         for name, hashes in self.moved.items():
-            there = self.files.get(f"files/{name}", {}).get("sha256")
+            there = self.files.get(f"files/{name}", {"sha256": self.removed.get(name)})["sha256"]
             demand(set(hashes.values()) == {there}, f"files/{name}", "not the file that was moved")
         demand(self.plan in (None, self.files.get("plan.json", {}).get("sha256")), "plan.json", "not the run's plan")
         if told is None:
-            cleared = not (self.folder / "journal.jsonl").stat().st_mode & 0o222
-            closed = all(session["end"] for session in self.sessions.values())
-            demand(not (cleared and closed), "manifest.json", "is missing, although the run completed its record")
+            left = not all(session["end"] for session in self.sessions.values())
+            left = left or (self.folder / "journal.jsonl").stat().st_mode & 0o222 != 0
+            demand(left, "manifest.json", "is missing, although the run completed its record")
             self.open.append("there is no manifest.json")
             return None
         files = {name: self.files[name] for name in self.files if not name.startswith("signatures/")}
@@ -103,9 +103,8 @@ class Run:
         head, count, end = hashlib.sha256(b"keyferry-journal/1").hexdigest(), 0, told and told["journal"]
         for place, entry, line in load(self.folder / "journal.jsonl"):
             demand(entry.get("seq") == count + 1, place, "not the line that was written here")
-            demand(
-                entry.get("prev") == head, f"journal.jsonl: line {max(1, count)}", "not what the next line continues"
-            )
+            before = f"journal.jsonl: line {max(1, count)}"
+            demand(entry.get("prev") == head, before, "not what the next line continues")
             head, count = hashlib.sha256(line).hexdigest(), count + 1
             self.take(entry, entry.get("key"), place)
         demand(end in (None, {"count": count, "head": head}), f"journal.jsonl: line {count}", "not the last line")
@@ -143,7 +142,9 @@ class Run:
                 demand(line["sha256"] == self.key, place, "the imported public key is not the exported one")
             case "done", "compare":
                 demand(set(line["places"].values()) == {self.key}, place, "Classic has another public key")
-        if line["kind"] == "done" and "file" in line:
+            case "done", "remove":
+                self.removed[line["file"]] = line["sha256"]
+        if line["kind"] == "done" and "host" in line:
             before = {} if line["act"] in ("wrap", "fetch") else self.moved.get(line["file"], {})
             self.moved[line["file"]] = before | {line["host"]: line["sha256"]}
 
@@ -187,9 +188,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent)
     parser.add_argument("--head", help="the run's head as it was noted elsewhere")
-    asked = parser.parse_args()
     try:
-        head = (run := Run(asked.run)).verify()
+        head = (run := Run((asked := parser.parse_args()).run)).verify()
         demand(asked.head in (None, head), "manifest.json", f"the run's head is {head}, not the one given")
     except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
         print(f"WRONG: {error}")
