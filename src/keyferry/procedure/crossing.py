@@ -174,7 +174,7 @@ class Crossing:
 
     def ended(self, result: KeyResult) -> None:
         """Write down what became of a key."""
-        self._journal.write(
+        self._journal.note(
             "key",
             key=result.handle,
             state=result.state,
@@ -200,9 +200,8 @@ class Crossing:
         result.stage = stage
 
     def _done(self, result: KeyResult, stage: Stage, **what: object) -> None:
-        # What came of a command is durable before the next is typed: the line of the next intent puts it on the disk.
-        write = self._journal.write if stage is Stage.UNWRAPPED else self._journal.note
-        write("done", key=result.handle, **what)
+        # What came of a command is durable before the next intent: that line puts it on the disk.
+        self._journal.note("done", key=result.handle, **what)
         result.stage = stage
 
     def _file(self, result: KeyResult) -> Path:
