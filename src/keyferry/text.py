@@ -53,4 +53,4 @@ def _elements(value: object) -> bytes:
 
 
 def _plain(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+    return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()

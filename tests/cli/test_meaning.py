@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from records import both_say, by_package, forge
-from runs import World
+from records import both_say, by_package, forge, head_of
+from runs import World, keyferry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +45,31 @@ def replaced(tool: str, code: str, pattern: str, new: str, nth: int = 1) -> Call
     return change
 
 
+def typed_ahead(name: str, lines: list[Any]) -> list[Any]:
+    """A line that no question stands before, so that it hides from who looks for the menu."""
+    if "ckdemo" in name:
+        place = next(number for number, line in enumerate(lines) if number and line[1] == "i")
+        lines.insert(place + 1, [lines[place][0], "i", "22\r"])
+    return lines
+
+
 def test_a_perfect_forgery_that_changes_nothing_is_whole(run: Path) -> None:
     forge(run)
     both_say("complete", run)
+
+
+def test_a_perfect_forgery_is_noticed_by_a_head_from_outside_alone(run: Path) -> None:
+    head = head_of(run)
+
+    def under_another_step(name: str, lines: list[Any]) -> list[Any]:
+        if "ckdemo" in name:
+            place = next(number for number, line in enumerate(lines) if number and line[1] == "m")
+            lines.insert(place + 3, lines.pop(place))
+        return lines
+
+    forge(run, under_another_step)
+    both_say("complete", run)
+    both_say("wrong", run, "head", head=head)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +78,38 @@ def test_a_perfect_forgery_that_changes_nothing_is_whole(run: Path) -> None:
         (replaced("key_mgmt_util", "i", r"^findKey .*", "deleteKey -k 7\r"), "deleteKey"),
         (replaced("key_mgmt_util", "i", r"^getAttribute .*", "exSymKey -k 7 -out x -w 6\r"), "exSymKey"),
         (replaced("ckdemo", "i", r"^27\r", "22\r"), "22"),  # Destroy object
+        (replaced("key_mgmt_util", "i", r"^findKey .*", "12\r"), "12"),
+        (replaced("key_mgmt_util", "i", r"^findKey .*", "findKey -c 4\rdeleteKey -k 7\r"), ""),
+        (replaced("ckdemo", "i", r"^0\r", "0\r22\r"), ""),
+        (typed_ahead, ""),
     ],
 )
 def test_a_command_outside_the_procedure(run: Path, change: Callable[[str, list[Any]], list[Any]], words: str) -> None:
     forge(run, change)
-    both_say("wrong", run, words)
+    both_say("wrong", run, ".cast: line ", words)
+    assert keyferry("verify", run).status == 6
+
+
+@pytest.mark.parametrize("tool", ["key_mgmt_util", "ckdemo"])
+def test_a_command_that_a_tool_was_started_with(run: Path, tool: str) -> None:
+    def started(name: str, lines: list[Any]) -> list[Any]:
+        if tool in name:
+            lines[0]["argv"] += ["singlecmd", "deleteKey", "-k", "7"]
+        return lines
+
+    forge(run, started)
+    both_say("wrong", run, f"{tool}.cast: line 1: ")
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, True), (0, "0.1"), (1, "q"), (1, "oi"), (2, 5)])
+def test_what_is_no_event(run: Path, place: int, value: object) -> None:
+    def other(name: str, lines: list[Any]) -> list[Any]:
+        if name == "002-vtl.cast":
+            lines[1][place] = value
+        return lines
+
+    forge(run, other)
+    both_say("wrong", run, "002-vtl.cast: line 2: ")
 
 
 def test_a_call_outside_the_procedure(run: Path) -> None:
@@ -78,6 +127,7 @@ def test_a_call_outside_the_procedure(run: Path) -> None:
     [
         (replaced("ckdemo", "o", "CKA_EXTRACTABLE=01", "CKA_EXTRACTABLE=00", nth=4), "not shown as extractable"),
         (replaced("ckdemo", "o", "(CKA_LABEL=classic_wrap(.|\n)*CKA_MODULUS=)..", r"\g<1>ff"), "another public key"),
+        (replaced("011-cmu", "o", "modulus=..", "modulus=ff"), "another public key"),
         (replaced("key_mgmt_util", "i", r"^unWrapKey -f \S+", "unWrapKey -f other"), "never wrapped"),
     ],
 )
@@ -111,15 +161,45 @@ def never_extractable(lines: Lines) -> Lines:
     return lines
 
 
+def extractable_by_a_word(lines: Lines) -> Lines:
+    for line in lines:
+        if line["kind"] == "described":
+            line["extractable"] = "no"
+    return lines
+
+
+def extractable_no_longer(lines: Lines) -> Lines:
+    """It was described twice: what was said last counts."""
+    again = [line | {"extractable": False} for line in lines if line["kind"] == "described"]
+    place = next(number for number, line in enumerate(lines) if line["kind"] == "planned")
+    return [*lines[:place], *again, *lines[place:]]
+
+
+def without_comparison(lines: Lines) -> Lines:
+    return [line for line in lines if line.get("act") != "compare"]
+
+
+def wrapped_anew(lines: Lines) -> Lines:
+    """The file that was moved is an older one."""
+    place = next(number for number, line in enumerate(lines) if line.get("act") == "unwrap")
+    wrap = next(line for line in lines if (line["kind"], line.get("act")) == ("done", "wrap"))
+    return [*lines[:place], wrap | {"sha256": "0" * 64}, *lines[place:]]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (never_extractable, "not described as extractable"),
         (without("done", "wrap"), "not what was wrapped"),
-        (without("done", "move"), "was moved"),
+        (without("done", "move"), "moved"),
         (changed("done", "wrap", sha256="0" * 64), "not what was wrapped"),
         (changed("intent", "import", sha256="0" * 64), "public key"),
-        (changed("done", "compare", places={"the Classic HSM": "0" * 64}), "another public key"),
+        (changed("done", "compare", places={"the Classic HSM": "0" * 64}), "public key"),
+        (changed("done", "export", places={"the PEM file": "0" * 64}), "public key"),
+        (without_comparison, "compared"),
+        (extractable_by_a_word, "not described as extractable"),
+        (extractable_no_longer, "not described as extractable"),
+        (wrapped_anew, "moved"),
         (changed("key", state="failed"), "totals"),
         (
             changed("end", totals={"planned": 10, "verified": 10, "skipped": 0, "failed": 0, "needs_operator": 0}),

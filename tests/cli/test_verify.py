@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records import both_say, by_package, by_script_here, edit, head_of, rechain, restamp
+from keyferry.text import canonical
+from records import both_say, by_package, by_script, by_script_here, edit, head_of, rechain, restamp
 from runs import World
 from tampering import (
     byte_order_mark,
@@ -217,11 +220,9 @@ def test_the_manifest_of_another_run_is_noticed(run: Path, other: Path) -> None:
 
 def test_a_manifest_rewritten_is_noticed_by_its_head_or_by_the_one_from_outside(run: Path) -> None:
     head = head_of(run)
-    path = run / "run.json"
-    path.chmod(0o600)
-    path.write_bytes(path.read_bytes().replace(b'"started":"2', b'"started":"1'))
     before = (run / "manifest.json").read_bytes()
-    both_say("wrong", run, "run.json")
+    edit(run / "verify.py", lambda lines: [*lines, b"# changed\n"])
+    both_say("wrong", run, "verify.py")
     restamp(run)  # whoever can rewrite everything can forge everything ...
     both_say("complete", run)
     both_say("wrong", run, "head", head=head)  # ... but not a head that was noted elsewhere
@@ -230,6 +231,89 @@ def test_a_manifest_rewritten_is_noticed_by_its_head_or_by_the_one_from_outside(
     both_say("wrong", run, "manifest.json")
     (run / "manifest.json").write_bytes(before.replace(b'"failed":0', b'"failed":1'))
     both_say("wrong", run)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "journal.jsonl", CKDEMO])
+@pytest.mark.parametrize("more", [b"x", b"{}", b"\n", b"[" * 99999 + b"\n", b"x" * 2**24 + b"\n"], ids=len)
+def test_what_stands_behind_the_last_line_is_noticed(run: Path, name: str, more: bytes) -> None:
+    edit(run / name, lambda lines: [*lines, more])
+    if name != "manifest.json":
+        restamp(run)
+    both_say("wrong", run, name.rpartition("/")[2])
+
+
+@pytest.mark.parametrize("name", ["run.json", "plan.json"])
+def test_a_changed_file_that_the_journal_names_is_noticed(run: Path, name: str) -> None:
+    edit(run / name, lambda lines: [lines[0].replace(b"0", b"1", 1)])
+    restamp(run)
+    both_say("wrong", run, name)
+
+
+def test_another_public_key_is_noticed(run: Path) -> None:
+    """Also by its DER alone: the file is the one that both hosts had, but not the key of the journal."""
+    edit(run / "files" / "wrapping_public.pem", lambda lines: [lines[0], lines[1].swapcase(), *lines[2:]])
+    restamp(run)
+    both_say("wrong", run, "files/wrapping_public.pem")
+
+
+def test_changed_totals_are_noticed(run: Path) -> None:
+    edit(run / "manifest.json", lambda lines: [lines[0].replace(b'"verified":', b'"verified":1')])
+    restamp(run)
+    both_say("wrong", run, "manifest.json")
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "x", 1, True, ...])
+def test_a_manifest_of_other_fields_is_refused(run: Path, value: object) -> None:
+    """Each in its turn, under a head of its own; `...` takes it away. Its version is what it says."""
+    whole = json.loads((run / "manifest.json").read_bytes())
+    (run / "manifest.json").chmod(0o600)
+    for name in whole.keys() - {"head", "keyferry"}:
+        told = whole | {name: value}
+        del told["head"]
+        if value is ...:
+            del told[name]
+        head = bytes.fromhex(whole["journal"]["head"])
+        told["head"] = hashlib.sha256(b"keyferry-run/1\nmanifest\n" + head + canonical(told)).hexdigest()
+        (run / "manifest.json").write_bytes(canonical(told))
+        for said in (by_package(run), by_script_here(run)):
+            assert said.verdict == "wrong", (name, said)
+
+
+@pytest.mark.parametrize(
+    "name", ["HASH", "king-HASH.sig", "operator-HASH.sig.exe", "operator-0000000000000000.sig", "operator-HASH.SIG"]
+)
+def test_what_is_no_signature_is_a_file_too_many(run: Path, name: str) -> None:
+    (run / "signatures").mkdir()
+    name = name.replace("HASH", hashlib.sha256(b"it").hexdigest()[:16])
+    (run / "signatures" / name).write_bytes(b"it")
+    both_say("wrong", run, name)
+
+
+def test_a_folder_of_ours_that_is_none_is_noticed(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for target in ("empty", "nowhere"):
+        (run / "signatures").symlink_to(tmp_path / target)
+        both_say("wrong", run, "signatures")
+        (run / "signatures").unlink()
+    os.mkfifo(run / "signatures")
+    both_say("wrong", run, "signatures")
+    (run / "signatures").unlink()
+    (run / "sessions").rename(tmp_path / "sessions")
+    (run / "sessions").symlink_to(tmp_path / "sessions")
+    both_say("wrong", run, "sessions")
+
+
+@pytest.mark.parametrize("name", [b"\x1b[2Jcomplete", b"a\nrun x: complete and intact", b"\xff", "\u202e".encode()])
+def test_a_name_cannot_speak_for_the_verifier(run: Path, name: bytes) -> None:
+    (run / os.fsdecode(name)).write_bytes(b"")
+    assert by_package(run).verdict == "wrong"
+    told = by_script(run)
+    assert (told.verdict, told.words.isascii(), told.words.count("\n"), "\x1b" in told.words) == (
+        "wrong",
+        True,
+        1,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "keyferry.manifest/1"
 MANIFEST, JOURNAL, PLAN, SIGNATURES = "manifest.json", "journal.jsonl", "plan.json", "signatures"
+INFO, APPROVAL = "run.json", "plan.json.sig"
 MAKING = ("wrap", "fetch")
 """The acts that a file of `files/` comes from."""
 STATES = ("verified", "skipped", "failed", "needs_operator")
@@ -30,10 +31,13 @@ class Story:
     moved: dict[str, dict[str, str]] = field(default_factory=dict)
     removed: dict[str, str] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
+    info: str | None = None
     plan: str | None = None
 
     def take(self, line: Mapping[str, Any]) -> None:
         match line["kind"]:
+            case "begin":
+                self.info = line["about"]
             case "opened":
                 self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
             case "closed" | "torn" as end:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from keyferry.errors import UnknownScreenError
+from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.procedure.documented import ACTION, MIGRATION
 from keyferry.tools.ckdemo import dialect as ckdemo
 from keyferry.tools.ckdemo import screens
+from keyferry.tools.cmu import screens as cmu
 from keyferry.transcript.check import wrong
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from keyferry.transcript.reader import Event
 
 _FILE_TYPED = re.compile(r" (?:-f|--data-path) (\S+)")
+_ONE_LINE = re.compile(r"[^\0-\x1f]*\r?")
 _UNWRAPS = ("unWrapKey ", "key unwrap ")
 
 
@@ -33,7 +36,7 @@ class Journaled:
     """What the journal's lines mean, taken in one by one. Each gives why it is wrong, or None.
 
     extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
-    key: the fingerprint of the public key that was exported.
+    key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since.
     """
 
     migration: bool = False
@@ -42,6 +45,7 @@ class Journaled:
     moved: dict[int, str] = field(default_factory=dict)
     label: str | None = None
     key: str | None = None
+    compared: bool = False
 
     def take(self, line: Mapping[str, Any], story: Story) -> str | None:
         key = line.get("key")
@@ -53,10 +57,7 @@ class Journaled:
             case "end", _ if line["totals"] != story.totals or (self.wrapped and not _balanced(line["totals"])):
                 return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
             case (("intent" | "done"), "wrap"):
-                if not self.extractable.get(line["key"]):
-                    return f"key {key} is wrapped, but was not described as extractable before"
-                if line["kind"] == "done":
-                    self.wrapped[line["key"]] = line["sha256"]
+                return self._wrap(line)
             case "done", "move" if isinstance(key, int):
                 if self.wrapped.get(key) != line["sha256"]:
                     return f"what was moved for key {key} is not what was wrapped"
@@ -68,16 +69,31 @@ class Journaled:
                 return self._public_key(line)
         return None
 
+    def _wrap(self, line: Mapping[str, Any]) -> str | None:
+        key = line["key"]
+        if not self.extractable.get(key):
+            return f"key {key} is wrapped, but was not described as extractable before"
+        if not self.compared:
+            return f"key {key} is wrapped, but the imported public key had not been compared before"
+        self.moved.pop(key, None)
+        if line["kind"] == "done":
+            self.wrapped[key] = line["sha256"]
+        return None
+
     def _public_key(self, line: Mapping[str, Any]) -> str | None:
         match line["kind"], line.get("act"):
             case "done", "export":
-                self.key = line["sha256"]
+                self.key, self.compared = line["sha256"], False
+                if {self.key} != set(line["places"].values()):
+                    return "the public key that was exported is not the same in all places"
             case "intent", "import":
                 self.label = line["label"]
                 if line["sha256"] != self.key:
                     return "the public key that is imported is not the one that was exported"
-            case "done", "compare" if {self.key} != set(line["places"].values()):
-                return "the Classic HSM has another public key than the one that was exported"
+            case "done", "compare":
+                self.compared = {self.key} == set(line["places"].values())
+                if not self.compared:
+                    return "the Classic HSM has another public key than the one that was exported"
         return None
 
 
@@ -91,6 +107,11 @@ def public_key(pem: Path, name: str, journaled: Journaled) -> bytes:
     if hashlib.sha256(der).hexdigest() != journaled.key:
         raise wrong(name, None, "not the public key that the journal says was exported")
     return der
+
+
+def one_line(typed: str) -> bool:
+    """Whether an `i` holds one line, or a part of one: no command hides behind another."""
+    return _ONE_LINE.fullmatch(typed) is not None
 
 
 class Words(Protocol):
@@ -118,7 +139,7 @@ class Witness:
         if tool == "ckdemo":
             return Menu(session, allowed, self)
         if tool in ("cmu", "vtl"):
-            return Calls(session, allowed)
+            return Calls(session, allowed, self)
         return Lines(session, allowed, self)
 
     def typed(self, session: Session, event: Event) -> None:
@@ -138,9 +159,12 @@ class Witness:
         self._extractable.discard(handle)
         if shown.attributes.get("CKA_EXTRACTABLE") == "01":
             self._extractable.add(handle)
-        modulus = shown.attributes.get("CKA_MODULUS")
-        imported = modulus and shown.attributes.get("CKA_LABEL") == self._journaled.label
-        if imported and self._der is not None and (modulus or "").lower() not in self._der.hex():
+        self.public(session, shown.attributes.get("CKA_LABEL"), shown.attributes.get("CKA_MODULUS"), line)
+
+    def public(self, session: Session, label: str | None, modulus: str | None, line: int) -> None:
+        """What Classic shows of the imported key, by its label, is the key that was exported."""
+        imported = modulus and label == self._journaled.label
+        if imported and self._der is not None and (modulus or "").lower().lstrip("0") not in self._der.hex():
             raise session.wrong("the Classic HSM shows another public key than the one that was exported", line)
 
     def wraps(self, session: Session, event: Event) -> None:
@@ -157,6 +181,8 @@ class Lines:
     def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
         self._session, self._allowed, self._witness = session, allowed, witness
         self._last = ""
+        if session.header["argv"][1:] not in ([], ["interactive"]):
+            raise session.wrong("the tool was started with another command", 1)
 
     def hear(self, event: Event) -> None:
         if event.code != "i":
@@ -177,18 +203,26 @@ class Lines:
 class Calls:
     """A tool that does one thing and ends: its verb is its first argument. Nothing is typed but a token's number."""
 
-    def __init__(self, session: Session, allowed: AbstractSet[str]) -> None:
-        self._session = session
-        verb = " ".join(session.header["argv"][1:2])
-        if verb not in allowed:
-            raise session.wrong(f"{verb!r} is none of the documented commands of this run", 1)
+    def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
+        self._session, self._witness = session, witness
+        self._screen, self._line = "", 1
+        self._verb = " ".join(session.header["argv"][1:2])
+        if self._verb not in allowed:
+            raise session.wrong(f"{self._verb!r} is none of the documented commands of this run", 1)
 
     def hear(self, event: Event) -> None:
         if event.code == "i" and not event.data.strip().isdecimal():
             raise self._session.wrong(f"{event.data.strip()!r} is none of the documented answers", event.line)
+        if event.code == "o":
+            self._screen, self._line = self._screen + event.data, event.line
 
     def end(self) -> None:
-        """Nothing is left open."""
+        """Look at the key that cmu showed; a refusal, or a screen that ended the run, tells nothing of it."""
+        if self._verb != "getAttribute":
+            return
+        with contextlib.suppress(UnknownScreenError, ToolRefusedError):
+            shown = cmu.attributes(self._screen)
+            self._witness.public(self._session, shown.get("label"), shown.get("modulus"), self._line)
 
 
 class Menu:
@@ -196,6 +230,8 @@ class Menu:
 
     def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
         self._session, self._allowed, self._witness = session, allowed, witness
+        if session.header["argv"][1:]:
+            raise session.wrong("the tool was started with a command", 1)
         self._screen = ""
         self._menu: dict[int, str] = {}
         self._entry = self._handle = ""
@@ -205,6 +241,8 @@ class Menu:
         if event.code == "o":
             self._screen += event.data
         elif event.code == "i":
+            if not self._screen.strip():
+                raise self._session.wrong("it was typed before anything was asked", event.line)
             question = self._screen.rpartition("\n")[2].encode()
             typed = event.data.strip()
             if ckdemo.MAIN.compiled().search(b"\n" + question):

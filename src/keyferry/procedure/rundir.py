@@ -135,9 +135,10 @@ class RunDirectory:
             "operator": _operator(),
         }
         self.write(standalone.NAME, standalone.script().encode())
-        self.write_json("run.json", about | {"settings": settings})
+        digest = self.write_json(manifest.INFO, about | {"settings": settings})
         self.journal.write(
             "begin",
+            about=digest,
             run_id=self.run_id,
             keyferry=__version__,
             operator=about["operator"],

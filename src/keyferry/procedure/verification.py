@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.procedure import manifest, signing
-from keyferry.procedure.meaning import Journaled, Witness, public_key
+from keyferry.procedure.meaning import Journaled, Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
 from keyferry.text import canonical
 from keyferry.transcript import chain
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES})
+_FIELDS = frozenset(
+    {"schema", "run_id", "keyferry", "journal", "sessions", "tools", "plan", "moved", "totals", "files", "head"}
+)
 UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
 
 
@@ -75,6 +78,7 @@ class _Verification:
         self._read_journal()
         self._check_key()
         self._read_sessions()
+        self._check_named()
         if self._manifest is None:
             self._check_incomplete()
         else:
@@ -99,7 +103,9 @@ class _Verification:
                 raise wrong(manifest.MANIFEST, 1, "not as a manifest is written")
             if manifest.head_of(value) != value["head"]:
                 raise wrong(manifest.MANIFEST, 1, "its head is not that of what it holds")
-        except (ValueError, RecursionError, KeyError, TypeError):
+            if value.keys() != _FIELDS or not isinstance(value["files"], dict):
+                raise wrong(manifest.MANIFEST, 1, "not the fields of a manifest")
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             raise wrong(manifest.MANIFEST, 1, "not as a manifest is written") from None
         return value
 
@@ -167,6 +173,8 @@ class _Verification:
             raise session.wrong("it does not continue what the journal says went before it", 1)
         words = self._witness.words(session)
         for event in itertools.chain([first], events) if first else ():
+            if event.code == "i" and not one_line(event.data):
+                raise session.wrong("more than one line was typed", event.line)
             words.hear(event)
         words.end()
 
@@ -207,21 +215,23 @@ class _Verification:
                 raise wrong(manifest.MANIFEST, 1, f"its {name!r} is not what the journal and the sessions come to")
         if told["run_id"] != self._verdict.run_id:
             raise wrong(manifest.MANIFEST, 1, "of another run than the journal")
-        self._check_named()
         self._verdict.head = told["head"]
 
     def _check_named(self) -> None:
-        """Each file whose hash the journal has is the one that lies here: the plan, and what both hosts had."""
-        plan = self._story.plan
-        if plan and (manifest.PLAN not in self._there or self._hash(manifest.PLAN) != plan):
-            raise wrong(manifest.PLAN, None, "not the plan that the journal names")
-        for file, hashes in self._story.moved.items():
-            name = f"files/{file}"
-            if name not in self._there and file not in self._story.removed:
+        """Each file whose hash the journal has is the one that lies here: what was moved by both hosts' hashes."""
+        for name, hashes in self._named().items():
+            removed = self._story.removed.get(name.removeprefix("files/"))
+            if name not in self._there and not removed:
                 raise wrong(name, None, "is missing")
-            found = self._hash(name) if name in self._there else self._story.removed[file]
-            if set(hashes.values()) != {found}:
-                raise wrong(name, None, "not the file that the journal says was moved")
+            found = manifest.measured(self._folder / name)["sha256"] if name in self._there else removed
+            if hashes != {found}:
+                raise wrong(name, None, "not the file that the journal names")
+
+    def _named(self) -> dict[str, set[str]]:
+        story = self._story
+        once = {manifest.INFO: story.info, manifest.PLAN: story.plan}
+        moved = {f"files/{file}": set(hashes.values()) for file, hashes in story.moved.items()}
+        return {name: {digest} for name, digest in once.items() if digest} | moved
 
     def _check_incomplete(self) -> None:
         """A run that was ended from outside: all that is anchored must hold, and what is not is told."""
@@ -230,13 +240,9 @@ class _Verification:
         if closed and not journal.stat().st_mode & 0o222:
             raise wrong(manifest.MANIFEST, None, "is missing, although the run was completed")
         self._verdict.open.insert(0, f"there is no {manifest.MANIFEST}")
-        self._check_named()
-        anchored = {manifest.JOURNAL, *self._story.sessions, *(f"files/{name}" for name in self._story.moved)}
-        loose = sorted(self._there - anchored - ({manifest.PLAN} if self._story.plan else set()))
-        self._verdict.notes.append(f"covered by nothing: the journal's last line, {', '.join(loose)}")
-
-    def _hash(self, name: str) -> object:
-        return manifest.measured(self._folder / name)["sha256"]
+        anchored = {manifest.JOURNAL, *self._story.sessions, *self._named()}
+        loose = sorted(self._there - anchored)
+        self._verdict.notes.append(f"covered by nothing: {', '.join(['the end of the journal', *loose])}")
 
 
 def _plain_files(folder: Path) -> Iterator[str]:

@@ -36,9 +36,10 @@ def record(count: int, last: str, lines: Iterable[str], *end: str) -> str:
 
 def event_line(value: object) -> bytes:
     """The one form of a line of a recording, less its newline: keys in the order written, UTF-8, no blanks."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
 
 
 def journal_line(value: object) -> bytes:
     """The one form of a line of a journal: keys in the order written, ASCII, no blanks, with its newline."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"

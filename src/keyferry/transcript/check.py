@@ -130,8 +130,8 @@ def whole_lines(path: Path, note: Session | None = None) -> Iterator[bytes]:
     """The lines of a file without their newlines; a last one that has none is noted as torn, and not given."""
     with path.open("rb") as file:
         while line := file.readline(LONGEST):
-            if not line.endswith(b"\n"):
+            if len(line) < LONGEST and not line.endswith(b"\n"):
                 if note is not None:
                     note.torn = True
                 return
-            yield line[:-1]
+            yield line.removesuffix(b"\n")

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Proves that the record of a Keyferry run is whole: python3 verify.py [RUN] [--head HEX]
 
-Take this file from the release, not from the run; read it; FORMAT.md specifies what it checks. It ends with 0 (complete
-and intact), 7 (intact, but never completed) or 6 (wrong). Without a head noted elsewhere it finds half changes only.
-"""
+Take this file from the release, not the run. FORMAT.md says what it checks. Exit: 0 intact, 7 incomplete, 6 wrong."""
 
 import argparse
+import base64
 import hashlib
 import json
 import pathlib
@@ -23,6 +22,7 @@ COMMANDS = {  # that a migration may give to each tool
     "vtl": "listSlots",
 }
 STATES = ("verified", "skipped", "failed", "needs_operator")
+PEM, FOLDERS, CODES = "files/wrapping_public.pem", ("sessions", "files", "signatures"), [*"oibsmvxhr"]
 
 
 def demand(holds: object, place: str, why: str) -> None:
@@ -35,14 +35,14 @@ def link(domain: str, kind: str, before: str, body: bytes) -> str:
 
 
 def dump(value: object, **how: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), **how).encode() + b"\n"
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, **how).encode() + b"\n"
 
 
-def load(path: pathlib.Path, **how: Any) -> Any:
-    """Of each line its place, its JSON and its bytes, which must be that JSON's; less a last line that is cut."""
+def load(path: pathlib.Path, torn: bool = False, **how: Any) -> Any:
+    """Of each line its place, its JSON and its bytes, which must be that JSON's; the last may be `torn`: left out."""
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(2**24), b""), 1):
-            if not line.endswith(b"\n"):
+            if torn and len(line) < 2**24 and not line.endswith(b"\n"):
                 return
             try:
                 value = json.loads(line)
@@ -55,34 +55,35 @@ def load(path: pathlib.Path, **how: Any) -> Any:
 class Run:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder, self.files, self.sessions, self.moved, self.states = folder, Table(), Table(), Table(), Table()
-        self.extractable, self.wrapped, self.arrived, self.removed = Table(), Table(), Table(), Table()
-        self.open, self.menu, self.tools, self.migration = list[str](), list[str](), set[Any](), False
-        self.run_id = self.plan = self.key = None
+        self.extractable, self.wrapped, self.arrived, self.named = Table(), Table(), Table(), Table()
+        self.open, self.menu, self.tools, self.removed = list[str](), list[str](), set[Any](), Table()
+        self.run_id = self.plan = self.key = self.compared = self.migration = None
         for path in sorted(folder.rglob("*")):
-            name, plain = str(path.relative_to(folder)), path.is_file() and not path.is_symlink()
-            demand(plain or name in ("sessions", "files", "signatures"), name, "no plain file, or a folder too many")
+            name, plain = str(path.relative_to(folder)), path.is_file()
+            demand(not path.is_symlink() and (plain or (path.is_dir() and name in FOLDERS)), name, "no file of a run")
             if plain:
                 with open(path, "rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-                demand(not name.startswith("signatures/") or digest[:16] in name, name, "not as it was signed")
+                signed = rf"(?!signatures/).*|signatures/(operator|witness|approver)-{digest[:16]}\.sig"
+                demand(re.fullmatch(signed, name, re.DOTALL), name, "not as it was signed")
                 self.files[name] = {"size": path.stat().st_size, "sha256": digest}
 
-    def verify(self) -> str | None:
-        """Gives the run's head, or None where the record was never completed."""
-        told = None
-        if self.files.pop("manifest.json", None):
-            [(_place, told, _line)] = load(self.folder / "manifest.json", sort_keys=True)
+    def verify(self) -> str | None:  # the run's head; None where the record was never completed
+        written = self.files.pop("manifest.json", None) and load(self.folder / "manifest.json", sort_keys=True)
+        [told] = [value for _place, value, _line in written or [("", None, b"")]]
         journal = self.read_journal(told)
         for name in self.sessions:
             self.read_session(name)
-        for name, hashes in self.moved.items():
-            there = self.files.get(f"files/{name}", {"sha256": self.removed.get(name)})["sha256"]
-            demand(set(hashes.values()) == {there}, f"files/{name}", "not the file that was moved")
-        demand(self.plan in (None, self.files.get("plan.json", {}).get("sha256")), "plan.json", "not the run's plan")
+        self.named |= {f"files/{name}": {*hashes.values()} for name, hashes in self.moved.items()}
+        for name, digests in self.named.items():
+            there = (self.files.get(name) or self.removed.get(name) or {}).get("sha256")
+            demand({there} == digests, name, "not the file that the journal names")
+        if self.key and PEM in self.files:
+            der = base64.b64decode(re.sub(rb"-----[A-Z ]+-----|\s", b"", (self.folder / PEM).read_bytes()))
+            demand(hashlib.sha256(der).hexdigest() == self.key, PEM, "not the public key that was exported")
         if told is None:
-            left = not all(session["end"] for session in self.sessions.values())
-            left = left or (self.folder / "journal.jsonl").stat().st_mode & 0o222 != 0
-            demand(left, "manifest.json", "is missing, although the run completed its record")
+            mode = (self.folder / "journal.jsonl").stat().st_mode & 0o222
+            demand(mode or None in [one["end"] for one in self.sessions.values()], "manifest.json", "is missing")
             self.open.append("there is no manifest.json")
             return None
         files = {name: self.files[name] for name in self.files if not name.startswith("signatures/")}
@@ -101,10 +102,9 @@ class Run:
 
     def read_journal(self, told: Any) -> Table:
         head, count, end = hashlib.sha256(b"keyferry-journal/1").hexdigest(), 0, told and told["journal"]
-        for place, entry, line in load(self.folder / "journal.jsonl"):
+        for place, entry, line in load(self.folder / "journal.jsonl", torn=told is None):
             demand(entry.get("seq") == count + 1, place, "not the line that was written here")
-            before = f"journal.jsonl: line {max(1, count)}"
-            demand(entry.get("prev") == head, before, "not what the next line continues")
+            demand(entry.get("prev") == head, f"journal.jsonl: line {max(1, count)}", "not what the next continues")
             head, count = hashlib.sha256(line).hexdigest(), count + 1
             self.take(entry, entry.get("key"), place)
         demand(end in (None, {"count": count, "head": head}), f"journal.jsonl: line {count}", "not the last line")
@@ -114,48 +114,48 @@ class Run:
         """What a line of the journal says, and whether it may say so behind the lines before it."""
         match line["kind"], line.get("act"):
             case "begin", _:
-                self.run_id, self.migration = line["run_id"], bool(line["order"])
+                self.run_id, self.migration = line["run_id"], line["order"]
+                self.named["run.json"] = {line["about"]}
             case "opened", _:
                 self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
             case (("closed" | "torn"), _):
                 self.sessions[line["file"]].update(end=line["kind"], head=line["head"], count=line["count"])
             case (("described" | "key"), _):
                 self.states[key] = line["state"]
-                self.extractable.setdefault(key, line.get("extractable"))
+                self.extractable[key] = line.get("extractable", self.extractable.get(key)) is True
             case "planned", _:
-                self.plan = line["sha256"]
+                self.plan, self.named["plan.json"] = line["sha256"], {line["sha256"]}
             case "end", _:
                 left = self.wrapped and "planned" in self.states.values()
                 demand(line["totals"] == self.totals() and not left, place, "the totals do not balance")
             case (("intent" | "done"), "wrap"):
-                demand(self.extractable.get(key), place, f"key {key} was not described as extractable before")
+                why = f"key {key} was not described as extractable before" if self.compared else "no key was compared"
+                demand(self.compared and self.extractable.get(key), place, why)
                 self.wrapped[key] = line.get("sha256")
                 self.moved.pop(f"{key}.wrapped", None)
             case "done", "move" if isinstance(key, int):
                 self.arrived[key] = line["sha256"]
                 demand(self.wrapped.get(key) == line["sha256"], place, f"not what was wrapped of key {key}")
             case (("intent" | "done"), "unwrap"):
-                demand(key in self.arrived, place, f"no wrapped file of key {key} was moved before")
-            case "done", "export":
-                self.key = line["sha256"]
-            case "intent", "import":
-                demand(line["sha256"] == self.key, place, "the imported public key is not the exported one")
-            case "done", "compare":
-                demand(set(line["places"].values()) == {self.key}, place, "Classic has another public key")
+                demand(self.arrived.get(key, 0) == self.wrapped.get(key), place, f"no wrapped key {key} was moved")
+            case ("done", "export" | "compare" as act) | ("intent", "import" as act):
+                self.key, self.compared = line["sha256"] if act == "export" else self.key, act == "compare"
+                places = line["places"].values() if act != "import" else [line["sha256"]]
+                demand({*places} == {self.key}, place, "not the public key that was exported")
             case "done", "remove":
-                self.removed[line["file"]] = line["sha256"]
+                self.removed[f"files/{line['file']}"] = {"sha256": line["sha256"]}
         if line["kind"] == "done" and "host" in line:
             before = {} if line["act"] in ("wrap", "fetch") else self.moved.get(line["file"], {})
             self.moved[line["file"]] = before | {line["host"]: line["sha256"]}
 
     def read_session(self, name: str) -> None:
-        """One recording: its chain, its anchors in the journal, and the commands that were typed."""
         demand(name in self.files, name, "is missing")
         known, header, new = self.sessions[name], Table(), list[str]()
-        head, count, screen, complete = "0" * 64, 0, "", False
-        for count, (place, value, line) in enumerate(load(self.folder / name, ensure_ascii=False)):
-            demand(not complete, place, "stands behind the closing record")
-            code, text = value[1:] if header else ("header", "")
+        head, count, screen, complete, torn = "0" * 64, 0, "", False, known["end"] != "closed"
+        for count, (place, value, line) in enumerate(load(self.folder / name, torn, ensure_ascii=False)):
+            at, code, text = value if header else (0, "header", "")
+            event = (code in CODES) == bool(header) and type(at) in (int, float) and type(text) is str
+            demand(event and not complete, place, "no event, or behind the closing record")
             if code == "h":
                 told, ours = text.removesuffix(" end"), " ".join([str(count - 1), head, *new])
                 demand(told == ours, place, "not what was written since the chain record before it")
@@ -165,19 +165,19 @@ class Run:
             if not header:
                 header, self.menu = value, []
                 self.tools.add(tuple((field, header[field]) for field in ("tool", "host", "path", "sha256")))
-                same = header["run_id"] == self.run_id and head == known["header"]
-                demand(same, place, "not the session that the journal says was opened")
-            for command in [text.strip()] if code == "i" else header["argv"][1:2] if code == "header" else []:
-                self.typed(header["tool"], command, screen, place)
+                demand((self.run_id, known["header"]) == (header["run_id"], head), place, "not the journal's session")
+            for command in [text] if code == "i" else header["argv"][1:2] if code == "header" else []:
+                self.typed(header["tool"], command.strip(), screen.strip(), place)
             screen = "" if code == "i" else screen + text if code == "o" else screen
         ends = {None: (None, None), "torn": (head, count), "closed": (head, count - 1 if complete else None)}
         demand(header and (known.get("head"), known.get("count")) == ends[known["end"]], name, "not the journal's end")
         self.open += [] if complete or known["end"] else [f"{name} was not completed"]
 
     def typed(self, tool: str, line: str, screen: str, place: str) -> None:
-        """Only commands of the procedure may be given, or answers to questions."""
-        known: Any = tool == "ckdemo" or line.isdecimal() or re.match(rf"(?:{COMMANDS[tool]}|)(?: |$)", line)
-        if tool == "ckdemo" and re.search(r"Enter your choice.*: *$", screen):
+        known: Any = line.isdecimal() or (tool == "ckdemo" and not re.search(r"[\0-\x1f]", line))
+        if not screen or tool in ("key_mgmt_util", "cloudhsm-cli"):
+            known = re.fullmatch(rf"((?:{COMMANDS[tool]})( [^\0-\x1f]*)?)?", line)
+        elif tool == "ckdemo" and re.search(r"Enter your choice.*:$", screen):
             entry = rf"(?im)\(\s*(\d+)\)\s*(?:{COMMANDS[tool]})(?=\s\s|\s*\(\s*\d|\s*$)"
             self.menu = self.menu or re.findall(entry, screen)
             known = line in self.menu
@@ -192,8 +192,8 @@ if __name__ == "__main__":
         head = (run := Run((asked := parser.parse_args()).run)).verify()
         demand(asked.head in (None, head), "manifest.json", f"the run's head is {head}, not the one given")
     except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-        print(f"WRONG: {error}")
+        print("WRONG:", ascii(str(error))[1:-1])
         raise SystemExit(6) from None
-    print(f"run {run.run_id}: {'incomplete' if run.open else 'complete'} and intact", *run.open, sep="\n")
+    print(f"run {run.run_id!a}: {'incomplete' if run.open else 'complete'} and intact", *map(ascii, run.open), sep="\n")
     print(f"head: {head}" if asked.head else "unsigned: whoever can rewrite everything can forge everything")
     raise SystemExit(7 if run.open else 0)
