@@ -54,6 +54,33 @@ def test_the_command_names_what_is_wrong(run: Path) -> None:
     assert done.out == ""
 
 
+def test_the_report_says_at_its_top_what_verifying_came_to(run: Path) -> None:
+    found = keyferry("report", run, "--json").document["verification"]
+    assert (found["intact"], found["what"].split(":")[0], found["signatures"]) == (True, "complete and intact", [])
+    for form in ("html", "md"):
+        page = keyferry("report", run, "--format", form).out
+        assert page.index("complete and intact") < page.index("Who, when, where")
+        assert "Unsigned: " in page
+    (run / "signatures").mkdir()
+    name = f"signatures/witness-{hashlib.sha256(b'it').hexdigest()[:16]}.sig"
+    (run / name).write_bytes(b"it")
+    assert keyferry("report", run, "--json").document["verification"]["signatures"] == [["witness", name]]
+    for form in ("html", "md"):
+        page = keyferry("report", run, "--format", form).out
+        assert f"Signed as witness: {name}" in re.sub("<[^>]*>", "", page)
+        assert "Signatures: 1, not checked here" in page
+    assert "1 signatures, not checked" in keyferry("verify", run).out
+
+
+def test_the_report_of_a_changed_record_says_so_first(run: Path) -> None:
+    edit(run / CKDEMO, event_edited)
+    done = keyferry("report", run, "--json")
+    assert (done.status, done.document["verification"]["intact"]) == (0, False)
+    for form in ("html", "md"):
+        page = keyferry("report", run, "--format", form).out
+        assert page.index("not as it was written: ") < page.index("003-ckdemo.cast: line 41") < page.index("Who, when")
+
+
 @pytest.mark.parametrize("arguments", [(), ("nowhere",), (".", "--head", "12")])
 def test_words_that_name_no_run(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

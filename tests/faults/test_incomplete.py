@@ -91,7 +91,12 @@ def test_what_is_left_of_a_killed_run_cannot_be_changed_either(world: World) -> 
 
 def test_a_cut_session_of_a_resumed_run_stays_as_the_crash_left_it(world: World) -> None:
     assert killed_after_line(world, 50, *command(world))
+    cut = keyferry("report", world.directory / "run", "--json").document
+    assert (cut["complete"], cut["verification"]["what"].split(":")[0]) == (False, "incomplete and intact")
     assert world.resume().status == 0
+    whole = keyferry("report", world.directory / "run", "--json").document
+    assert (whole["complete"], whole["verification"]["what"].split(":")[0]) == (True, "complete and intact")
+    assert [one["kind"] for one in whole["exceptions"]].count("resumed") == 1
     session = world.directory / "run" / "sessions" / "003-ckdemo.cast"
     edit(session, lambda lines: lines[:-1])
     said: list[Told] = [by_package(world.directory / "run"), by_script(world.directory / "run")]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +23,14 @@ def report(
     form: Annotated[Format, typer.Option("--format", help="json needs no Jinja2.")] = Format.HTML,
     json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
 ) -> None:
-    """Tell a run on one page, from its record alone: to be read, printed and signed."""
+    """Verify a run's record and tell it on one page, from the record alone: to be read, printed and signed."""
+    from keyferry.procedure.verification import told  # noqa: PLC0415 - start-up
     from keyferry.transcript.report.build import build  # noqa: PLC0415 - start-up
     from keyferry.transcript.report.files import load  # noqa: PLC0415 - start-up
     from keyferry.transcript.report.render import FORMATS  # noqa: PLC0415 - start-up
 
-    page = FORMATS["json" if json else form.value](build(load(run))).encode("utf-8", "backslashreplace")
+    found = replace(build(load(run)), verification=told(run))
+    page = FORMATS["json" if json else form.value](found).encode("utf-8", "backslashreplace")
     if out is None:
         sys.stdout.buffer.write(page)
         return

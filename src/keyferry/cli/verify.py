@@ -45,6 +45,8 @@ def verify(
     _tell(verdict)
     for one in signed:
         sys.stdout.write(f"signed as {one.role}: {printable(one.signer.principal)} ({one.signer.fingerprint})\n")
+    if verdict.signatures and not signed:
+        sys.stdout.write(f"{len(verdict.signatures)} signatures, not checked: name --allowed-signers\n")
     if head is None and not signed:
         sys.stdout.write(f"{UNSIGNED}\n")
     raise typer.Exit(int(Exit.DONE if verdict.complete else Exit.NEEDS_OPERATOR))

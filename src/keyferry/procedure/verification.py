@@ -8,13 +8,14 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from keyferry.errors import UnknownScreenError, UsageError
+from keyferry.errors import MismatchError, UnknownScreenError, UsageError
 from keyferry.procedure import manifest, signing
 from keyferry.procedure.meaning import Journaled, Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
 from keyferry.text import canonical
 from keyferry.transcript import chain
 from keyferry.transcript.check import Session, whole_lines, wrong
+from keyferry.transcript.report.model import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,22 @@ def verify(folder: Path, head: str | None = None) -> Verdict:
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UsageError(f"{folder} holds no run", hint="name the run's directory")
     return _Verification(folder).verify(head)
+
+
+def told(folder: Path) -> Verification:
+    """The same for a report, which tells of a record that is not intact too."""
+    try:
+        verdict = verify(folder)
+    except MismatchError as error:
+        return Verification(intact=False, what=f"not as it was written: {error.what}")
+    names = ((signing.check_name(folder, name), name) for name in verdict.signatures)
+    state = "complete" if verdict.complete else "incomplete"
+    return Verification(
+        intact=True,
+        what=f"{state} and intact: {verdict.sessions} sessions, {verdict.lines} journal lines",
+        notes=(*verdict.open, *verdict.notes),
+        signatures=tuple(names),
+    )
 
 
 class _Verification:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.transcript.report.doubts import named
-from keyferry.transcript.report.files import JOURNAL, text
+from keyferry.transcript.report.files import JOURNAL, number, table, text
 from keyferry.transcript.report.model import Exceptional, Place
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def exceptions(run: RunFiles, keys: Sequence[Key]) -> Iterator[Exceptional]:
     for entry in run.journal:
         if text(entry.data, "kind") == "error":
             yield _told("error", entry, text(entry.data, "what"))
+    yield from _resumed(run)
     for key in keys:
         if key.state in _WRONG:
             yield Exceptional(
@@ -47,6 +48,18 @@ def exceptions(run: RunFiles, keys: Sequence[Key]) -> Iterator[Exceptional]:
     for entry in run.journal:
         if text(entry.data, "kind") == "notice":
             yield _told("notice", entry, text(entry.data, "text"))
+
+
+def _resumed(run: RunFiles) -> Iterator[Exceptional]:
+    """That the run went on after it was cut off or had failed, and what was asked of the two sides then."""
+    for entry in run.journal:
+        if text(entry.data, "kind") == "resumed":
+            who = table(entry.data, "operator")
+            yield _told("resumed", entry, f"the run went on, by {text(who, 'user')} on {text(who, 'host')}")
+        if text(entry.data, "kind") == "question":
+            of = "" if (key := number(entry.data, "key")) is None else f" of key {key}"
+            found = entry.data.get("found")
+            yield _told("question", entry, f"what came of the {text(entry.data, 'act')}{of} was asked; found: {found}")
 
 
 def _told(kind: str, entry: Entry, what: str | None) -> Exceptional:

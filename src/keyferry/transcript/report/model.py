@@ -159,11 +159,25 @@ class Exceptional:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of verifying the record. intact: whole as far as it goes; what: in words; notes: of what it could not.
+
+    signatures: role and file of each; that they are valid, and whose, only a list of allowed signers can tell.
+    """
+
+    intact: bool
+    what: str
+    notes: tuple[str, ...] = ()
+    signatures: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A run. complete: it ended by its own balance, and its manifest is there; `ending` says how else it ended.
 
     head: what the whole record hashes to; of a run without a manifest the journal's (`sealed` is false, no words).
     hosts: what the two hosts say of themselves, by side. logins: each secret's name and what came of it.
+    verification: None where nobody has verified the record.
     """
 
     run_id: str
@@ -191,3 +205,4 @@ class Report:
     additions: tuple[Exceptional, ...]
     exceptions: tuple[Exceptional, ...]
     not_proven: tuple[str, ...]
+    verification: Verification | None = None

@@ -66,7 +66,7 @@ def _rendered(name: str, report: Report, shown: Callable[[object], object]) -> s
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(clock=_clock, moment=_moment)
+    environment.filters.update(clock=_clock, moment=_moment, signed=_signed)
     return environment.get_template(name).render(r=report, picture=picture, shown=SHOWN)
 
 
@@ -81,6 +81,17 @@ def _markdown(value: object) -> str:
     """Text that is nothing but text, also in a table's cell."""
     told = "" if value is None else printable(str(value)).replace("\t", " ")
     return _MARKDOWN.sub(r"\\\1", told)
+
+
+def _signed(report: Report) -> str:
+    count = len(report.verification.signatures) if report.verification else 0
+    if not count:
+        return (
+            "Unsigned: whoever can rewrite everything can forge everything. Compare the head with one noted elsewhere."
+        )
+    return (
+        f"Signatures: {count}, not checked here; keyferry verify --allowed-signers tells if they are valid, and whose."
+    )
 
 
 def _moment(moment: str | None) -> str:
