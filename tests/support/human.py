@@ -8,22 +8,23 @@ from __future__ import annotations
 import os
 import re
 import select
+import sys
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pexpect
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runs import World
 
 PROMPT = "[op@client work]$ "
 _LIMIT = 60
+_ASCIINEMA = str(Path(sys.executable).with_name("asciinema"))  # of this environment, which need not be on the PATH
 RECORDERS = {
     "script": lambda file: ["script", "-q", "-c", "bash --rcfile rc -i", str(file)],
-    "asciinema": lambda file: ["asciinema", "rec", "-q", "-c", "bash --rcfile rc -i", str(file)],
+    "asciinema": lambda file: [_ASCIINEMA, "rec", "-q", "-c", "bash --rcfile rc -i", str(file)],
 }
 
 
