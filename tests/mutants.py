@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant("procedure/proof.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_proof.py"),
     Mutant("procedure/proof.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
-    Mutant("procedure/plan.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py"),
+    Mutant("procedure/choice.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py unit/test_choice.py"),
     Mutant(
         "procedure/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
     ),
@@ -84,8 +84,8 @@ MUTANTS = (
     ),
     Mutant(
         "tools/key_mgmt_util/driver.py",
-        "if outcome.failure or outcome.not_on_all:",
-        "if outcome.not_on_all:",
+        "if outcome.failure:\n            done =",
+        "if outcome.refused:\n            done =",
         "replay/test_mutated_twins.py -k kmu-unwrap-node",
     ),
     Mutant("terminal/editor.py", "self._cursor = max(0, self._cursor - 1)", "pass", "unit/test_editor.py"),
