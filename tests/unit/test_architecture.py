@@ -132,7 +132,7 @@ def test_annotations_are_never_evaluated(path: Path) -> None:
 SLOW = ("pexpect", "cryptography", "sqlite3")
 LOADED = """
 import json, sys
-sys.argv = ["keyferry", sys.argv[1]]
+sys.argv = ["keyferry", *sys.argv[1:]]
 from keyferry.cli.__main__ import main
 status = 0
 try:
@@ -143,11 +143,29 @@ sys.stderr.write(json.dumps([status, sorted(sys.modules)]))
 """
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_start_up_loads_nothing_slow(option: str) -> None:
-    command = [sys.executable, "-c", LOADED, option]
+def _loaded(*words: str) -> tuple[str, list[str]]:
+    """What a command that succeeds writes, and the modules that are loaded at its end."""
+    command = [sys.executable, "-c", LOADED, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     status, modules = json.loads(done.stderr)
     assert status == 0
-    assert "keyferry" in done.stdout
+    return done.stdout, modules
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_start_up_loads_nothing_slow(option: str) -> None:
+    told, modules = _loaded(option)
+    assert "keyferry" in told
     assert [name for name in modules if name.partition(".")[0] in SLOW] == []
+
+
+@pytest.mark.parametrize(("tool", "verb"), [("key_mgmt_util", "deleteKey--ok"), ("ckdemo", "wrapKey--made")])
+def test_parse_loads_the_parsers_of_its_tool_alone(tool: str, verb: str) -> None:
+    screen = ROOT / "fixtures" / tool / {"ckdemo": "7"}.get(tool, "g2") / f"{verb}.txt"
+    _told, modules = _loaded("parse", tool, verb.partition("--")[0], str(screen))
+    assert [name for name in modules if name.partition(".")[0] in SLOW] == []
+    rooms = {".".join(name.split(".")[1:3]) for name in modules if name.startswith("keyferry.")}
+    assert not {room for room in rooms if room.startswith(("procedure", "emulator"))}
+    assert {room for room in rooms if room in ("tools.vtl", "tools.cmu", "tools.ckdemo", "tools.key_mgmt_util")} == {
+        f"tools.{tool}"
+    }

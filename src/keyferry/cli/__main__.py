@@ -1,33 +1,17 @@
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keyferry import __version__
-from keyferry.cli import (
-    ckdemo,
-    cloudhsm_cli,
-    cmu,
-    config,
-    doctor,
-    emulator,
-    explain,
-    inventory,
-    kmu,
-    migrate,
-    parse,
-    plan,
-    rehearse,
-    render,
-    report,
-    runs,
-    transcript,
-    verify,
-    vtl,
-)
+from keyferry.cli import render
 from keyferry.errors import KeyferryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 app = typer.Typer(
     name="keyferry",
@@ -36,28 +20,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(rehearse.rehearse)
-app.command()(plan.plan)
-app.command()(migrate.migrate)
-app.command()(explain.explain)
-app.command()(doctor.doctor)
-app.command()(verify.verify)
-app.command()(verify.sign)
-app.command()(runs.status)
-app.command()(runs.resume)
-app.command()(runs.resolve)
-app.command()(runs.cleanup)
-app.add_typer(config.app, name="config")
-app.add_typer(inventory.app, name="inventory")
-app.command()(parse.parse)
-app.add_typer(kmu.app, name="kmu")
-app.add_typer(cloudhsm_cli.app, name="cloudhsm-cli")
-app.add_typer(ckdemo.app, name="ckdemo")
-app.add_typer(cmu.app, name="cmu")
-app.add_typer(vtl.app, name="vtl")
-app.add_typer(emulator.app, name="emulator")
-app.add_typer(transcript.app, name="transcript")
-app.command()(report.report)
+COMMANDS = {
+    "rehearse": "rehearse",
+    "plan": "plan",
+    "migrate": "migrate",
+    "explain": "explain",
+    "doctor": "doctor",
+    "verify": "verify",
+    "sign": "verify",
+    "status": "runs",
+    "resume": "runs",
+    "resolve": "runs",
+    "cleanup": "runs",
+    "config": "config",
+    "inventory": "inventory",
+    "parse": "parse",
+    "kmu": "kmu",
+    "cloudhsm-cli": "cloudhsm_cli",
+    "ckdemo": "ckdemo",
+    "cmu": "cmu",
+    "vtl": "vtl",
+    "emulator": "emulator",
+    "transcript": "transcript",
+    "report": "report",
+}
+"""In the order of `--help`, with their modules: a Typer `app` there is a group, else a function has the name."""
 
 
 def _version(wanted: bool) -> None:
@@ -73,9 +60,20 @@ def options(
     """What stands before a command."""
 
 
+def _register(typed: Sequence[str]) -> None:
+    """Load the command that was typed; all of them only where that is none, as for `--help`: start-up."""
+    for name in typed[:1] if typed[:1] and typed[0] in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"keyferry.cli.{COMMANDS[name]}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+
+
 def main() -> None:
     """The console script: our errors told as the user needs them, with their exit codes."""
     try:
+        _register(sys.argv[1:])
         app()
     except KeyferryError as error:
         sys.exit(render.report(error))
