@@ -15,6 +15,7 @@ from keyferry.secrets import Secret
 from keyferry.transcript import chain
 from keyferry.transcript.recorder import Recorder
 from keyferry.transcript.spoken import spoken
+from programs import COMMAND, LIMIT, open_console
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,16 +74,14 @@ def test_whatever_is_put_on_the_disk_is_sealed(tmp_path: Path, mocker: MockerFix
     assert [json.loads(line)[1] for line in ends] == ["h"] * 4  # the second sync had nothing to seal
 
 
-def test_each_prompt_is_sealed_and_on_the_disk_unless_one_was_just_now(tmp_path: Path, mocker: MockerFixture) -> None:
-    now = [0.0]
-    recorder = Recorder(tmp_path / "x.cast", {"tool": "vtl"}, clock=lambda: now[0])
-    fsync = mocker.patch("os.fsync")
-    for at, times in ((0.05, 0), (0.11, 1), (0.2, 1), (0.22, 2), (5.0, 3)):
-        now[0] = at
-        recorder.output(b"Command: ")
-        recorder.prompted()
-        assert fsync.call_count == times
-        assert json.loads((tmp_path / "x.cast").read_bytes().splitlines()[-1])[1] == "h"
+def test_what_was_said_is_on_the_disk_before_a_driver_hears_it(tmp_path: Path, mocker: MockerFixture) -> None:
+    with open_console(tmp_path, "out('Command: ')\nwhile True:\n    line()\n    out('Command: ')\n") as console:
+        fsync = mocker.patch("os.fsync")
+        for times in (1, 2, 3):  # also where one prompt follows the other at once
+            console.hear(COMMAND, limit=LIMIT)
+            assert fsync.call_count == times
+            assert json.loads((tmp_path / "tool.cast").read_bytes().splitlines()[-1])[1] == "h"
+            console.say("on")
 
 
 def test_a_session_is_anchored_when_it_begins_and_when_it_ends(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ class Crossing:
 
     def ended(self, result: KeyResult) -> None:
         """Write down what became of a key."""
-        self._journal.note(
+        self._journal.write(
             "key",
             key=result.handle,
             state=result.state,
@@ -200,8 +200,7 @@ class Crossing:
         result.stage = stage
 
     def _done(self, result: KeyResult, stage: Stage, **what: object) -> None:
-        # What came of a command is durable before the next intent: that line puts it on the disk.
-        self._journal.note("done", key=result.handle, **what)
+        self._journal.write("done", key=result.handle, **what)
         result.stage = stage
 
     def _file(self, result: KeyResult) -> Path:

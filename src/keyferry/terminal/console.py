@@ -246,7 +246,7 @@ class Console:
             self._take(self._child.read_within(0))
 
     def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
-        self.recorder.prompted()
+        self.recorder.sync()
         heard = Heard(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
         self.greeting = self.greeting or heard.text
         seen = bytes(self._come)

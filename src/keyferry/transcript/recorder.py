@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
 
 WIDTH, HEIGHT = 1000, 50
-SYNC_EVERY = 0.1
-"""Seconds between two prompts from which on both are put on the disk. HSMs are slower; a rehearsal is not, and
-would wait for the disk half of its time. What a killed process wrote is in the file in any case."""
 
 
 class Anchor(Protocol):
@@ -42,7 +39,7 @@ class Recorder:
     Codes: `o` output, `i` typed input, `m` a step of the procedure, `s` a secret's name was typed here,
     `v` a value was cut from the output here (rule and length), `b` base64 of the exact bytes of the `o`
     before it where those are not UTF-8, `x` exit status, `h` chain record. Each event is in the file before
-    the caller goes on; a prompt seals what came before it with an `h`, and `sync` also puts it on the disk.
+    the caller goes on; `sync`, at each prompt, seals what came with an `h` and puts it on the disk.
     RecordFailedError when it cannot be written: nothing more may be typed.
     """
 
@@ -60,7 +57,6 @@ class Recorder:
         self._redactor = Redactor(secrets)
         self._clock = clock
         self._start = clock()
-        self._at = self._synced = 0.0
         self._step: str | None = None
         self._lines = 0
         self._unsealed: list[str] = []
@@ -125,13 +121,6 @@ class Recorder:
             self._output_event(self._undecoded)
             self._undecoded = b""
 
-    def prompted(self) -> None:
-        """The tool waits for us: seal what it said, and put it on the disk where that was not done just now."""
-        if self._unsealed:
-            self._seal()
-        if self._at - self._synced >= SYNC_EVERY:
-            self._to_disk()
-
     def sync(self) -> None:
         """Put what is written on the disk, sealed by a chain record: what a crash leaves can be checked."""
         if self._unsealed:
@@ -158,7 +147,6 @@ class Recorder:
 
     def _to_disk(self, folder: Path | None = None) -> None:
         """folder: also put the file's name on the disk."""
-        self._synced = self._at
         try:
             os.fsync(self._fd)
             if folder:
@@ -184,8 +172,7 @@ class Recorder:
             self._event("b", base64.b64encode(data).decode())
 
     def _event(self, code: str, data: str) -> None:
-        self._at = round(self._clock() - self._start, 6)
-        self._line(code, [self._at, code, data])
+        self._line(code, [round(self._clock() - self._start, 6), code, data])
 
     def _line(self, kind: str, value: object) -> None:
         if self._failed:  # a torn line is the end of a record, even if there is space again
