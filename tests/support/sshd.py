@@ -75,7 +75,11 @@ class SshHost:
 
 @contextlib.contextmanager
 def sshd(folder: Path, *, login: str = "", settings: str = "", keys: int = 10) -> Iterator[SshHost]:
-    """Run one. login: a script that stands for the account's shell; settings: further lines of sshd_config."""
+    """Run one. login: a script that stands for the account's shell; settings: further lines of sshd_config.
+
+    The account's home is `folder`: what this machine's own start-up files do, at every start of a tool, is no part
+    of a test or a measurement.
+    """
     folder.mkdir()
     (folder / "tmp").mkdir()
     for name in ("host_key", "user_key"):
@@ -104,7 +108,7 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-SetEnv "TMPDIR={folder / "tmp"}"
+SetEnv "TMPDIR={folder / "tmp"}" "HOME={folder}"
 {settings}
 """
 

@@ -77,6 +77,30 @@ def test_an_erased_file_is_overwritten_before_it_goes(host: FarHost, tmp_path: P
     assert b"ciphertext" not in (tmp_path / "kept").read_bytes()
 
 
+@pytest.mark.parametrize("size", [0, 2, 16, 70000])
+def test_a_glimpse_tells_size_and_beginning_and_leaves_nothing(host: FarHost, tmp_path: Path, size: int) -> None:
+    host.write("secret", b"\xff\0x")
+    [folder] = (tmp_path / "tmp dir").iterdir()
+    (folder / "secret").write_bytes(BYTES[:size].ljust(size, b"x"))
+    (tmp_path / "kept").hardlink_to(folder / "secret")
+    assert host.glimpse("secret", 3) == (size, BYTES[: min(size, 3)])
+    assert (tmp_path / "kept").read_bytes() == b"0" * size
+    assert host.glimpse("secret", 3) is None
+    assert os.listdir(folder) == []
+
+
+def test_what_is_taken_or_collected_or_replaced_is_there_no_more(host: FarHost, tmp_path: Path) -> None:
+    for name, data in (("some", BYTES), ("none", b"")):
+        host.write(name, data)
+        assert (host.take(name), host.take(name)) == (data, None)
+    host.write("wrapped.key", BYTES)
+    assert host.collect("wrapped.key", tmp_path / "out") == hashlib.sha256(BYTES).hexdigest()
+    assert (tmp_path / "out").read_bytes() == BYTES
+    host.write(AWKWARD, b"x")
+    host.put_all({"new": tmp_path / "out"}, instead_of=[AWKWARD, "never there"])
+    assert [os.listdir(folder) for folder in (tmp_path / "tmp dir").iterdir()] == [["new"]]
+
+
 def test_a_file_that_is_not_there_is_an_error_with_the_hosts_words(host: FarHost, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="cannot give nothing") as error:
         host.fetch("nothing", tmp_path / "out")

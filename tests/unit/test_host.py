@@ -103,6 +103,19 @@ def test_an_erased_file_is_overwritten_before_it_goes(tmp_path: Path) -> None:
     assert kept.stat().st_size == 26
 
 
+def test_what_is_taken_or_glimpsed_or_collected_is_there_no_more(tmp_path: Path) -> None:
+    with LocalHost("here", None) as host:
+        for gone in (lambda: host.take("x"), lambda: host.glimpse("x", 3)):
+            host.write("x", b"value")
+            assert gone() in (b"value", (5, b"val"))
+            assert gone() is None
+        host.write("x", b"value")
+        host.write("old", b"value")
+        digest = host.collect("x", tmp_path / "out")
+        assert host.put_all({"new": tmp_path / "out"}, instead_of=["old", "never there"]) == {"new": digest}
+        assert [path.name for path in host.directory.iterdir()] == ["new"]
+
+
 def test_a_private_file_replaces_another_whole(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"older")

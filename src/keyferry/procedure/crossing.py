@@ -46,6 +46,7 @@ class Crossing:
         self._wish = wish
         self._wrapping_key = wrapping_key
         self._moved: dict[str, Sha256] = {}
+        self._unwrapped: list[str] = []
 
     def cross(self, result: KeyResult) -> None:
         """Take one key across and note what became of it; raises where the run cannot go on."""
@@ -69,7 +70,7 @@ class Crossing:
         if result.stage is not Stage.UNWRAPPED:
             self._unwrap(result, self._move(result))
         self._prove(result)
-        self._parties.cloudhsm_host.remove(self._file(result).name)
+        self._unwrapped.append(self._file(result).name)
 
     def _wrap(self, result: KeyResult) -> None:
         """5.2, BLOB-SIZE: the file is fresh and has the modulus' size."""
@@ -87,7 +88,7 @@ class Crossing:
                 step="5.2",
                 keys="this key did not cross; it is unchanged on the Classic side",
             )
-        there = self._parties.classic_host.fetch(wrapped.name, self._file(result))
+        there = self._parties.classic_host.collect(wrapped.name, self._file(result))
         self._same({"the Classic client": there, "the run directory": hash_of(self._file(result))}, "5.2")
         name = self._file(result).name
         self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)
@@ -109,7 +110,8 @@ class Crossing:
         steps.start(self._parties.bus, "6", name)
         paths = [self._file(result) for result in results if result.stage is not Stage.UNWRAPPED]
         files = {path.name: path for path in paths}
-        self._moved |= self._parties.cloudhsm_host.put_all(files)
+        self._moved |= self._parties.cloudhsm_host.put_all(files, self._unwrapped)
+        self._unwrapped.clear()
 
     def _unwrap(self, result: KeyResult, name: str) -> None:
         """7.2; from the intent on the outcome is the HSM's to tell, not ours to guess."""

@@ -26,7 +26,7 @@ from keyferry.terminal.host import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from keyferry.terminal.far_shell import Answer
@@ -143,20 +143,41 @@ class FarHost:
     def put(self, source: Path, name: str) -> Sha256:
         return self.put_all({name: source})[name]
 
-    def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+    def put_all(self, files: Mapping[str, Path], instead_of: Iterable[str] = ()) -> dict[str, Sha256]:
+        old = [f"rm -f {' '.join(map(_at, instead_of))}"] if instead_of else []
         steps = [f"{_write(name, path.read_bytes())} && {self._hash(name)}" for name, path in files.items()]
-        told = self._do(" && ".join([":", *steps]), f"cannot take {', '.join(files)}")
+        told = self._do(" && ".join([":", *old, *steps]), f"cannot take {', '.join(files)}")
         return {name: self._digest(line) for name, line in zip(files, told.splitlines(), strict=True)}
 
     def fetch(self, name: str, target: Path) -> Sha256:
         return self.fetch_all({name: target})[name]
 
     def fetch_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+        return self._given(files, "")
+
+    def _given(self, files: Mapping[str, Path], after: str) -> dict[str, Sha256]:
         steps = [f"{self._hash(name)} && echo . && {_show(name)} && echo ." for name in files]
+        if after:
+            steps.append(after)
         parts = self._do(" && ".join([":", *steps]), f"cannot give {', '.join(files)}").split(".")
         for target, content in zip(files.values(), parts[1::2], strict=True):
             keep(target, bytes.fromhex(content))
         return {name: self._digest(line) for name, line in zip(files, parts[0:-1:2], strict=True)}
+
+    def collect(self, name: str, target: Path) -> Sha256:
+        return self._given({name: target}, f"rm -f {_at(name)}")[name]
+
+    def take(self, name: str) -> bytes | None:
+        at = _at(name)
+        told = self._do(f"if [ -e {at} ]; then {_show(name)} && rm -f {at}; else echo none; fi", f"cannot give {name}")
+        return None if told.strip() == "none" else bytes.fromhex(told)
+
+    def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
+        at = _at(name)
+        steps = f"echo $n && {_show(name, count)} && {_overwrite(name)} && rm -f {at}"
+        told = self._do(f"if [ -e {at} ]; then n=$(($(wc -c <{at}))) && {steps}; fi", f"cannot give {name}")
+        size, _, data = told.partition("\n")
+        return (int(size), bytes.fromhex(data)) if size.strip() else None
 
     def size(self, name: str) -> int | None:
         at = _at(name)
@@ -175,8 +196,8 @@ class FarHost:
 
     def erase(self, name: str) -> None:
         at = _at(name)
-        overwrite = f'dd if=/dev/zero of={at} bs="$(wc -c <{at})" count=1 conv=notrunc'
-        self._do(f"if [ -s {at} ]; then {overwrite}; fi && rm -f {at}", f"cannot erase {name}")
+        steps = f"n=$(($(wc -c <{at}))) && {_overwrite(name)} && rm -f {at}"
+        self._do(f"if [ -e {at} ]; then {steps}; fi", f"cannot erase {name}")
 
     def remove_folder(self, path: str) -> None:
         """Remove what a killed run left: a private folder by the name that it put on record."""
@@ -253,9 +274,14 @@ def _at(name: str) -> str:
 
 
 def _write(name: str, data: bytes) -> str:
-    """Bytes as octal numbers of printf, which every shell has; the file is there whole or not at all."""
+    """Bytes as octal numbers of printf, which every shell has. Nobody reads the file before this has succeeded."""
     octal = "".join(f"\\{byte:03o}" for byte in data)
-    return f"printf '{octal}' >{_at(name + '.part')} && mv -f {_at(name + '.part')} {_at(name)}"
+    return f"printf '{octal}' >{_at(name)}"
+
+
+def _overwrite(name: str) -> str:
+    """As many zeros as the shell's `n` says, in place, without another process; an empty file has nothing to lose."""
+    return f"{{ [ $n -eq 0 ] || printf %0${{n}}d 0 1<>{_at(name)}; }}"
 
 
 def _show(name: str, count: int = -1) -> str:

@@ -17,7 +17,7 @@ from keyferry.terminal import about
 from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
 INSTALLED = {
@@ -83,14 +83,23 @@ class Host(Protocol):
     def put(self, source: Path, name: str) -> Sha256:
         """Bring a file here; gives its hash as this host reads it."""
 
-    def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
-        """Bring many files here in one transfer, by the names that they get."""
+    def put_all(self, files: Mapping[str, Path], instead_of: Iterable[str] = ()) -> dict[str, Sha256]:
+        """Bring many files here in one transfer, by the names that they get. instead_of: files that go."""
 
     def fetch(self, name: str, target: Path) -> Sha256:
         """Take a file away from here (0600); gives its hash as this host reads it."""
 
     def fetch_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
         """Take many files away from here in one transfer."""
+
+    def collect(self, name: str, target: Path) -> Sha256:
+        """Fetch a file and remove it here."""
+
+    def take(self, name: str) -> bytes | None:
+        """A small file, which is removed; None if there is none."""
+
+    def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
+        """The size of a file and its first `count` bytes; it is erased. None if there is none."""
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None if there is none."""
@@ -152,11 +161,32 @@ class LocalHost:
         keep(target, self.read(name))
         return self._hash(name)
 
-    def put_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
+    def put_all(self, files: Mapping[str, Path], instead_of: Iterable[str] = ()) -> dict[str, Sha256]:
+        for name in instead_of:
+            self.remove(name)
         return {name: self.put(source, name) for name, source in files.items()}
 
     def fetch_all(self, files: Mapping[str, Path]) -> dict[str, Sha256]:
         return {name: self.fetch(name, target) for name, target in files.items()}
+
+    def collect(self, name: str, target: Path) -> Sha256:
+        digest = self.fetch(name, target)
+        self.remove(name)
+        return digest
+
+    def take(self, name: str) -> bytes | None:
+        if self.size(name) is None:
+            return None
+        data = self.read(name)
+        self.remove(name)
+        return data
+
+    def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
+        if (size := self.size(name)) is None:
+            return None
+        data = self.read(name, count)
+        self.erase(name)
+        return size, data
 
     def size(self, name: str) -> int | None:
         try:
@@ -169,7 +199,7 @@ class LocalHost:
             return file.read(count)
 
     def write(self, name: str, data: bytes) -> None:
-        keep(self._at(name), data)
+        keep(self._at(name), data, durable=False)  # the folder does not outlive the run
 
     def remove(self, name: str) -> None:
         self._at(name).unlink(missing_ok=True)
@@ -230,10 +260,10 @@ def clean_environment(without: frozenset[str]) -> dict[str, str]:
     return kept | {"LC_ALL": "C", "TERM": "dumb"}
 
 
-def keep(path: Path, data: bytes) -> None:
+def keep(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file that a run goes on with; RecordFailedError where it cannot be."""
     try:
-        write_private(path, data)
+        write_private(path, data, durable=durable)
     except OSError as error:
         raise RecordFailedError(
             f"{path} cannot be written: {error.strerror}",
@@ -242,14 +272,16 @@ def keep(path: Path, data: bytes) -> None:
         ) from error
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file (0600) whole or not at all: under another name, to the disk, then renamed."""
+def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file (0600) whole or not at all: under another name, to the disk (if durable), then renamed."""
     temporary = path.with_name(path.name + ".part")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.rename(path)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)

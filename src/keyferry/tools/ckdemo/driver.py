@@ -210,7 +210,10 @@ class Ckdemo:
             object_question(dialect.KEY_TO_WRAP, key),
         )
         demand_said(answer, "wrapKey", dialect.WRAPPED)
-        return self._made(dialect.WRAPPED_FILE, "wrapKey")
+        size = self._host.size(dialect.WRAPPED_FILE)
+        if size is None:
+            raise self._none(dialect.WRAPPED_FILE, "wrapKey")
+        return size
 
     def choose_hash(self) -> None:
         """Options, OAEP Hash Params: the hash is asked for from now on. UsageError if this build cannot."""
@@ -234,7 +237,8 @@ class Ckdemo:
     def check_value(self, key: ClassicHandle, key_type: str) -> Kcv:
         """The first three bytes of the encryption of a zero block, by menu Encrypt file.
 
-        ZERO-BLOCK-ERASED: nothing but those bytes is read, and the file is overwritten and removed at once.
+        ZERO-BLOCK-ERASED: nothing but those bytes is read, and the file is overwritten and removed at once. The zeros
+        themselves are no secret: their file goes with the folder.
         """
         mechanism, block = dialect.CHECK_VALUE_MECHANISM[key_type]
         self._host.remove(dialect.ENCRYPTED_FILE)
@@ -250,12 +254,16 @@ class Ckdemo:
                 object_question(dialect.KEY_TO_USE, key),
             )
             demand_said(answer, "encryptFile", dialect.ENCRYPTED)
-            if (size := self._made(dialect.ENCRYPTED_FILE, "encryptFile")) != block:
-                raise unknown("ckdemo", "encryptFile", f"{size} bytes came of a block of {block}")
-            return Kcv(self._host.read(dialect.ENCRYPTED_FILE, KCV_BYTES).hex())
-        finally:
+            seen = self._host.glimpse(dialect.ENCRYPTED_FILE, KCV_BYTES)
+        except BaseException:
             self._host.erase(dialect.ENCRYPTED_FILE)
-            self._host.remove(_ZERO_FILE)
+            raise
+        if seen is None:
+            raise self._none(dialect.ENCRYPTED_FILE, "encryptFile")
+        size, begin = seen
+        if size != block:
+            raise unknown("ckdemo", "encryptFile", f"{size} bytes came of a block of {block}")
+        return Kcv(begin.hex())
 
     def quit(self) -> None:
         """Leave by the tool's own exit, or by force where that cannot be typed."""
@@ -272,13 +280,7 @@ class Ckdemo:
             self._wrap_table = Prompt.ending_with(dialect.WRAP_TABLE.name, heard.text, _TAIL)
         return str(screens.table_number(heard.text + heard.question, dialect.RSA_OAEP, "wrapKey"))
 
-    def _made(self, file: str, verb: str) -> int:
-        size = self._host.size(file)
-        if size is None:
-            raise MismatchError(
-                f"ckdemo {verb} told success, but wrote no {file}",
-                rule="BLOB-SIZE",
-                tool="ckdemo",
-                host=self._host.name,
-            )
-        return size
+    def _none(self, file: str, verb: str) -> MismatchError:
+        return MismatchError(
+            f"ckdemo {verb} told success, but wrote no {file}", rule="BLOB-SIZE", tool="ckdemo", host=self._host.name
+        )

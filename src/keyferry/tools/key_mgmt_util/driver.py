@@ -131,11 +131,13 @@ class KeyMgmtUtil(Conversation):
         self._host.remove(file)
         try:
             dump = self._fields(commands.get_attributes(handle, file), screens.dump)
-            if self._host.size(file) is None:
-                raise self._located(UnknownScreenError(f"getAttribute reported success, but wrote no {file}"))
-            text = self._host.read(file).decode("utf-8", "surrogateescape")
-        finally:
+            data = self._host.take(file)
+        except BaseException:
             self._host.remove(file)
+            raise
+        if data is None:
+            raise self._located(UnknownScreenError(f"getAttribute reported success, but wrote no {file}"))
+        text = data.decode("utf-8", "surrogateescape")
         found = self._understood(text, attributes)
         if dump.count != len(found.values):
             what = f"getAttribute told of {dump.count} attributes, the file has {len(found.values)}"
