@@ -128,6 +128,7 @@ def test_a_call_outside_the_procedure(run: Path) -> None:
         (replaced("ckdemo", "o", "CKA_EXTRACTABLE=01", "CKA_EXTRACTABLE=00", nth=4), "not shown as extractable"),
         (replaced("ckdemo", "o", "(CKA_LABEL=classic_wrap(.|\n)*CKA_MODULUS=)..", r"\g<1>ff"), "another public key"),
         (replaced("011-cmu", "o", "modulus=..", "modulus=ff"), "another public key"),
+        (replaced("ckdemo", "o", r"v10\.3\.0", "v10.4.0"), "does not say the version"),
         (replaced("key_mgmt_util", "i", r"^unWrapKey -f \S+", "unWrapKey -f other"), "never wrapped"),
     ],
 )

@@ -101,4 +101,4 @@ def test_what_is_no_recording_is_told(tmp_path: Path, data: bytes) -> None:
 
 def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"t:3: an escape sequence"):
-        typescript(tmp_path / "t", b"$ vim\n\x1b[5;5Hx\n")
+        typescript(tmp_path / "t", b"$ vim\n\x1b[5;5Hx\x1b[6;1Hy\n")

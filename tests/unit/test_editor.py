@@ -37,19 +37,20 @@ SIZES = pytest.mark.parametrize("read_size", [1, 7, 65536])
         (b"abc\x1b7de\x1b8xx\x1b[J", b"abcxx"),
         (b"wrong\x1b[2K\rright", b"right"),
         (b"\x1b]0;a title\x07\x1b[1;34maws\x1b[0m > \x1b(B\x1b[6n\a\0", b"aws > "),
+        (b"\x1b[6n\x1b[23;1H\x1b[Kaws > \x1b[23;1H\x1b[Kaws > x\n\x1b[9;1Hy", b"aws > x\ny"),
         (b"\x1b]8;;x\x1b\\link\x1b[?25l\x1b[5 q\x1b[?25h", b"link"),
         ("é\ttab\r\n\udcff".encode("utf-8", "surrogateescape"), b"\xc3\xa9\ttab\n\xff"),
     ],
 )
 def test_the_screen_shows_what_a_terminal_would(sent: bytes, screen: bytes) -> None:
     assert drawn(sent) == screen
-    shown, row = bytearray(), Row()
+    shown, row = bytearray(), Row(captured=True)
     for byte in sent:
         row.feed(shown, bytes([byte]))
     assert shown == screen
 
 
-@pytest.mark.parametrize("sent", [b"\x1b[2A", b"\x1b[3;1H", b"\x1b[1K", b"\x1bZ", b"\x1b[>1C"])
+@pytest.mark.parametrize("sent", [b"\x1b[2A", b"\x1b[3;1H\x1b[2;1H", b"\x1b[3;x1H", b"\x1b[1K", b"\x1bZ", b"\x1b[>1C"])
 def test_a_sequence_that_is_not_known_is_an_error(sent: bytes) -> None:
     with pytest.raises(UnknownSequenceError):
         drawn(b"aws > " + sent)
@@ -90,6 +91,48 @@ def test_a_line_is_seen_before_return_is_pressed(style: str, read_size: int, tmp
             assert console.hear(PROMPT, limit=LIMIT).text == f"got {line}"
     typed = [event.data for event in read(tmp_path / "tool.cast").events if event.code == "i"]
     assert typed == ["key list", "\r", "key list --max-items 2", "\r"]
+
+
+ASKING = """
+def where(column):
+    out("\\x1b[6n")
+    answer = b""
+    while not answer.endswith(b"R"):
+        answer += os.read(0, 1)
+    assert answer == b"\\x1b[1;%dR" % column, answer
+def placed(typed, first):
+    if first:
+        where(1)
+    return b"\\x1b[1;1H\\x1b[Jaws > " + typed + b"\\x1b[1;%dH" % (7 + len(typed))
+"""
+
+
+@SIZES
+def test_an_editor_that_asks_where_the_cursor_is_gets_an_answer(read_size: int, tmp_path: Path) -> None:
+    script = f"{EDITOR}{ASKING}\nfor n in range(2):\n    out(b'got ' + edited(placed) + b'\\n')\nout('aws > ')\nline()"
+    with open_console(tmp_path, script, manners=EDITS, read_size=read_size) as console:
+        console.hear(PROMPT, limit=LIMIT)
+        for line in ("key list", "key list --verbose"):
+            console.say(line)
+            assert console.hear(PROMPT, limit=LIMIT).text == f"got {line}"
+    events = read(tmp_path / "tool.cast").events
+    assert [event.data for event in events if event.code == "i"] == ["key list", "\r", "key list --verbose", "\r"]
+    assert [event.data for event in events if event.code == "v"] == ["CURSOR-ASKED 4", "CURSOR-ASKED 4"]
+    assert "\x1b[6n" not in "".join(event.data for event in events if event.code == "o")
+
+
+def test_behind_a_question_for_a_secret_nothing_is_answered() -> None:
+    shown, row = bytearray(), Row()
+    row.feed(shown, b"aws > login\r\nEnter password: \x1b[6n")
+    assert row.replies == []
+    row.feed(shown, b"\r\n\x1b[6n")
+    assert row.replies == [b"\x1b[1;1R"]
+
+
+@pytest.mark.parametrize("sent", [b"\x1b[1;1H", b"\x1b[6n\x1b[2;1H"])
+def test_no_row_is_known_but_the_one_that_was_told(sent: bytes) -> None:
+    with pytest.raises(UnknownSequenceError):
+        Row().feed(bytearray(), sent)
 
 
 @SIZES

@@ -86,6 +86,7 @@ class Journal:
         self._head = _FIRST
         self._count = self._torn = 0
         self._failed: RecordFailedError | None = None
+        self._banners: set[str] = set()
         self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,6 +129,12 @@ class Journal:
 
     def opened(self, file: str, header: str) -> None:
         self.write("opened", file=f"sessions/{file}", header=header)
+
+    def greeted(self, file: str, banner: str) -> None:
+        """Once for each banner: cmu tells the same at each call."""
+        if banner not in self._banners:
+            self._banners.add(banner)
+            self.note("banner", file=f"sessions/{file}", banner=banner)
 
     def closed(self, file: str, head: str, count: int) -> None:
         if not self._failed:  # the tools are being left; that the record has failed was said where it happened

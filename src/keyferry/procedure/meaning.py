@@ -37,6 +37,7 @@ class Journaled:
 
     extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
     key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since.
+    banners: by session, the version that its tool told.
     """
 
     migration: bool = False
@@ -46,6 +47,7 @@ class Journaled:
     label: str | None = None
     key: str | None = None
     compared: bool = False
+    banners: dict[str, str] = field(default_factory=dict)
 
     def take(self, line: Mapping[str, Any], story: Story) -> str | None:
         key = line.get("key")
@@ -58,6 +60,8 @@ class Journaled:
                 return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
             case (("intent" | "done"), "wrap"):
                 return self._wrap(line)
+            case "banner", _:
+                self.banners[line["file"]] = line["banner"]
             case "done", "move" if isinstance(key, int):
                 if self.wrapped.get(key) != line["sha256"]:
                     return f"what was moved for key {key} is not what was wrapped"

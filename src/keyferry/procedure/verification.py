@@ -14,6 +14,7 @@ from keyferry.procedure.meaning import Journaled, Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
 from keyferry.text import canonical
 from keyferry.transcript import chain
+from keyferry.transcript.banner import plain
 from keyferry.transcript.check import Session, whole_lines, wrong
 from keyferry.transcript.report.model import Verification
 
@@ -188,12 +189,16 @@ class _Verification:
             raise session.wrong("not the session that the journal says was opened", 1)
         if session.header["continues"] != self._before[session.name]:
             raise session.wrong("it does not continue what the journal says went before it", 1)
-        words = self._witness.words(session)
+        words, greeting, typed = self._witness.words(session), "", False
         for event in itertools.chain([first], events) if first else ():
+            typed = typed or event.code in "is"
+            greeting += event.data if event.code == "o" and not typed else ""
             if event.code == "i" and not one_line(event.data):
                 raise session.wrong("more than one line was typed", event.line)
             words.hear(event)
         words.end()
+        if self._journaled.banners.get(session.name, "") not in plain(greeting):
+            raise session.wrong("the tool does not say the version that the journal has of it")
 
     def _check_end(self, session: Session, anchored: dict[str, Any]) -> None:
         self._verdict.events += session.count

@@ -9,7 +9,7 @@ import pexpect
 from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeError, Child
 from keyferry.terminal.echo import EchoMask, line_end
-from keyferry.terminal.editor import Row, UnknownSequenceError, start_of_row
+from keyferry.terminal.editor import Questions, Row, UnknownSequenceError, start_of_row
 from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
 from keyferry.terminal.values import RULE, ValueFilter
@@ -55,9 +55,8 @@ class Console:
     ) -> None:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
-        self.greeting = ""
-        self._manners = manners
-        self._wording = wording
+        self.greeting: str | None = None
+        self._manners, self._wording = manners, wording
         self._link = program.link
         self._noise = LoginNoise(program.marker, lambda length: recorder.cut("LOGIN-NOISE", length))
         self._over: str | None = None
@@ -65,7 +64,8 @@ class Console:
         self._mask: EchoMask | None = None
         self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
         self._come = bytearray(b"\n")  # what came and was not given out yet; a program's first line starts a line
-        self._row = Row() if manners.edits_lines else None
+        self._row, self._questions = Row() if manners.edits_lines else None, Questions(recorder.output, recorder.cut)
+        self._record = self._questions.feed if self._row else recorder.output
         try:
             self._child = Child(program.argv, program.cwd, program.env, self._tap, read_size)
         except (pexpect.ExceptionPexpect, OSError) as error:
@@ -192,8 +192,10 @@ class Console:
     def _take(self, data: bytes) -> None:
         if self._row is None:
             self._come += data
-        else:
-            self._row.feed(self._come, data)
+            return
+        self._row.feed(self._come, data)
+        while self._row.replies:
+            self._send(self._row.replies.pop(0))
 
     def _await(self, look: Callable[[], T | None], limit: float, awaited: str) -> T:
         """Read until `look` finds something. EOFError at the program's end."""
@@ -248,7 +250,9 @@ class Console:
     def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
         self.recorder.sync()
         heard = Heard(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
-        self.greeting = self.greeting or heard.text
+        if self.greeting is None:
+            self.greeting = heard.text
+            self.recorder.greeted(heard.text)
         seen = bytes(self._come)
         if self._row:
             self._row.forget(self._come)
@@ -269,7 +273,8 @@ class Console:
         """Give out what the filters kept back at the end of the stream."""
         rest = self._values.feed(self._noise.flush() + (self._mask.flush() if self._mask else b""))
         rest += self._values.flush()
-        self.recorder.output(rest)
+        self._record(rest)
+        self._questions.flush()
         self._take(rest)
 
     def _tap(self, data: bytes) -> bytes:
@@ -277,7 +282,7 @@ class Console:
         if self._mask:
             data = self._mask.feed(data)
         data = self._values.feed(data)
-        self.recorder.output(data)
+        self._record(data)
         return data
 
     def _echoed(self, shown: bool) -> None:

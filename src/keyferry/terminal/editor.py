@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PIECE = re.compile(
     rb"(?P<text>[^\x00-\x1f\x7f]+)"
@@ -15,7 +19,14 @@ _PIECE = re.compile(
 )
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[()])?\Z")
 _WITHOUT_TRACE = frozenset(b"mhlqutnc")
-"""Colours, modes (bracketed paste), the cursor's shape, and questions to the terminal, which stay unanswered."""
+"""Colours, modes (bracketed paste), the cursor's shape, questions to the terminal (of which ASKED is answered)."""
+
+ASKED = b"\x1b[6n"
+"""Where is the cursor? An editor that asks this may wait for the answer without end."""
+RULE = "CURSOR-ASKED"
+"""Under this name the question is taken out of the record: a terminal on which it was played would answer again."""
+_TOLD_ROW = 1
+_SECRET_ASKED = re.compile(rb": *\Z")
 
 
 class UnknownSequenceError(Exception):
@@ -29,11 +40,16 @@ class Row:
     terminal that goes on at the next line where a row is full: those lines are one row here.
     """
 
-    def __init__(self, width: int | None = None) -> None:
+    def __init__(self, width: int | None = None, *, captured: bool = False) -> None:
         self._width = width
+        self._captured = captured
         self._cursor = 0
         self._saved = 0
         self._unfinished = b""
+        self._at: int | None = None  # the screen's row, as far as the tool names one
+        self._may_move = captured
+        self.replies: list[bytes] = []
+        """What a terminal says to the questions that came; whoever is the terminal sends it, and empties this."""
 
     def feed(self, shown: bytearray, data: bytes) -> None:
         """Draw on `shown`, whose last row this is. UnknownSequenceError for what cannot be drawn."""
@@ -63,6 +79,10 @@ class Row:
             self._write(shown, piece["text"])
         elif piece["control"]:
             self._obey(shown, piece["control"])
+        elif piece["final"] == b"n" and piece["parameters"] == b"6":
+            self._tell(shown)
+        elif piece["final"] == b"H":
+            self._move(piece["parameters"])
         elif piece["final"]:
             self._edit(shown, piece["final"], piece["parameters"])
         elif piece["cursor"] == b"7":
@@ -74,6 +94,7 @@ class Row:
         if control == b"\n":
             shown += control
             self._cursor = 0
+            self._at = None if self._captured else self._at
         elif control == b"\r":
             self._cursor -= self._cursor % self._width if self._width else self._cursor
         elif control == b"\b":
@@ -111,6 +132,21 @@ class Row:
             case _:
                 raise UnknownSequenceError(f"ESC [ {(parameters + final).decode()}")
 
+    def _tell(self, shown: bytearray) -> None:
+        """Behind a question for a secret nothing is said: it would be typed."""
+        if not _SECRET_ASKED.search(shown, start_of_row(shown)):
+            self.replies.append(b"\x1b[%d;%dR" % (_TOLD_ROW, self._cursor + 1))
+            self._may_move = True
+            self._at = self._at if self._captured else _TOLD_ROW
+
+    def _move(self, parameters: bytes) -> None:
+        """To a place of the screen: of the row that the tool was told; in a capture, of whichever this one is."""
+        place = re.fullmatch(rb"(\d*);?(\d*)", parameters)
+        row = int(place[1] or 1) if place else None
+        if not self._may_move or place is None or row != (self._at or row):
+            raise UnknownSequenceError(f"ESC [ {parameters.decode()}H")
+        self._at, self._cursor = row, max(1, int(place[2] or 1)) - 1
+
     def _write(self, shown: bytearray, text: bytes) -> None:
         place = self._place(shown)
         shown[place : place + len(text)] = text
@@ -130,5 +166,27 @@ def start_of_row(shown: bytearray) -> int:
 def drawn(data: bytes, width: int | None = None) -> bytes:
     """A whole capture as a terminal would show it in the end."""
     shown = bytearray()
-    Row(width).feed(shown, data)
+    Row(width, captured=True).feed(shown, data)
     return bytes(shown)
+
+
+class Questions:
+    """Writes a stream to the record less the editor's questions for the cursor; `cut` hears where one stood."""
+
+    def __init__(self, write: Callable[[bytes], None], cut: Callable[[str, int], None]) -> None:
+        self._write, self._cut = write, cut
+        self._held = b""
+
+    def feed(self, data: bytes) -> None:
+        """What may become a question is kept back."""
+        *before, last = (self._held + data).split(ASKED)
+        for piece in before:
+            self._write(piece)
+            self._cut(RULE, len(ASKED))
+        kept = next((size for size in range(len(ASKED) - 1, 0, -1) if last.endswith(ASKED[:size])), 0)
+        self._held = last[len(last) - kept :]
+        self._write(last[: len(last) - kept])
+
+    def flush(self) -> None:
+        held, self._held = self._held, b""
+        self._write(held)

@@ -100,7 +100,7 @@ class Sessions:
 
     def greeting(self, tool: str) -> str:
         """What a tool that was opened said first: its banner, if it has one."""
-        return next((console.greeting for console in reversed(self._consoles) if console.tool == tool), "")
+        return next((console.greeting or "" for console in reversed(self._consoles) if console.tool == tool), "")
 
     def close(self) -> None:
         for console in self._consoles:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import RecordFailedError
 from keyferry.transcript import chain
+from keyferry.transcript.banner import banner
 from keyferry.transcript.redactor import Redactor
 from keyferry.transcript.uninterrupted import held_back
 
@@ -28,6 +29,9 @@ class Anchor(Protocol):
 
     def opened(self, file: str, header: str) -> None:
         """A session began; `header`: the link of its header. Returns when that is durable."""
+
+    def greeted(self, file: str, banner: str) -> None:
+        """The tool has told its version, which the header could not have: it is written before the tool starts."""
 
     def closed(self, file: str, head: str, count: int) -> None:
         """A session is complete: its last link, and how many events came before the closing record."""
@@ -106,6 +110,11 @@ class Recorder:
         """Something was taken out of the output here; `length` in bytes, None where even that tells."""
         self.flush()
         self._event("v", f"{rule} {'-' if length is None else length}")
+
+    def greeted(self, text: str) -> None:
+        """What the tool printed by itself, up to its first prompt."""
+        if self._anchor and (told := banner(self.redact(text))):
+            self._anchor.greeted(self.path.name, told)
 
     def exit(self, status: int | None) -> None:
         """The tool has ended; `close` comes next."""

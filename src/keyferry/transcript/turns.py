@@ -50,13 +50,14 @@ def turns(recording: Recording) -> Iterator[Turn]:
             returned = True  # a line editor was shown the line first, and now the return key
         elif event.code == "m":
             step = split(event.data)
-        elif event.code in _ANSWERS:
+        elif event.code in _ANSWERS and not event.data.startswith(_CURSOR_ASKED):
             answer += _ANSWERS[event.code].format(event.data.replace("\r", ""))
             now = replace(now, last=event.line, until=event.at)
     yield replace(now, answer=answer)
 
 
 _MOVES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # of a line editor's cursor
+_CURSOR_ASKED = "CURSOR-ASKED "  # between a line editor and its terminal; nothing that was said or answered
 _ANSWERS = {"o": "{}", "v": "[cut: {}]", "x": "[exit status {}]"}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PROMPT = "aws-cloudhsm > "
 _PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
-_ERASE = "\x1b[K"
+_ERASE, _WHERE = "\x1b[K", "\x1b[6n"
 _RETURN, _BACK, _INTERRUPT, _END, _ESCAPE = (b"\r", b"\n"), (b"\x7f", b"\x08"), b"\x03", b"\x04", b"\x1b"
 
 
@@ -25,9 +25,10 @@ class Editor:
     def __init__(self, terminal: Terminal, jitter: Jitter, commands: Sequence[str]) -> None:
         self._terminal = terminal
         self._commands = commands
-        self._manner = jitter.pick("line-editor", "append", "cooked", "redraw", "hint")
+        self._manner = jitter.pick("line-editor", "append", "cooked", "redraw", "hint", "asks")
         colour = jitter.pick("prompt-colour", "", "\x1b[1m", "\x1b[38;5;39m")
         self._prompt = f"{colour}{PROMPT}\x1b[0m" if colour and self._manner != "cooked" else PROMPT
+        self._place = "\r"
         self._end = jitter.pick("line-end", f"\n{_PASTE_OFF}\r", f"{_PASTE_OFF}\n", "\n")
 
     def read_line(self) -> bytes:
@@ -42,6 +43,7 @@ class Editor:
 
     def _edit(self) -> bytes:
         line = bytearray()
+        self._place = self._asked() if self._manner == "asks" else "\r"
         self._draw(line, b"")
         while (key := self._terminal.read_key()) not in _RETURN:
             if key == _END and not line:
@@ -61,13 +63,13 @@ class Editor:
 
     def _draw(self, line: bytearray, key: bytes) -> None:
         """What appears after a key; an editor that draws anew does so when no more is typed at once."""
-        append = self._manner != "redraw" and key >= b" " and key not in _BACK
+        append = self._manner not in ("redraw", "asks") and key >= b" " and key not in _BACK
         if append:
             self._terminal.write(key)
         elif not self._terminal.has_typed:
-            self._terminal.write(f"\r{_ERASE}{self._prompt}")
+            self._terminal.write(f"{self._place}{_ERASE}{self._prompt}")
             self._terminal.write(bytes(line))
-            self._terminal.write(f"\r\x1b[{len(PROMPT) + len(line)}C")
+            self._terminal.write(f"{self._place}\x1b[{len(PROMPT) + len(line)}C")
         if self._manner == "hint":
             self._hint(line.decode("utf-8", "replace"))
 
@@ -75,6 +77,15 @@ class Editor:
         """The rest of the first command that begins so, behind the cursor."""
         rest = next((name[len(typed) :] for name in self._commands if name.startswith(typed) and name != typed), "")
         self._terminal.write(_ERASE + (f"\x1b[2m{rest}\x1b[0m\x1b[{len(rest)}D" if rest else ""))
+
+    def _asked(self) -> str:
+        """The sequence back to where the terminal says that the cursor is; without an answer nothing goes on."""
+        self._terminal.write(_WHERE)
+        answer = b""
+        while not answer.endswith(b"R"):
+            answer += self._terminal.read_key()
+        row, _, column = answer.rpartition(b"[")[2].removesuffix(b"R").partition(b";")
+        return f"\x1b[{int(row)};{int(column)}H"
 
     def _skip_sequence(self) -> None:
         """An arrow key or the like: none of them means anything here."""

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from keyferry.transcript.banner import banner
 from keyferry.transcript.report import doubts
 from keyferry.transcript.report.acts import acts as acts_of
 from keyferry.transcript.report.acts import name_of, steps
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from keyferry.transcript.report.files import Cast, Entry, RunFiles, Table
     from keyferry.transcript.report.model import Key
 
-_VERSION = re.compile(r"\bv(?:ersion)?[ :]*\d+\.\d+", re.IGNORECASE)
 COMPLETE, FAILED = "complete", "ended early by an error"
 CUT_OFF, LOOKED = "cut off: it was killed, or goes on", "looked only: nothing was changed"
 STATES = ("verified", "skipped", "failed", "needs_operator", "planned")
@@ -129,11 +129,9 @@ def _tools(casts: Sequence[Cast]) -> Iterator[Tool]:
 
 
 def _banner(cast: Cast) -> str | None:
-    """The first line of what a tool printed by itself that tells a version."""
     events = cast.recording.events
     first = next((number for number, event in enumerate(events) if event.code in "is"), len(events))
-    printed = "".join(event.data for event in events[:first] if event.code == "o")
-    return next((line.strip() for line in printed.splitlines() if _VERSION.search(line)), None)
+    return banner("".join(event.data for event in events[:first] if event.code == "o"))
 
 
 def _session(cast: Cast) -> Session:
