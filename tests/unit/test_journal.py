@@ -127,6 +127,7 @@ def test_a_torn_last_line_is_cut_off_before_it_goes_on(path: Path) -> None:
 INTERRUPTED = """
 import os, pathlib, signal, sys
 from keyferry.procedure.journal import Journal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with SIGINT ignored
 journal, fsync = Journal(pathlib.Path(sys.argv[1])), os.fsync
 os.fsync = lambda file: os.kill(os.getpid(), signal.SIGINT)
 try:
