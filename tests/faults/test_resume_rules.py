@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.procedure.journal import Journal
-from killed import arrivals, by_hand, copied
+from killed import arrivals, by_hand, copied, deleted
 from runs import World, keyferry
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def test_an_arrived_key_that_is_gone_does_not_balance(world: World) -> None:
     world.arm("key_mgmt_util", "die", "unWrapKey", nth=2)
     world.migrate()
     (there,) = [key["cloudhsm_handle"] for key in world.status()["keys"] if key["stage"] == "verified"]
-    world.store.run("DELETE FROM cloud_key WHERE handle = ?", there)
+    deleted(world, there)
     done = world.resume()
     assert (done.status, "TOTALS-BALANCE" in done.err, f"gone: {there}" in done.err) == (6, True, True), done.err
 

@@ -160,6 +160,12 @@ def _insert(world: World, key: dict[str, Any]) -> int:
     return int(key["handle"])
 
 
+def deleted(world: World, handle: int) -> None:
+    """Somebody deletes a key, on every node; the next that is made may get its handle."""
+    world.store.run("DELETE FROM cloud_copy WHERE handle = ?", handle)
+    world.store.run("DELETE FROM cloud_key WHERE handle = ?", handle)
+
+
 def named_like(world: World, label: str) -> int:
     """Somebody makes another key under this label: its handle."""
     (like,) = world.store.rows("SELECT * FROM cloud_key WHERE label = ? AND class = 3", b"classic_wrap")
