@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runs import World
+from runs import World, through
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+UNWRAP = "key-unwrap-rsa-oaep"
 
 
 def logins(world: World, secret: str) -> list[str]:
@@ -27,21 +30,29 @@ def logins(world: World, secret: str) -> list[str]:
         ("key_mgmt_util", "genRSAKeyPair", "crypto user's password"),
         ("ckdemo", "wrapKey", "partition PIN"),
         ("ckdemo", "encryptFile", "partition PIN"),
+        ("cloudhsm-cli", UNWRAP, "crypto user's password"),
+        ("cloudhsm-cli", "key-list", "crypto user's password"),
     ],
 )
 def test_an_idle_session_is_logged_in_again_once(tmp_path: Path, tool: str, verb: str, secret: str) -> None:
     world = World.create(tmp_path / "hsm", keys=3)
     world.arm(tool, "logged-out", verb)
-    done = world.migrate()
+    done = world.migrate(**through(tool))
     assert (done.status, done.states) == (0, {"verified": 3}), done.err
-    plain = 1 if tool == "key_mgmt_util" else 5  # ckdemo's session and four calls of cmu
+    plain = 5 if tool == "ckdemo" else 1  # ckdemo's session and four calls of cmu
     assert logins(world, secret) == ["typed", "accepted"] * (plain + 1)
 
 
-def test_a_password_that_is_refused_the_second_time_is_not_typed_a_third(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tool", "verb", "login"), [("key_mgmt_util", "unWrapKey", "loginHSM"), ("cloudhsm-cli", UNWRAP, "login")]
+)
+def test_a_password_that_is_refused_the_second_time_is_not_typed_a_third(
+    tmp_path: Path, tool: str, verb: str, login: str
+) -> None:
     world = World.create(tmp_path / "hsm", keys=3)
-    world.arm("key_mgmt_util", "logged-out", "unWrapKey", nth=2)
-    world.arm("key_mgmt_util", "refused", "loginHSM", nth=2)
+    world.environment.update(through(tool))
+    world.arm(tool, "logged-out", verb, nth=2)
+    world.arm(tool, "refused", login, nth=2)
     done = world.migrate()
     assert done.status == 4, done.err
     assert logins(world, "crypto user's password") == ["typed", "accepted", "typed", "refused"]

@@ -20,6 +20,8 @@ def login(session: Session, arguments: Arguments) -> None:
     if session.logged_in is not None:
         raise Failed(session.jitter.pick("in-already-text", "A user is already logged in", "Already logged in"))
     typed = arguments.text("password").encode() if "password" in arguments else _password(session)
+    if session.struck("refused"):
+        typed += b"x"
     name, role = arguments.text("username").lower(), arguments.text("role")
     enter(session, name, role, typed)
     session.answer({"username": name, "role": role})

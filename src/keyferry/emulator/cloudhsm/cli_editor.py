@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from keyferry.emulator.cloudhsm.cli_session import PROMPT
 from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from keyferry.emulator.jitter import Jitter
     from keyferry.emulator.terminal import Terminal
 
-PROMPT = "aws-cloudhsm > "
 _PASTE_ON, _PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 _ERASE, _WHERE = "\x1b[K", "\x1b[6n"
 _RETURN, _BACK, _INTERRUPT, _END, _ESCAPE = (b"\r", b"\n"), (b"\x7f", b"\x08"), b"\x03", b"\x04", b"\x1b"

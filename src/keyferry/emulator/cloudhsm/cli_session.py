@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from keyferry.emulator import faults
 from keyferry.emulator.cloudhsm.cluster import Cluster, User
 from keyferry.emulator.cloudhsm.objects import Keys
+from keyferry.emulator.faults import FLOOD, NOISE, wait_too_long
 from keyferry.emulator.jitter import Jitter
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from keyferry.emulator.terminal import Terminal
 
 TOOL = "cloudhsm-cli"
+PROMPT = "aws-cloudhsm > "
 _NOISE = "Error writing to log file. Falling back to standard error.\n"
 _FEWEST = 2  # HSMs on which a key must be, unless the client is told otherwise
 
@@ -35,6 +37,12 @@ class Session:
         self.keys = Keys(store, f"{os.getpid()}-{secrets.token_hex(4)}")
         self.verb = "startup"
         self.logged_in: User | None = None
+
+    def begin(self, verb: str) -> None:
+        """The next command."""
+        self.verb = verb
+        if self.struck("logged-out"):
+            self.logged_in = None
 
     @property
     def user(self) -> User:
@@ -66,7 +74,31 @@ class Session:
         self.terminal.write("thread 'CloudHSM Worker' panicked at 'failed to create appender: PermissionDenied'\n")
         self.terminal.write(_NOISE)
 
-    def hang(self) -> NoReturn:
+    def disturbed(self) -> bool:
+        """Faults that may strike any command; True if one has taken the place of the answer."""
+        self.terminal.drips = self.struck("drip")
+        if self.struck("die-before"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.struck("hang"):
+            self._hang()
+        garbage = b"CloudHSM worker: internal state 7f3a, see log\n"
+        for name, data in (("noise", NOISE), ("flood", FLOOD), ("garbage", garbage)):
+            if self.struck(name):
+                self.terminal.write(data)
+                return True
+        return False
+
+    def disturbed_after(self) -> None:
+        """Faults of an answer that is complete."""
+        if self.struck("late"):
+            wait_too_long()
+        if self.struck("die-after"):
+            self.terminal.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.struck("two-prompts"):
+            self.terminal.write(f"{PROMPT}\n")
+
+    def _hang(self) -> NoReturn:
         self.terminal.flush()
         while True:
             signal.pause()

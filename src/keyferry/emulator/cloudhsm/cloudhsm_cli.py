@@ -109,11 +109,21 @@ _COMMANDS = (
 COMMANDS = {command.words: command for command in _COMMANDS}
 
 _ALL = tuple(command.verb for command in _COMMANDS)
+_REQUESTS = tuple(verb for verb in _ALL if verb.startswith("key-"))
 _UNWRAP, _PAIR, _LIST = "key-unwrap-rsa-oaep", "key-generate-asymmetric-pair-rsa", "key-list"
 FAULTS = (
     Fault("garbage", "an undocumented line instead of the answer; nothing is done", _ALL),
     Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
+    Fault("die-before", "the process ends before it does anything", _ALL),
+    Fault("die-after", "the process ends after its whole answer, before the prompt", _ALL),
+    Fault("late", "the answer comes after eight seconds; the work is done", _ALL),
+    Fault("drip", "the answer comes one byte at a time", _ALL),
+    Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", _ALL),
+    Fault("flood", "ten megabytes instead of the answer; nothing is done", _ALL),
+    Fault("two-prompts", "the prompt comes twice", _ALL),
     Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
+    Fault("logged-out", "the session was idle for too long: the user is logged out, nothing is done", _REQUESTS),
+    Fault("refused", "the right password is refused, and counts as a wrong one", ("login",)),
     Fault("busy", "refused as by a throttled HSM; nothing is done", _ALL),
     Fault("log-noise", "log lines around the answer, as where the log directory cannot be written", ("startup", *_ALL)),
     Fault("not-configured", "the tool ends at its start", ("startup",)),
@@ -187,11 +197,8 @@ def _answer(session: Session, words: Sequence[str]) -> int:
         session.terminal.write("".join(one.usage() for name, one in COMMANDS.items() if name.startswith(wanted)))
         return 0
     command, rest = _command(words)
-    session.verb = command.verb
-    if session.struck("hang"):
-        session.hang()
-    if session.struck("garbage"):
-        session.terminal.write("CloudHSM worker: internal state 7f3a, see log\n")
+    session.begin(command.verb)
+    if session.disturbed():
         return 0
     try:
         if session.struck("busy"):
@@ -200,6 +207,8 @@ def _answer(session: Session, words: Sequence[str]) -> int:
     except Failed as failed:
         session.answer(str(failed), 1)
         return _FAILED
+    finally:
+        session.disturbed_after()
     return 0
 
 

@@ -1,22 +1,23 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import (
     CheckFailedError,
     LockoutNearError,
     MismatchError,
     NeedsOperatorError,
+    ToolRefusedError,
     UnknownScreenError,
     UnreachableError,
 )
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
 from keyferry.tools.cloudhsm_cli import commands, dialect
-from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli, KeyFilter, UnwrapRequest
+from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
     from keyferry.tools.parties import Arrival
+
+T = TypeVar("T")
 
 _CLASSES = {"public-key": KeyClass.PUBLIC, "private-key": KeyClass.PRIVATE, "secret-key": KeyClass.SECRET}
 _SECRET = "secret-key"  # noqa: S105 - an object class
@@ -57,6 +60,7 @@ class CloudHsmCliDestination:
         self._hsms: Sequence[Mapping[str, str]] = ()
         self._just_told: Key | None = None
         self._logged_in = False
+        self._in_vain = False
 
     def look(self) -> None:
         self._session = CloudHsmCli.open(self._sessions, self._host, self._limits)
@@ -83,7 +87,7 @@ class CloudHsmCliDestination:
         """The quota counts the keys of all users, of which this one sees a part: there may be less room."""
         models = " ".join(hsm.get("model", "") for hsm in self._hsms)
         quota = next(limit for name, limit in dialect.QUOTAS if name in models)
-        return quota - self.tool.count()
+        return quota - self._while_in(self.tool.count)
 
     def use_digest(self, digest: str) -> None:
         if digest not in dialect.HASHES:
@@ -103,16 +107,16 @@ class CloudHsmCliDestination:
     def describe(self, handle: CloudHandle) -> DestinationKey:
         """What `coverage` was told a moment ago, if that was of this key: it is one and the same command."""
         told, self._just_told = self._just_told, None
-        return described(told if told and told.handle == handle else self.tool.key(handle))
+        return described(told if told and told.handle == handle else self._key(handle))
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
-        made = self.tool.generate_pair(label, bits, extractable=extractable)
+        made = self._while_in(lambda: self.tool.generate_pair(label, bits, extractable=extractable))
         for half in (made.public, made.private):
             self._check_whole(half)
         return Pair(made.public.handle, made.private.handle)
 
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
-        self.tool.generate_file(handle, file)
+        self._while_in(lambda: self.tool.generate_file(handle, file))
 
     def unwrap(self, arrival: Arrival) -> CloudHandle:
         request = UnwrapRequest(
@@ -125,13 +129,13 @@ class CloudHsmCliDestination:
             extractable=arrival.extractable,
             usages=arrival.usages,
         )
-        made = self.tool.unwrap(request)
+        made = self._while_in(lambda: self.tool.unwrap(request))
         self._check_whole(made)
         return made.handle
 
     def coverage(self, handle: CloudHandle) -> Coverage:
         """CLUSTER-COVERAGE: the tool itself says that the key is on all HSMs."""
-        self._just_told = self.tool.key(handle)
+        self._just_told = self._key(handle)
         if not self._just_told.covered:
             raise MismatchError(
                 f"key {handle} is not on every HSM of the cluster",
@@ -144,7 +148,7 @@ class CloudHsmCliDestination:
 
     def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
         demand_half(self.describe(handle), key)
-        self.tool.delete(handle)
+        self._while_in(lambda: self.tool.delete(handle))
 
     @staticmethod
     def can_type(text: str) -> bool:
@@ -156,7 +160,7 @@ class CloudHsmCliDestination:
         return holding == Holding()
 
     def holding(self, handle: CloudHandle) -> Holding:
-        return Holding(self.tool.key(handle).shared)
+        return Holding(self._key(handle).shared)
 
     def close(self) -> None:
         if self._session is None:
@@ -173,7 +177,35 @@ class CloudHsmCliDestination:
         return self._session
 
     def _handles(self, wanted: KeyFilter) -> Sequence[CloudHandle]:
-        return [key.handle for key in self.tool.list_keys(wanted)]
+        return [key.handle for key in self._while_in(lambda: self.tool.list_keys(wanted))]
+
+    def _key(self, handle: CloudHandle) -> Key:
+        return self._while_in(lambda: self.tool.key(handle))
+
+    def _while_in(self, act: Callable[[], T]) -> T:
+        """Act; where the session was logged out meanwhile, log in once and act once more.
+
+        What the tool says then is not known, so it is no text that tells: refused is even the plainest question.
+        """
+        try:
+            return act()
+        except ToolRefusedError as refusal:
+            if refusal.code == NO_KEY or not self._is_out():
+                raise
+        self._in_vain = True  # unless what follows shows that a login was what was missing
+        self.log_in()
+        result = act()
+        self._in_vain = False
+        return result
+
+    def _is_out(self) -> bool:
+        if self._in_vain:
+            return False
+        try:
+            self.tool.count()
+        except ToolRefusedError:
+            return True
+        return False
 
     def _check_available(self) -> None:
         """DESTINATION-AVAILABILITY: keys are used only where two HSMs have them."""

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
 
-__all__ = ["CloudHsmCli", "KeyFilter", "UnwrapRequest"]
+__all__ = ["NO_KEY", "CloudHsmCli", "KeyFilter", "UnwrapRequest"]
+
+NO_KEY = "none"
+"""Our code, for the tool has none, where no key has the reference that was asked for."""
 
 T = TypeVar("T")
 
@@ -147,7 +150,7 @@ class CloudHsmCli:
         if not found:
             raise self._located(
                 ToolRefusedError(
-                    f"key list: no key has the reference {commands.reference(handle)}", code="none", tool=dialect.TOOL
+                    f"key list: no key has the reference {commands.reference(handle)}", code=NO_KEY, tool=dialect.TOOL
                 )
             )
         if len(found) != 1 or found[0].handle != handle or found[0].covered is None:
