@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import player
-from keyferry.errors import Exit, KeyferryError
+from keyferry.errors import Exit, KeyferryError, ToolRefusedError
 from keyferry.names import ClassicHandle, CloudHandle, Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.cloudhsm_cli import driver as cli
+from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cmu.driver import Cmu
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
@@ -119,6 +121,31 @@ def key_mgmt_util(here: Stage) -> Iterator[object]:
     yield None
 
 
+def cloudhsm_cli(here: Stage) -> Iterator[object]:
+    tool = CloudHsmCli.open(here.sessions, here.host, LIMITS)
+    yield None
+    tool.login("ferry_user", THE_PASSWORD, here.logins)
+    yield None
+    pair = tool.generate_pair("ferry_wrap", 2048)
+    yield pair
+    tool.generate_file(pair.public.handle, "ferry.pem")
+    yield None
+    usages = {"ENCRYPT": True, "DECRYPT": True}
+    made = tool.unwrap(
+        cli.UnwrapRequest("ledger.wrapped", pair.private.handle, "ledger=2031", "AES", "sha1", id="a94f", usages=usages)
+    )
+    yield made
+    yield tool.list_keys(cli.KeyFilter(key_class="secret-key"))
+    yield tool.key(made.handle)
+    with pytest.raises(ToolRefusedError):
+        tool.delete(CloudHandle(41))
+    yield None
+    tool.logout()
+    yield None
+    tool.close()
+    yield None
+
+
 TALKS = {
     "001-vtl": vtl,
     "003-cmu": cmu_list,
@@ -126,6 +153,7 @@ TALKS = {
     "005-cmu": cmu_attributes,
     "006-ckdemo": ckdemo,
     "007-key_mgmt_util": key_mgmt_util,
+    "009-cloudhsm-cli": cloudhsm_cli,
 }
 
 

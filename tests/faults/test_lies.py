@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from killed import arrivals
+from runs import DESTINATIONS
 
 if TYPE_CHECKING:
     from undisturbed import Plain
 
-KMU, CKDEMO = "key_mgmt_util", "ckdemo"
+KMU, CKDEMO, CLI = "key_mgmt_util", "ckdemo", "cloudhsm-cli"
+UNWRAP = "key-unwrap-rsa-oaep"
+
+
+def beside(*cases: tuple[object, ...]) -> list[tuple[object, ...]]:
+    """Each case, which begins with its tool, behind the tool of the cluster that is used in it."""
+    return [(case[0] if case[0] in DESTINATIONS else KMU, *case) for case in cases]
 
 
 @pytest.mark.parametrize(
-    ("tool", "fault", "verb", "status", "state"),
-    [
+    ("plain", "tool", "fault", "verb", "status", "state"),
+    beside(
         (KMU, "die-before", "unWrapKey", 9, "needs_operator"),
         (KMU, "die-after", "unWrapKey", 9, "needs_operator"),
         (KMU, "late", "unWrapKey", 9, "needs_operator"),
@@ -31,7 +38,19 @@ KMU, CKDEMO = "key_mgmt_util", "ckdemo"
         (CKDEMO, "noise", "wrapKey", 10, "failed"),
         (CKDEMO, "flood", "wrapKey", 10, "failed"),
         (CKDEMO, "die-after", "setAttribute", 9, None),
-    ],
+        ("cmu", "die-after", "import", 9, None),
+        ("cmu", "noise", "import", 10, None),
+        ("cmu", "flood", "list", 10, None),
+        ("vtl", "die-after", "listSlots", 9, None),
+        ("vtl", "flood", "listSlots", 10, None),
+        (CLI, "die-before", UNWRAP, 9, "needs_operator"),
+        (CLI, "die-after", UNWRAP, 9, "needs_operator"),
+        (CLI, "late", UNWRAP, 9, "needs_operator"),
+        (CLI, "noise", UNWRAP, 10, "needs_operator"),
+        (CLI, "flood", UNWRAP, 10, "needs_operator"),
+        (CLI, "die-after", "key-generate-asymmetric-pair-rsa", 9, None),
+    ),
+    indirect=["plain"],
 )
 def test_the_run_ends_and_the_resumed_one_is_as_if_undisturbed(
     plain: Plain, tool: str, fault: str, verb: str, status: int, state: str | None
@@ -47,17 +66,25 @@ def test_the_run_ends_and_the_resumed_one_is_as_if_undisturbed(
     plain.is_reached(world, world.resume())
 
 
-@pytest.mark.parametrize("verb", ["unWrapKey", "getAttribute"])
-def test_a_second_prompt_is_never_taken_for_the_next_answer(plain: Plain, verb: str) -> None:
+@pytest.mark.parametrize(
+    ("plain", "tool", "verb"),
+    beside((KMU, "unWrapKey"), (KMU, "getAttribute"), (CKDEMO, "wrapKey"), (CLI, UNWRAP)),
+    indirect=["plain"],
+)
+def test_a_second_prompt_is_never_taken_for_the_next_answer(plain: Plain, tool: str, verb: str) -> None:
     """Seen together with the first it is passed over; seen later, before the next command, it ends the session."""
     world = plain.fresh(f"two-{verb}")
-    world.arm(KMU, "two-prompts", verb)
+    world.arm(tool, "two-prompts", verb)
     done = world.migrate()
     assert done.status in (0, 10), done.err
     plain.is_reached(world, done if done.status == 0 else world.resume())
 
 
-@pytest.mark.parametrize(("tool", "verb"), [(KMU, "unWrapKey"), (KMU, "listUsers"), (CKDEMO, "findObject")])
+@pytest.mark.parametrize(
+    ("plain", "tool", "verb"),
+    beside((KMU, "unWrapKey"), (KMU, "listUsers"), (CKDEMO, "findObject"), ("cmu", "import"), (CLI, "key-list")),
+    indirect=["plain"],
+)
 def test_an_answer_that_drips_is_an_answer(plain: Plain, tool: str, verb: str) -> None:
     world = plain.fresh(f"drip-{tool}-{verb}")
     world.arm(tool, "drip", verb)

@@ -63,6 +63,7 @@ FAULTS = (
     Fault("drip", "the answer comes one byte at a time", _ANY),
     Fault("noise", "escape sequences, NUL and stray bytes stand before the answer's Status", _ANY),
     Fault("flood", "ten megabytes stand before the answer's Status", _ANY),
+    Fault("two-prompts", "the prompt comes twice", _ANY),
     Fault("hang", "the program reads on and never answers", _ANY),
     Fault("no-library", "the Cryptoki library cannot be loaded; exit status 0", ("startup",)),
     Fault("initialize-fails", "C_Initialize fails and the program waits for a 0", ("startup",)),
@@ -141,12 +142,14 @@ def _converse(demo: Demo, status: str) -> None:
 
 
 def _choose(demo: Demo, status: str, *, help_asked: bool) -> int:
-    on_demand = "Display Help" in demo.toggled
     demo.terminal.write(f"\n{status}\n")
-    if help_asked or not on_demand:
+    if help_asked or "Display Help" not in demo.toggled:
         demo.terminal.write(demo.dialect.menu.text())
-    prompt = "Enter your choice (99 for help): " if on_demand else "Enter your choice : "
-    return demo.ask.number(prompt, 0, _HIGHEST_CHOICE)
+    return demo.ask.number(_prompt(demo), 0, _HIGHEST_CHOICE)
+
+
+def _prompt(demo: Demo) -> str:
+    return "Enter your choice (99 for help): " if "Display Help" in demo.toggled else "Enter your choice : "
 
 
 def _perform(demo: Demo, function: _Function) -> str:
@@ -172,6 +175,8 @@ def _perform(demo: Demo, function: _Function) -> str:
     for name, data in (("noise", NOISE), ("flood", FLOOD)):
         if demo.strikes(name, function.verb):
             demo.terminal.write(data)
+    if demo.strikes("two-prompts", function.verb):
+        demo.terminal.write(f"\n{status}\n{_prompt(demo)}")
     return _GARBAGE if demo.strikes("garbage", function.verb) else status
 
 

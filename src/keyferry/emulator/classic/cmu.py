@@ -8,7 +8,7 @@ from keyferry.emulator.classic.cmu_options import Options, UsageError, parse, th
 from keyferry.emulator.classic.cmu_run import Run
 from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.hsm import Hsm
-from keyferry.emulator.classic.mishaps import shared_faults, strikes_dead, writes_garbage
+from keyferry.emulator.classic.mishaps import ends_badly, shared_faults, strikes_dead, writes_garbage
 from keyferry.emulator.faults import Fault
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
@@ -89,7 +89,9 @@ def _run(store: Store, argv: list[str], terminal: Terminal) -> int:
     terminal.write("\n" * roomy)
     if writes_garbage(store, "cmu", name, terminal):
         return 0
-    return function.work(Run(store, terminal, hsm, session, options, pubkey))
+    status = function.work(Run(store, terminal, hsm, session, options, pubkey))
+    ends_badly(store, "cmu", name, terminal)
+    return status
 
 
 def _slot(hsm: Hsm, options: Options, terminal: Terminal) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.faults import Fault, strikes
+from keyferry.emulator.faults import FLOOD, NOISE, Fault, strikes, wait_too_long
 from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 def shared_faults(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
     return (
         Fault("die", "ends before it says anything", verbs),
+        Fault("die-after", "is killed after its whole answer; the work is done", verbs),
+        Fault("late", "ends its answer after eight seconds; the work is done", verbs),
+        Fault("drip", "the answer comes one byte at a time", verbs),
+        Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", verbs),
+        Fault("flood", "ten megabytes instead of the answer; nothing is done", verbs),
         Fault("hang", "says nothing and waits until its input ends", verbs),
         Fault("garbage", "answers something that is documented nowhere", verbs),
         Fault("slots-swapped", "the two partitions have traded slot numbers for this process", ("slots",)),
@@ -23,6 +30,7 @@ def shared_faults(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
 
 def strikes_dead(store: Store, tool: str, verb: str, terminal: Terminal) -> bool:
     """Whether `die` or `hang` ends the run here (after hanging)."""
+    terminal.drips = strikes(store, tool, "drip", verb)
     if strikes(store, tool, "die", verb):
         return True
     if not strikes(store, tool, "hang", verb):
@@ -35,7 +43,19 @@ def strikes_dead(store: Store, tool: str, verb: str, terminal: Terminal) -> bool
 
 
 def writes_garbage(store: Store, tool: str, verb: str, terminal: Terminal) -> bool:
-    if not strikes(store, tool, "garbage", verb):
-        return False
-    terminal.write(b"\x1b[7mframe 0x3f out of step\x1b[0m \xff\x00 retry=7 (see trace)\n")
-    return True
+    """Whether something else has taken the answer's place, and the work's."""
+    garbage = b"\x1b[7mframe 0x3f out of step\x1b[0m \xff\x00 retry=7 (see trace)\n"
+    for name, data in (("garbage", garbage), ("noise", NOISE), ("flood", FLOOD)):
+        if strikes(store, tool, name, verb):
+            terminal.write(data)
+            return True
+    return False
+
+
+def ends_badly(store: Store, tool: str, verb: str, terminal: Terminal) -> None:
+    """Faults of an answer that is complete."""
+    if strikes(store, tool, "late", verb):
+        wait_too_long()
+    if strikes(store, tool, "die-after", verb):
+        terminal.flush()
+        os.kill(os.getpid(), signal.SIGKILL)

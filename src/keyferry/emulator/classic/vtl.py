@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.classic.hsm import Hsm
-from keyferry.emulator.classic.mishaps import shared_faults, strikes_dead, writes_garbage
+from keyferry.emulator.classic.mishaps import ends_badly, shared_faults, strikes_dead, writes_garbage
 from keyferry.emulator.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def main(store: Store, argv: list[str]) -> int:
         terminal.write("Usage: vtl " + " | ".join(_VERBS) + "\n")
     elif not writes_garbage(store, "vtl", verb, terminal):
         terminal.write(_VERBS[verb](hsm))
+        ends_badly(store, "vtl", verb, terminal)
     terminal.flush()
     return int(verb is None)
 
