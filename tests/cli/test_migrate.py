@@ -183,3 +183,16 @@ def test_an_unknown_setting_is_named_with_the_nearest(world: World) -> None:
 def _contents(world: World) -> list[str]:
     tables = ("luna_object", "cloud_key", "luna_role", "cloud_user")
     return [str(tuple(row)) for table in tables for row in world.store.rows(f"SELECT * FROM {table}")]  # noqa: S608 - our own names
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_anything_began_is_told_too(world: World, number: signal.Signals) -> None:
+    """The secret's own source sends it, so it comes where no run listens yet."""
+    source = world.directory / "source"
+    source.write_text(f"#!/bin/sh\nkill -{int(number)} $PPID\n")
+    source.chmod(0o700)
+    done = world.migrate("--pin", f"cmd:{source}")
+    assert (done.status, done.out) == (128 + number, "")
+    assert not (world.directory / "run").exists()
+    if number != signal.SIGINT:  # of that one Typer says nothing, as shells' users expect
+        assert done.err.startswith("error: interrupted\n"), done.err

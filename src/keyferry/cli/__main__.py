@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,11 @@ import typer
 
 from keyferry import __version__
 from keyferry.cli import render
-from keyferry.errors import KeyferryError
+from keyferry.errors import InterruptedRunError, KeyferryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
 app = typer.Typer(
     name="keyferry",
@@ -70,13 +72,35 @@ def _register(typed: Sequence[str]) -> None:
             app.command(name)(getattr(module, name))
 
 
+class _Stopped(BaseException):
+    """SIGTERM or SIGHUP where no run listens for it: all is left in good order, as a terminal with its echo on.
+
+    No KeyboardInterrupt, which Typer takes for a SIGINT.
+    """
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise _Stopped(number)
+
+
+def _interrupted(number: int) -> int:
+    error = InterruptedRunError(number)
+    error.hint = "`keyferry status RUN` says how far a run came, where one had begun"
+    return render.report(error)
+
+
 def main() -> None:
     """The console script: our errors told as the user needs them, with their exit codes."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _stop)
     try:
         _register(sys.argv[1:])
         app()
     except KeyferryError as error:
         sys.exit(render.report(error))
+    except (_Stopped, KeyboardInterrupt) as signalled:
+        sys.exit(_interrupted(*signalled.args or (signal.SIGINT,)))
     except BrokenPipeError:
         sys.exit(1)
 
