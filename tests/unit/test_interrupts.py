@@ -5,8 +5,7 @@ import signal
 import pytest
 
 from keyferry.errors import Exit, InterruptedRunError
-from keyferry.procedure.interrupts import Interrupts
-from keyferry.transcript.uninterrupted import SIGNALS
+from keyferry.procedure.interrupts import SIGNALS, Interrupts
 
 CODES = {signal.SIGHUP: Exit.HANGUP, signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 

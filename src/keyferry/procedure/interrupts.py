@@ -4,10 +4,12 @@ import signal
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import InterruptedRunError
-from keyferry.transcript.uninterrupted import SIGNALS
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What may end a run; each is heard."""
 
 
 class Interrupts:

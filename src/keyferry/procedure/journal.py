@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
 from keyferry.transcript import chain
-from keyferry.transcript.uninterrupted import held_back
+from keyferry.transcript.appended import Appended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,8 +83,7 @@ class Journal:
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
-        self._head = _FIRST
-        self._count = self._torn = 0
+        self._torn = 0
         self._failed: RecordFailedError | None = None
         self._banners: set[str] = set()
         self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -93,6 +92,7 @@ class Journal:
         except BlockingIOError:
             os.close(self._file)
             raise JournalHeldError(f"{path}: another run holds this journal", keys="nothing was changed") from None
+        self._lines = Appended(self._file, (0, _FIRST))
 
     @classmethod
     def reopen(cls, path: Path) -> tuple[Journal, Journaled]:
@@ -109,13 +109,15 @@ class Journal:
         except BaseException:
             journal.close()
             raise
-        journal._head, journal._count, journal._torn = found.head, len(found.entries), found.torn
+        whole = os.fstat(journal._file).st_size - found.torn
+        journal._lines = Appended(journal._file, (len(found.entries), found.head), whole)
+        journal._torn = found.torn
         return journal, found
 
     @property
     def head(self) -> str:
         """The hash of the last line."""
-        return self._head
+        return self._lines.state[1]
 
     @property
     def failed(self) -> bool:
@@ -125,7 +127,7 @@ class Journal:
     @property
     def count(self) -> int:
         """How many lines there are."""
-        return self._count
+        return self._lines.state[0]
 
     def opened(self, file: str, header: str) -> None:
         self.write("opened", file=f"sessions/{file}", header=header)
@@ -151,20 +153,14 @@ class Journal:
     def _add(self, kind: str, what: Mapping[str, object], *, durable: bool) -> None:
         if self._failed:  # a torn line is the end of a journal, even if there is space again
             raise self._failed
-        with held_back():
-            line = {"seq": self._count + 1, "at": now(), "kind": kind, **what, "prev": self._head}
-            self._append(chain.journal_line(line), durable=durable)
-
-    def _append(self, line: bytes, *, durable: bool) -> None:
-        rest = line
         with self._failing():
             self._cut()
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+            self._lines.complete()
+            count, head = self._lines.state
+            line = chain.journal_line({"seq": count + 1, "at": now(), "kind": kind, **what, "prev": head})
+            self._lines.add(line, (count + 1, hashlib.sha256(line).hexdigest()))
             if durable:
                 os.fsync(self._file)
-        self._head = hashlib.sha256(line).hexdigest()
-        self._count += 1
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -180,7 +176,7 @@ class Journal:
 
     def _cut(self) -> None:
         if self._torn:
-            os.ftruncate(self._file, os.fstat(self._file).st_size - self._torn)
+            os.ftruncate(self._file, self._lines.size)  # twice, where a signal comes between, does no harm
             self._torn = 0
 
     def close(self) -> None:
@@ -188,6 +184,7 @@ class Journal:
         try:
             if not self._failed:
                 with self._failing():
+                    self._lines.complete()
                     os.fsync(self._file)
         finally:
             os.close(self._file)

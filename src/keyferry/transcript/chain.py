@@ -34,12 +34,15 @@ def record(count: int, last: str, lines: Iterable[str], *end: str) -> str:
     return " ".join((str(count), last, *(one[:SHORT] for one in lines), *end))
 
 
+_UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ASCII = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
 def event_line(value: object) -> bytes:
     """The one form of a line of a recording, less its newline: keys in the order written, UTF-8, no blanks."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return _UTF8.encode(value).encode("utf-8", "replace")
 
 
 def journal_line(value: object) -> bytes:
     """The one form of a line of a journal: keys in the order written, ASCII, no blanks, with its newline."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    return _ASCII.encode(value).encode() + b"\n"

@@ -3,13 +3,13 @@ from __future__ import annotations
 import base64
 import os
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from keyferry.errors import RecordFailedError
 from keyferry.transcript import chain
+from keyferry.transcript.appended import Appended
 from keyferry.transcript.banner import banner
 from keyferry.transcript.redactor import Redactor
-from keyferry.transcript.uninterrupted import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +37,14 @@ class Anchor(Protocol):
         """A session is complete: its last link, and how many events came before the closing record."""
 
 
+class _Written(NamedTuple):
+    """What stands in the file: lines, the link of the last, and the number of the last that a chain record seals."""
+
+    lines: int
+    link: str
+    sealed: int
+
+
 class Recorder:
     """Writes one tool session as asciicast v2, while it happens (FORMAT.md).
 
@@ -62,13 +70,12 @@ class Recorder:
         self._clock = clock
         self._start = clock()
         self._step: str | None = None
-        self._lines = 0
-        self._unsealed: list[str] = []
-        self._link = chain.START
+        self._links: dict[int, str] = {}
         self._undecoded = b""
         self._failed: RecordFailedError | None = None
         try:
             self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+            self._file = Appended(self._fd, _Written(0, chain.START, 0))
         except OSError as error:
             raise self._failure(error) from error
         continues = {"continues": anchor.head} if anchor else {}
@@ -76,12 +83,16 @@ class Recorder:
         self._line("header", {**fixed, **header, **continues})
         self._to_disk(path.parent)
         if anchor:
-            anchor.opened(path.name, self._link)
+            anchor.opened(path.name, self._written.link)
 
     @property
     def place(self) -> str:
         """Where the record is now: file and line."""
-        return f"{self.path}:{self._lines}"
+        return f"{self.path}:{self._written.lines}"
+
+    @property
+    def _written(self) -> _Written:
+        return self._file.state
 
     def step(self, number: str, title: str) -> None:
         """Name the step; the marker is written with the next thing typed, so idle steps leave none."""
@@ -132,7 +143,8 @@ class Recorder:
 
     def sync(self) -> None:
         """Put what is written on the disk, sealed by a chain record: what a crash leaves can be checked."""
-        if self._unsealed:
+        self._complete()
+        if self._written.sealed < self._written.lines:
             self._seal()
         self._to_disk()
 
@@ -141,18 +153,20 @@ class Recorder:
         if self._fd < 0:
             return
         self.flush()
-        count = self._lines - 1
+        self._complete()
+        count = self._written.lines - 1
         self._seal(chain.END)
         self._to_disk()
         os.fchmod(self._fd, 0o400)
         os.close(self._fd)
         self._fd = -1
         if self._anchor:
-            self._anchor.closed(self.path.name, self._link, count)
+            self._anchor.closed(self.path.name, self._written.link, count)
 
     def _seal(self, *end: str) -> None:
-        self._event("h", chain.record(self._lines - 1, self._link, self._unsealed, *end))
-        self._unsealed.clear()
+        lines, link, sealed = self._written
+        self._links = {number: self._links[number] for number in range(sealed + 1, lines + 1)}
+        self._event("h", chain.record(lines - 1, link, self._links.values(), *end))
 
     def _to_disk(self, folder: Path | None = None) -> None:
         """folder: also put the file's name on the disk."""
@@ -170,6 +184,8 @@ class Recorder:
             self._step = None
 
     def _write_output(self, data: bytes) -> None:
+        if not data:
+            return
         data = self._undecoded + data
         self._undecoded = data[len(data) - _open_sequence(data) :]
         if complete := data[: len(data) - len(self._undecoded)]:
@@ -186,17 +202,19 @@ class Recorder:
     def _line(self, kind: str, value: object) -> None:
         if self._failed:  # a torn line is the end of a record, even if there is space again
             raise self._failed
+        self._complete()
+        lines, before, sealed = self._written
         body = chain.event_line(value)
-        with held_back():
-            self._append(body + b"\n")
-            self._lines += 1
-            self._link = chain.link(chain.TRANSCRIPT, kind, self._link, body)
-            self._unsealed.append(self._link)
-
-    def _append(self, data: bytes) -> None:
+        link = self._links[lines + 1] = chain.link(chain.TRANSCRIPT, kind, before, body)
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            self._file.add(body + b"\n", _Written(lines + 1, link, lines + 1 if kind == "h" else sealed))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _complete(self) -> None:
+        """After a signal that stopped the run in the middle of a line."""
+        try:
+            self._file.complete()
         except OSError as error:
             raise self._failure(error) from error
 
