@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 LINES = 71
 _AFTER_EVENT = """
 import os, signal, sys
-from keyferry.transcript.recorder import Recorder
-left, append = [int(sys.argv.pop(1))], Recorder._append
-def cut(self, data):
-    left[0] -= len(data)
-    append(self, data if left[0] > 0 else data[: left[0] or None])
-    if left[0] <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-Recorder._append = cut
+from keyferry.transcript import recorder
+left = int(sys.argv.pop(1))
+class Cut(recorder.Appended):
+    def add(self, line, after):
+        global left
+        left -= len(line)
+        super().add(line if left > 0 else line[: left or None], after)
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+recorder.Appended = Cut
 from keyferry.cli.__main__ import main
 main()
 """

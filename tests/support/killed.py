@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _AFTER_LINE = """
 import os, signal, sys
 from keyferry.procedure.journal import Journal
-wanted, append = int(sys.argv.pop(1)), Journal._append
-def counted(self, line, *, durable):
-    append(self, line, durable=durable)
-    if self._count == wanted:
+wanted, add = int(sys.argv.pop(1)), Journal._add
+def counted(self, kind, what, *, durable):
+    add(self, kind, what, durable=durable)
+    if self.count == wanted:
         os.kill(os.getpid(), signal.SIGKILL)
-Journal._append = counted
+Journal._add = counted
 from keyferry.cli.__main__ import main
 main()
 """
@@ -66,7 +66,7 @@ def full(write):
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return limited
 if kind == "journal":
-    Journal._append = full(Journal._append)
+    Journal._add = full(Journal._add)
 elif kind == "record":
     Recorder._line = full(Recorder._line)
 elif kind == "document":
