@@ -11,8 +11,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from runs import LIMIT, World, keyferry
+from keyferry.cli.migrate import migrate
+from keyferry.errors import UsageError
+from runs import DESTINATIONS, LIMIT, World, keyferry, through
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
 class Apart:
     """Two hosts of which each knows nothing of the other; the run directory goes from one to the other."""
 
-    def __init__(self, folder: Path, **how: Any) -> None:
+    def __init__(self, folder: Path, tool: str = "key_mgmt_util", **how: Any) -> None:
+        self._tool = tool
         self.world = World.create(folder / "hsm", **how)
         self._folder = folder
         self._trips = 0
@@ -45,14 +50,17 @@ class Apart:
         secret = "PASSWORD" if side == "classic" else "PIN"
         gone = {f"{other}_BIN": "/nowhere", f"{other}_{secret}": "file:/nowhere"}
         call = ("--json", "--config", self.world.config, "--run-dir", self.run, "--steps", steps)
-        return keyferry("migrate", *call, *more, **self.world.environment | gone | environment)
+        return keyferry("migrate", *call, *more, **self.world.environment | through(self._tool) | gone | environment)
 
-    def all_legs(self, *selection: object) -> Done:
-        for steps, more in (("1-2", ()), ("4-5", selection or ("--all",))):
+    def all_legs(self, *selection: object) -> tuple[Done, list[str | None]]:
+        """The last leg, and what the directory said of the next one after each."""
+        told = []
+        for steps, more in (("1-2", ()), ("4-5", selection), ("7", ())):
             done = self.leg(steps, *more)
             assert done.status == 0, done.err
+            told.append(self.next)
             self.carry()
-        return self.leg("7")
+        return done, told
 
     @property
     def next(self) -> str | None:
@@ -73,35 +81,24 @@ def _told(done: Done) -> list[dict[str, Any]]:
     return keys
 
 
-def test_three_legs_come_to_what_a_direct_run_comes_to(apart: Apart, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_three_legs_come_to_what_a_direct_run_comes_to(tool: str, tmp_path: Path) -> None:
+    apart = Apart(tmp_path, tool)
     shutil.copytree(apart.world.directory, tmp_path / "twin")
-    direct = World(tmp_path / "twin").migrate("--all", "--reid")
-    done = apart.all_legs("--all", "--reid")
-    assert done.status == direct.status == 0, done.err
+    direct = World(tmp_path / "twin").migrate("--all", "--reid", **through(tool))
+    done, told = apart.all_legs("--all", "--reid")
+    assert direct.status == 0, direct.err
     assert _told(done) == _told(direct)
     assert done.document["totals"] == direct.document["totals"]
-    assert apart.next is None
+    assert [one and one.partition(" --steps ")[2] for one in told] == ["4-5 --all", "7", None]
     wrapping, other = done.document["wrapping_key"], direct.document["wrapping_key"]
     assert {**wrapping, "sha256": None} == {**other, "sha256": None}
-
-
-def test_the_directory_says_what_is_next_and_holds_no_secret(apart: Apart) -> None:
-    told = []
-    for steps, more in (("1-2", ()), ("4-5", ("--all",)), ("7", ())):
-        assert apart.leg(steps, *more).status == 0
-        told.append(apart.next)
-        apart.carry()
-    assert [one and one.partition(" --steps ")[2] for one in told] == ["4-5 --all", "7", None]
     whole = b"".join(path.read_bytes() for path in apart.run.rglob("*") if path.is_file())
     for secret in apart.world.secrets():
         assert secret.encode() not in whole
-
-
-def test_logins_are_made_on_the_side_that_is_reached_only(apart: Apart) -> None:
-    apart.all_legs()
     sessions = sorted(path.name.partition("-")[2] for path in (apart.run / "sessions").iterdir())
     assert sessions.count("ckdemo.cast") == 1
-    assert sessions.count("key_mgmt_util.cast") == 2
+    assert sessions.count(f"{tool}.cast") == 2
     assert sessions.count("cmu.cast") <= 4
 
 
@@ -170,13 +167,27 @@ def test_another_run_or_another_command_does_not_take_the_directory(apart: Apart
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--steps", "3", "--run-dir", "x"), ("--steps", "7"), ("--steps", "7", "--all", "--run-dir", "x")]
+    ("arguments", "says"),
+    [
+        (("--steps", "3"), "Invalid value"),
+        (("--steps", "7", "--all"), "which keys"),
+        (("--steps", "4-5"), "say which keys"),
+        (("--steps", "7", "--dry-run"), "--dry-run"),
+        (("--steps", "4-5", "plan.json"), "plan.json in the run directory"),
+        (("--steps", "4-5", "--all", "--require-approval", "signers"), "reaches one"),
+    ],
 )
-def test_words_that_make_no_leg(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "keyferry.cli", "migrate", *arguments], cwd=tmp_path, capture_output=True, check=False
-    )
-    assert done.returncode == 2
+def test_words_that_make_no_leg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    alone = typer.Typer()
+    alone.command()(migrate)
+    done = CliRunner().invoke(alone, [*arguments, "--run-dir", "x"])
+    if isinstance(done.exception, UsageError):
+        assert says in f"{done.exception.what} {done.exception.hint}"
+    else:
+        assert (done.exit_code, says in done.output) == (2, True)
     assert os.listdir(tmp_path) == []
 
 
@@ -213,3 +224,14 @@ def test_a_leg_that_was_interrupted_is_gone_on_with_by_its_steps(tmp_path: Path)
     journal = [json.loads(line) for line in (apart.run / "journal.jsonl").read_text().splitlines()]
     wrapped = [entry["key"] for entry in journal if entry["kind"] == "done" and entry.get("act") == "wrap"]
     assert len(wrapped) == len(set(wrapped)) == done.states["verified"]
+
+
+def test_a_leg_stops_after_so_many_failures(tmp_path: Path) -> None:
+    apart = Apart(tmp_path, keys=6)
+    assert apart.leg("1-2").status == 0
+    apart.world.arm("ckdemo", "blob-truncated", "wrapKey", nth=2)
+    done = apart.leg("4-5", "--all", "--max-failures", "1")
+    assert (done.status, done.states["failed"], done.states["planned"] > 1) == (6, 1, True), done.err
+    assert "as many as --max-failures allows" in done.err
+    assert apart.leg("4-5").status == 6
+    assert (apart.next or "").endswith("--steps 7")

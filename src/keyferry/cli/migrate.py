@@ -92,7 +92,9 @@ def migrate(
     flags = (relabel, reid, again, require_kcv, non_extractable, dry_run)
     selection = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
     if steps is not None:
-        carry = _leg(settings, selection, run_dir, steps, every=every, whole=plan is None and not dry_run)
+        if plan or require_approval or signature:
+            raise _no_planned_leg()
+        carry = _leg(settings, selection, run_dir, steps, every=every, max_failures=max_failures)
     elif plan is None:
         if require_approval or signature:
             raise UsageError("only a plan can be approved: name one", keys="nothing was started")
@@ -115,17 +117,26 @@ def more_than_names(
 
 
 def _leg(
-    settings: Config, selection: Selection, run_dir: Path | None, steps: Steps, *, every: bool, whole: bool
+    settings: Config, selection: Selection, run_dir: Path | None, steps: Steps, *, every: bool, max_failures: int | None
 ) -> Callable[[Bus], RunResult]:
     from keyferry.procedure.going_on import leg  # noqa: PLC0415 - start-up
 
-    if run_dir is None or not whole:
-        raise UsageError("--steps goes with --run-dir, and with no plan or --dry-run", keys="nothing was started")
+    if run_dir is None or selection.dry_run:
+        raise UsageError("--steps goes with --run-dir, and not with --dry-run", keys="nothing was started")
     if steps is not Steps.LEAVE and (every or selection != Selection()):
         raise UsageError("which keys, and how they are judged, is said with --steps 4-5", keys="nothing was started")
     if steps is Steps.LEAVE and not (run_dir / "plan.json").exists():
         selected(selection, every=every)
-    return lambda bus: leg(settings, selection, run_dir.absolute(), bus, steps.value)
+    return lambda bus: leg(settings, selection, run_dir.absolute(), bus, steps.value, max_failures)
+
+
+def _no_planned_leg() -> UsageError:
+    return UsageError(
+        "a plan, and its approval, is for a run that reaches both sides, as the planning did; a leg reaches one",
+        keys="nothing was started",
+        hint="choose the keys with --steps 4-5, by --all, --key, --label-glob or --from FILE: they are judged there,"
+        " and plan.json in the run directory, which you carry, says what came of it before anything is unwrapped",
+    )
 
 
 def selected(selection: Selection, *, every: bool) -> Selection:

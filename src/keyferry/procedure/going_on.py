@@ -171,7 +171,9 @@ def _may_adopt(past: RunState, key: KeyState, decision: Decision) -> None:
         raise UsageError(f"key {decision.handle} was there before this run began", keys="nothing was recorded")
 
 
-def leg(config: Config, selection: Selection, run_dir: Path, bus: Bus, steps: str) -> RunResult:
+def leg(  # noqa: PLR0917 - what was said at the command line
+    config: Config, selection: Selection, run_dir: Path, bus: Bus, steps: str, max_failures: int | None = None
+) -> RunResult:
     """Do some steps of a run on the one side that is reached from here; the first of them begin the run.
 
     CheckFailedError, before anything is typed, where other steps come next, or where what the steps before left
@@ -191,7 +193,7 @@ def leg(config: Config, selection: Selection, run_dir: Path, bus: Bus, steps: st
         legs.demand_next(past, steps, run_dir)
         config, order = ordered(config, past, run_dir)
         chosen = _plan(run_dir, past).selection if past.plan else selection
-        order = replace(orders.order(config, chosen), legs=True)
+        order = replace(orders.order(config, chosen), legs=True, max_failures=max_failures)
         check_named(config, side)
         may_log_in(past, config, type_again=False)
         secrets = Parties.resolve_secrets(config, side)

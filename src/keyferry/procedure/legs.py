@@ -115,6 +115,7 @@ class Leaving(Leg):
         refuse_too_many(planned, past.there.get("room"))
 
     def _wrap(self, carrier: Crossing, results: list[KeyResult]) -> None:
+        failures = 0
         for number, result in enumerate(results):
             self._interrupts.check()
             try:
@@ -125,6 +126,9 @@ class Leaving(Leg):
                     raise self._canary(error) from None
                 if error.exit_code in ENDING:
                     raise
+                failures += 1
+                if self._enough(failures):
+                    return
 
 
 class Entering(Leg):

@@ -212,9 +212,13 @@ class Migration:
                 raise self._canary(result.error)
             canary = False
             failures += result.error is not None
-            if failures == self._order.max_failures:
-                self._notice(f"{failures} keys failed, as many as --max-failures allows: the others stay planned")
+            if self._enough(failures):
                 return
+
+    def _enough(self, failures: int) -> bool:
+        if enough := failures == self._order.max_failures:
+            self._notice(f"{failures} keys failed, as many as --max-failures allows: the others stay planned")
+        return enough
 
     @staticmethod
     def _canary(error: KeyferryError) -> KeyferryError:
