@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(char if _harmless(char) else _escape(char) for char in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 key`, `2 keys`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def last_lines(text: str, count: int = 12) -> str:
     """The end of a screen, made harmless, for an error message; of a line that has no end the beginning."""
     lines = text.replace("\r", "").replace("\0", "").split("\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from records import both_say, edit, head_of
+from records import both_say, by_script, edit, head_of
 from runs import Done, World, keyferry
 from ssh_keys import allowed_signers, make_key
 from tampering import event_removed
@@ -50,7 +50,10 @@ def test_each_role_signs_and_the_record_stays_whole(run: Path, alice: Path, tmp_
     ]
     assert "unsigned" not in done.out
     both_say("complete", run)
-    assert "unsigned" in keyferry("verify", run).out  # nobody said whose signatures count
+    unknown = keyferry("verify", run).out  # nobody said whose signatures count
+    assert unknown.count("valid, by a key of which nobody says whose it is") == len(ROLES)
+    assert "unsigned" in unknown
+    assert by_script(run).words.count(".sig is not checked here") == len(ROLES)
 
 
 def test_the_signature_can_be_checked_without_keyferry(run: Path, alice: Path, tmp_path: Path) -> None:
@@ -85,7 +88,8 @@ def test_a_stranger_and_nobody_are_refused(run: Path, alice: Path, tmp_path: Pat
     assert (done.status, "nobody has signed" in done.err) == (6, True)
     keyferry("sign", run, "--key", alice)
     keyferry("sign", run, "--key", make_key(tmp_path, "mallory"))
-    assert checked(run, allowed).status == 6  # one good one does not make up for it
+    done = checked(run, allowed)  # one good one does not make up for it
+    assert (done.status, "a valid signature, but by a key that" in done.err) == (6, True)
 
 
 def test_a_signature_of_another_role_or_run_is_none(run: Path, alice: Path, tmp_path: Path) -> None:
@@ -97,8 +101,9 @@ def test_a_signature_of_another_role_or_run_is_none(run: Path, alice: Path, tmp_
     other = tmp_path / "other"
     assert World.create(tmp_path / "hsm").migrate("--dry-run", run="../other").status == 0
     shutil.copytree(run / "signatures", other / "signatures")
-    assert keyferry("verify", other).status == 0
-    assert checked(other, allowed).status == 6
+    for done in (keyferry("verify", other), checked(other, allowed)):
+        assert (done.status, "not a signature of this run's head as approver" in done.err) == (6, True)
+    assert not keyferry("report", other, "--json").document["verification"]["intact"]
 
 
 def test_a_flipped_bit_of_a_signature_is_noticed_without_ssh_keygen(run: Path, alice: Path) -> None:
@@ -127,6 +132,19 @@ def test_only_a_whole_record_is_signed_and_by_one_key_once(run: Path, alice: Pat
     edit(run / "sessions" / "003-ckdemo.cast", event_removed)
     assert keyferry("sign", run, "--key", alice, "--role", "witness").status == 6
     assert len(list((run / "signatures").iterdir())) == 1
+
+
+def test_a_signed_run_without_its_manifest_was_not_killed(run: Path, alice: Path) -> None:
+    keyferry("sign", run, "--key", alice)
+    (run / "manifest.json").unlink()
+    (run / "journal.jsonl").chmod(0o600)
+    both_say("wrong", run, "manifest.json")
+
+
+def test_without_ssh_keygen_a_signature_is_said_not_to_be_checked(run: Path, alice: Path) -> None:
+    keyferry("sign", run, "--key", alice)
+    done = keyferry("verify", run, PATH="/nowhere")
+    assert (done.status, "1 signature, not checked: ssh-keygen is not there" in done.out) == (0, True)
 
 
 def test_a_key_that_is_none_signs_nothing(run: Path, tmp_path: Path) -> None:

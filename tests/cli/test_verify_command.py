@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ from keyferry.procedure.verification import verify
 from keyferry.transcript.verify import COMMANDS
 from records import SCRIPT, both_say, edit, head_of
 from runs import World, keyferry
+from ssh_keys import make_key
 from tampering import event_edited
 
 ROOT = Path(__file__).parents[2]
@@ -61,15 +63,16 @@ def test_the_report_says_at_its_top_what_verifying_came_to(run: Path) -> None:
         page = keyferry("report", run, "--format", form).out
         assert page.index("complete and intact") < page.index("Who, when, where")
         assert "Unsigned: " in page
-    (run / "signatures").mkdir()
-    name = f"signatures/witness-{hashlib.sha256(b'it').hexdigest()[:16]}.sig"
-    (run / name).write_bytes(b"it")
-    assert keyferry("report", run, "--json").document["verification"]["signatures"] == [["witness", name]]
+
+
+def test_the_report_names_the_keys_that_signed(run: Path, tmp_path: Path) -> None:
+    keyferry("sign", run, "--key", make_key(tmp_path, "alice"), "--role", "witness")
+    [[role, name, key]] = keyferry("report", run, "--json").document["verification"]["signatures"]
+    assert (role, key.split(":")[0]) == ("witness", "SHA256")
     for form in ("html", "md"):
-        page = keyferry("report", run, "--format", form).out
-        assert f"Signed as witness: {name}" in re.sub("<[^>]*>", "", page)
-        assert "Signatures: 1, not checked here" in page
-    assert "1 signatures, not checked" in keyferry("verify", run).out
+        page = html.unescape(re.sub("<[^>]*>|\\\\", "", keyferry("report", run, "--format", form).out))
+        assert f"Signed as witness: {name}, by the key {key}" in page
+        assert "Signatures: 1, valid over this head" in page
 
 
 def test_the_report_of_a_changed_record_says_so_first(run: Path) -> None:

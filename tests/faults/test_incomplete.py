@@ -9,7 +9,7 @@ import pytest
 
 from killed import killed, killed_after_line
 from longer import every
-from records import both_say, by_package, by_script, edit
+from records import both_say, by_package, by_script, by_script_here, edit
 from runs import World, keyferry
 from ssh_keys import make_key
 from tampering import event_removed, header_edited
@@ -89,6 +89,20 @@ def test_what_is_left_of_a_killed_run_cannot_be_changed_either(world: World) -> 
         both_say("wrong", run, name.rpartition("/")[2])
         (run / name).write_bytes(before)
     both_say("incomplete", run)
+
+
+def test_both_say_the_same_of_a_journal_that_was_cut_back(world: World) -> None:
+    """Down to the last intent whose command a session shows, it is noticed; below, nothing can show it."""
+    assert killed_after_line(world, 65, *command(world))
+    run = world.directory / "run"
+    lines = (run / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    verdicts = []
+    for count in range(len(lines), 0, -1):
+        (run / "journal.jsonl").write_bytes(b"".join(lines[:count]))
+        verdicts.append(by_package(run).verdict)
+        assert by_script_here(run).verdict == verdicts[-1], count
+    assert verdicts.index("wrong") < 12
+    assert set(verdicts[verdicts.index("wrong") :]) == {"wrong"}
 
 
 def test_a_cut_session_of_a_resumed_run_stays_as_the_crash_left_it(world: World) -> None:

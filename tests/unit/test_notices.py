@@ -14,7 +14,8 @@ def told(*crossing: PlannedKey, bits: int = 2048, extractable: bool = True) -> s
 
 
 def test_a_wrapping_key_weaker_than_what_it_wraps_is_named() -> None:
-    assert "less than 1 of the keys" in told(planned())
+    assert "less than one key that it wraps" in told(planned())
+    assert "less than 2 of the keys that it wraps" in told(planned(), planned())
     assert "strength" not in told(planned(source(type="AES", bits=128)), bits=4096)
 
 
@@ -30,5 +31,6 @@ def test_des3_may_be_refused_by_a_cluster() -> None:
 
 
 def test_keys_that_only_their_length_will_prove_are_counted() -> None:
-    assert "1 keys have no check value" in told(planned(kcv=None), planned())
+    assert "1 key has no check value on the Classic side; its proof" in told(planned(kcv=None), planned())
+    assert "2 keys have no check value on the Classic side; their proof" in told(*[planned(kcv=None)] * 2)
     assert "check value" not in told(planned())

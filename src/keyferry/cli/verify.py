@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from keyferry.cli import render
-from keyferry.errors import CheckFailedError, Exit, UsageError
+from keyferry.errors import CheckFailedError, Exit, UnreachableError, UsageError
 from keyferry.procedure import signing
 from keyferry.procedure.signing import Role
 from keyferry.procedure.verification import UNSIGNED, Verdict
 from keyferry.procedure.verification import verify as check
-from keyferry.text import printable
+from keyferry.text import counted, printable
 from keyferry.transcript.standalone import script
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
@@ -42,14 +42,26 @@ def verify(
         raise UsageError(f"--head {head}: a head is 64 lower-case hex digits", keys="nothing was read")
     verdict = check(run, head)
     signed = signing.signed(run, verdict.head, verdict.signatures, allowed) if allowed and verdict.head else []
+    unknown = [] if signed else _by_unknown_keys(run, verdict)
     _tell(verdict)
     for one in signed:
         sys.stdout.write(f"signed as {one.role}: {printable(one.signer.principal)} ({one.signer.fingerprint})\n")
-    if verdict.signatures and not signed:
-        sys.stdout.write(f"{len(verdict.signatures)} signatures, not checked: name --allowed-signers\n")
+    sys.stdout.writelines(unknown)
     if head is None and not signed:
         sys.stdout.write(f"{UNSIGNED}\n")
     raise typer.Exit(int(Exit.DONE if verdict.complete else Exit.NEEDS_OPERATOR))
+
+
+def _by_unknown_keys(run: Path, verdict: Verdict) -> list[str]:
+    """What can be said of signatures without a list of signers: they are of this head, and by some key."""
+    if verdict.head is None or not verdict.signatures:
+        return []
+    try:
+        found = signing.valid(run, verdict.head, verdict.signatures)
+    except UnreachableError:
+        return [f"{counted(len(verdict.signatures), 'signature')}, not checked: ssh-keygen is not there\n"]
+    whose = "valid, by a key of which nobody says whose it is (--allowed-signers would)"
+    return [f"signed as {one.role}: {whose}: {one.signer.fingerprint}\n" for one in found]
 
 
 def sign(
@@ -73,9 +85,10 @@ def sign(
 
 
 def _tell(verdict: Verdict) -> None:
+    sessions, events = counted(verdict.sessions, "session"), counted(verdict.events, "event")
     lines = [
         f"run {verdict.run_id}: {'complete' if verdict.complete else 'incomplete'} and intact",
-        f"{verdict.sessions} sessions with {verdict.events} events, {verdict.lines} journal lines",
+        f"{sessions} with {events}, {counted(verdict.lines, 'journal line')}",
     ]
     if verdict.totals:
         lines.append(render.totals(verdict.totals))

@@ -36,6 +36,7 @@ class Journaled:
     """What the journal's lines mean, taken in one by one. Each gives why it is wrong, or None.
 
     extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
+    leaving: keys whose wrap was intended; entering: files whose unwrap was.
     key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since.
     banners: by session, the version that its tool told.
     """
@@ -44,6 +45,8 @@ class Journaled:
     extractable: dict[int, bool] = field(default_factory=dict)
     wrapped: dict[int, str] = field(default_factory=dict)
     moved: dict[int, str] = field(default_factory=dict)
+    leaving: set[int] = field(default_factory=set)
+    entering: set[str] = field(default_factory=set)
     label: str | None = None
     key: str | None = None
     compared: bool = False
@@ -69,6 +72,7 @@ class Journaled:
             case (("intent" | "done"), "unwrap"):
                 if line["key"] not in self.moved:
                     return f"key {key} is unwrapped, but no wrapped file of it was moved before"
+                self.entering.add(f"{key}.wrapped")
             case _:
                 return self._public_key(line)
         return None
@@ -80,6 +84,7 @@ class Journaled:
         if not self.compared:
             return f"key {key} is wrapped, but the imported public key had not been compared before"
         self.moved.pop(key, None)
+        self.leaving.add(key)
         if line["kind"] == "done":
             self.wrapped[key] = line["sha256"]
         return None
@@ -129,9 +134,8 @@ class Words(Protocol):
 class Witness:
     """What the tools themselves said, over all sessions of a run."""
 
-    def __init__(self, journaled: Journaled, moved: Mapping[str, object], der: bytes | None) -> None:
+    def __init__(self, journaled: Journaled, der: bytes | None) -> None:
         self._journaled = journaled
-        self._moved = moved
         self._der = der
         self._extractable: set[str] = set()
 
@@ -147,11 +151,11 @@ class Witness:
         return Lines(session, allowed, self)
 
     def typed(self, session: Session, event: Event) -> None:
-        """Each unwrap has its wrap: its file was moved here."""
+        """Each unwrap has its wrap: its file was moved here, and the journal intended it."""
         if self._journaled.migration and event.data.startswith(_UNWRAPS):
-            found = _FILE_TYPED.search(event.data)
-            if found is None or found[1] not in self._moved:
-                raise session.wrong("it unwraps a file that was never wrapped and moved", event.line)
+            found = set(_FILE_TYPED.findall(event.data))
+            if not found or found - self._journaled.entering:
+                raise session.wrong("it unwraps a file that was never wrapped and moved for that", event.line)
 
     def displayed(self, session: Session, handle: str, text: str, line: int) -> None:
         try:

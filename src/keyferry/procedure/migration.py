@@ -22,6 +22,7 @@ from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_owner
 from keyferry.procedure.state import PLAN, PairStage
 from keyferry.procedure.wrapping import Wrapping
+from keyferry.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,7 +160,7 @@ class Migration:
         reconcile.judged_again(planned, judge)
         chosen = plan.selection
         if not (chosen.keys or chosen.exclude) and (more := len(select(keys, chosen)) - len(planned)):
-            self._notice(f"{more} symmetric keys came to the partition since the plan was made: they stay")
+            self._notice(f"{counted(more, 'symmetric key')} came to the partition since the plan was made: not carried")
         return planned
 
     def _recall(self, past: RunState) -> frozenset[CloudHandle]:
@@ -217,7 +218,8 @@ class Migration:
 
     def _enough(self, failures: int) -> bool:
         if enough := failures == self._order.max_failures:
-            self._notice(f"{failures} keys failed, as many as --max-failures allows: the others stay planned")
+            told = f"{counted(failures, 'key')} failed, as many as --max-failures allows"
+            self._notice(f"{told}: the others stay planned")
         return enough
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.names import MODULUS_STRENGTH
+from keyferry.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,13 +23,19 @@ def notices(crossing: Sequence[PlannedKey], modulus_bits: int, *, extractable: b
     stronger = sum(_strength(one) > strength for one in crossing)
     if stronger:
         yield (
-            f"RSA {modulus_bits} has {strength} bits of strength, less than {stronger} of the keys that it wraps;"
+            f"RSA {modulus_bits} has {strength} bits of strength, less than {_of_keys(stronger)} that it wraps;"
             " `[wrapping] bits` can be more"
         )
     if any(one.key.type == "DES3" for one in crossing):
         yield "a cluster in FIPS mode may refuse DES3 keys since 2024; the cluster's answer decides"
     if unproved := sum(one.kcv is None for one in crossing):
-        yield f"{unproved} keys have no check value on the Classic side; their proof will be their length"
+        has, their = ("has", "its") if unproved == 1 else ("have", "their")
+        told = f"{counted(unproved, 'key')} {has} no check value on the Classic side"
+        yield f"{told}; {their} proof will be {their} length"
+
+
+def _of_keys(count: int) -> str:
+    return "one key" if count == 1 else f"{count} of the keys"
 
 
 def _strength(planned: PlannedKey) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError
 from keyferry.procedure import rules
 from keyferry.procedure.wanted import Want
-from keyferry.text import printable
+from keyferry.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,7 +161,8 @@ def refuse_too_many(planned: Sequence[PlannedKey], room: int | None) -> None:
     needed = sum(one.verdict is None for one in planned)
     if needed and room is not None and room < needed + 2:
         raise CheckFailedError(
-            f"the cluster has room for {max(0, room)} keys more by its quota; {needed} and a wrapping pair are to come",
+            f"the cluster has room for {counted(max(0, room), 'key')} more by its quota;"
+            f" {needed} and a wrapping pair are to come",
             rule="DESTINATION-QUOTA",
             step="5.1",
             keys="nothing was changed on either side",

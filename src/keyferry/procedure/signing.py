@@ -15,9 +15,10 @@ from keyferry.procedure.manifest import SIGNATURES
 from keyferry.terminal.host import write_private
 from keyferry.transcript import signatures
 from keyferry.transcript.check import wrong
+from keyferry.transcript.signatures import Signer
 
 if TYPE_CHECKING:
-    from keyferry.transcript.signatures import Signer
+    from collections.abc import Sequence
 
 _DIGITS = 16  # of a signature's own hash in its file's name
 
@@ -72,15 +73,30 @@ def check_name(run: Path, name: str) -> str:
     return match[1]
 
 
-def signed(run: Path, head: str, names: list[str], allowed: Path) -> list[Signed]:
-    """Every signature of a run, each valid and of somebody whom the list allows; MismatchError where one is not."""
+def valid(run: Path, head: str, names: Sequence[str]) -> list[Signed]:
+    """Every signature of a run, each valid over its head, by a key of which nobody says whose it is (principal "").
+
+    MismatchError where one is not of this run. UnreachableError where there is no ssh-keygen.
+    """
     found = []
     for name in names:
         role = check_name(run, name)
-        signer = signatures.signer(message(role, head), run / name, allowed)
+        fingerprint = signatures.fingerprint(message(role, head), run / name)
+        if fingerprint is None:
+            raise wrong(name, None, f"not a signature of this run's head as {role}")
+        found.append(Signed(role, Signer("", fingerprint)))
+    return found
+
+
+def signed(run: Path, head: str, names: Sequence[str], allowed: Path) -> list[Signed]:
+    """Every signature of a run, each valid and of somebody whom the list allows; MismatchError where one is not."""
+    found = []
+    for one, name in zip(valid(run, head, names), names, strict=True):
+        signer = signatures.signer(message(one.role, head), run / name, allowed)
         if signer is None:
-            raise wrong(name, None, f"not a signature of this run's head by anybody in {allowed}")
-        found.append(Signed(role, signer))
+            key = one.signer.fingerprint
+            raise wrong(name, None, f"a valid signature, but by a key that {allowed} lets nobody sign with: {key}")
+        found.append(Signed(one.role, signer))
     if not found:
         raise wrong(SIGNATURES, None, "nobody has signed this run")
     return found

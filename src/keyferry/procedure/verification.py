@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from keyferry.errors import MismatchError, UnknownScreenError, UsageError
+from keyferry.errors import MismatchError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.procedure import manifest, signing
 from keyferry.procedure.meaning import Journaled, Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
-from keyferry.text import canonical
+from keyferry.text import canonical, counted
 from keyferry.transcript import chain
 from keyferry.transcript.banner import plain
 from keyferry.transcript.check import Session, whole_lines, wrong
@@ -26,6 +27,7 @@ FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES})
 _FIELDS = frozenset(
     {"schema", "run_id", "keyferry", "journal", "sessions", "tools", "plan", "moved", "totals", "files", "head"}
 )
+_WRAPPED = re.compile(r"files/(\d+)\.wrapped")
 UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
 
 
@@ -67,16 +69,25 @@ def told(folder: Path) -> Verification:
     """The same for a report, which tells of a record that is not intact too."""
     try:
         verdict = verify(folder)
+        signatures = _signatures(folder, verdict)
     except MismatchError as error:
         return Verification(intact=False, what=f"not as it was written: {error.what}")
-    names = ((signing.check_name(folder, name), name) for name in verdict.signatures)
     state = "complete" if verdict.complete else "incomplete"
     return Verification(
         intact=True,
-        what=f"{state} and intact: {verdict.sessions} sessions, {verdict.lines} journal lines",
+        what=f"{state} and intact: {counted(verdict.sessions, 'session')}, {counted(verdict.lines, 'journal line')}",
         notes=(*verdict.open, *verdict.notes),
-        signatures=tuple(names),
+        signatures=signatures,
     )
+
+
+def _signatures(folder: Path, verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
+    names = verdict.signatures
+    try:
+        signed = signing.valid(folder, verdict.head or "", names)
+    except UnreachableError:
+        return tuple((signing.check_name(folder, name), name, "") for name in names)
+    return tuple((one.role, name, one.signer.fingerprint) for one, name in zip(signed, names, strict=True))
 
 
 class _Verification:
@@ -104,12 +115,19 @@ class _Verification:
             self._check_manifest(self._manifest)
         self._verdict.totals = self._story.totals
         self._verdict.sessions = len(self._story.sessions)
-        self._verdict.signatures = sorted(name for name in self._there if name.startswith(f"{manifest.SIGNATURES}/"))
-        for name in self._verdict.signatures:
-            signing.check_name(self._folder, name)
+        self._check_signatures()
         if head is not None and head != self._verdict.head:
             raise wrong(manifest.MANIFEST, None, f"the run's head is {self._verdict.head}, not the one given")
         return self._verdict
+
+    def _check_signatures(self) -> None:
+        """Their files' own hashes; what they are signatures of, `signing.valid` says."""
+        names = sorted(name for name in self._there if name.startswith(f"{manifest.SIGNATURES}/"))
+        for name in names:
+            signing.check_name(self._folder, name)
+        if names and self._manifest is None:
+            raise wrong(manifest.MANIFEST, None, "is missing, although the run was signed")
+        self._verdict.signatures = names
 
     def _read_manifest(self) -> dict[str, Any] | None:
         if manifest.MANIFEST not in self._there:
@@ -165,7 +183,6 @@ class _Verification:
         known = self._journaled.key is not None and name in self._there
         self._witness = Witness(
             self._journaled,
-            self._story.moved,
             public_key(self._folder / name, name, self._journaled) if known else None,
         )
 
@@ -207,7 +224,9 @@ class _Verification:
         elif anchored["end"] is None and not session.complete:
             self._verdict.open.append(f"{session.name} was not completed; it is intact up to event {session.count}")
             if session.loose:
-                self._verdict.notes.append(f"{session.name}: {session.loose} events stand behind the last chain record")
+                self._verdict.notes.append(
+                    f"{session.name}: behind the last chain record: {counted(session.loose, 'event')}"
+                )
         elif session.torn or not session.complete:
             raise session.wrong(f"cut: there is no closing record behind event {session.count}")
         elif anchored["end"] and (anchored["head"], anchored["count"]) != (session.head, session.count):
@@ -264,7 +283,17 @@ class _Verification:
         self._verdict.open.insert(0, f"there is no {manifest.MANIFEST}")
         anchored = {manifest.JOURNAL, *self._story.sessions, *self._named()}
         loose = sorted(self._there - anchored)
+        for name in loose:
+            self._check_loose(name)
         self._verdict.notes.append(f"covered by nothing: {', '.join(['the end of the journal', *loose])}")
+
+    def _check_loose(self, name: str) -> None:
+        """What a killed run has besides what its journal names, the journal had no time to name."""
+        wrapped = _WRAPPED.fullmatch(name)
+        if wrapped and int(wrapped[1]) not in self._journaled.leaving:
+            raise wrong(name, None, "the journal has no intent of this wrap: its end was cut off")
+        if name.startswith("sessions/") and len(list(itertools.islice(whole_lines(self._folder / name), 2))) > 1:
+            raise wrong(name, 2, "the journal does not name this session: its end was cut off")
 
 
 def _plain_files(folder: Path) -> Iterator[str]:

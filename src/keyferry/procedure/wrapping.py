@@ -10,6 +10,7 @@ from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError,
 from keyferry.names import KeyClass, PublicKey, Sha256
 from keyferry.procedure import steps
 from keyferry.procedure.state import IMPORT_BEGUN, PairStage, PairState
+from keyferry.text import counted
 from keyferry.tools.parties import Pair
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Wrapping:
         """WRAPPING-KEY-NEW: nothing on the new side has the pair's label, so what carries it later is ours."""
         if found := self._parties.destination.labelled(self._wish.label):
             raise CheckFailedError(
-                f"the new side already has {len(found)} keys labelled {self._wish.label!r}",
+                f"the new side already has {counted(len(found), 'key')} labelled {self._wish.label!r}",
                 rule="WRAPPING-KEY-NEW",
                 step="1.2",
                 seen=", ".join(map(str, found)),

@@ -17,6 +17,7 @@ NAMESPACE = "keyferry-run@v1"
 """What a signature is for: one made for anything else is none."""
 
 _GOOD = re.compile(rb'Good "[^"]+" signature for .* with \S+ key (SHA256:\S+)')
+_SOUND = re.compile(rb'Good "[^"]+" signature with \S+ key (SHA256:\S+)')
 _PATTERN = set("*?!")
 
 
@@ -70,6 +71,16 @@ def signed_by(principal: str, data: bytes, signature: Path, allowed: Path) -> Si
     done = _ssh_keygen(*words, data=data)
     good = _GOOD.match(done.stdout)
     return Signer(principal, good[1].decode()) if done.returncode == 0 and good else None
+
+
+def fingerprint(data: bytes, signature: Path) -> str | None:
+    """Whose key made a valid signature of these data, as `SHA256:...`; who that is nobody says. None: it is none.
+
+    UnreachableError where there is no ssh-keygen.
+    """
+    done = _ssh_keygen("check-novalidate", "-n", NAMESPACE, "-s", str(signature), data=data)
+    sound = _SOUND.match(done.stdout)
+    return sound[1].decode() if done.returncode == 0 and sound else None
 
 
 def _check_readable(path: Path) -> None:

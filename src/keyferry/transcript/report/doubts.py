@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from keyferry.names import MODULUS_STRENGTH
+from keyferry.text import counted
 from keyferry.transcript.report.model import Exceptional
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def additions(
     if shown := sum(key.kcv is not None for key in keys):
         yield Exceptional(
             "check value",
-            f"ckdemo encrypted a block of zeros under {shown} keys of the Classic side to tell their check values;"
-            " the file was erased at once",
+            f"ckdemo encrypted a block of zeros under {counted(shown, 'key')} of the Classic side"
+            " for the check value; the file was erased at once",
         )
     yield from _order({step.number: step.first for step in steps})
 

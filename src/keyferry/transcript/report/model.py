@@ -162,13 +162,14 @@ class Exceptional:
 class Verification:
     """What came of verifying the record. intact: whole as far as it goes; what: in words; notes: of what it could not.
 
-    signatures: role and file of each; that they are valid, and whose, only a list of allowed signers can tell.
+    signatures: role, file and key of each (`SHA256:...`; "" where it could not be checked); whose key it is, only a
+    list of allowed signers can tell.
     """
 
     intact: bool
     what: str
     notes: tuple[str, ...] = ()
-    signatures: tuple[tuple[str, str], ...] = ()
+    signatures: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,14 +84,13 @@ def _markdown(value: object) -> str:
 
 
 def _signed(report: Report) -> str:
-    count = len(report.verification.signatures) if report.verification else 0
-    if not count:
+    signatures = report.verification.signatures if report.verification else ()
+    if not signatures:
         return (
             "Unsigned: whoever can rewrite everything can forge everything. Compare the head with one noted elsewhere."
         )
-    return (
-        f"Signatures: {count}, not checked here; keyferry verify --allowed-signers tells if they are valid, and whose."
-    )
+    state = "valid over this head" if all(key for *_of, key in signatures) else "not checked, for want of ssh-keygen"
+    return f"Signatures: {len(signatures)}, {state}; whose they are keyferry verify --allowed-signers tells."
 
 
 def _moment(moment: str | None) -> str:
