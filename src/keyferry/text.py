@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import html
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -11,6 +13,14 @@ _LONGEST = 4096
 def printable(text: str) -> str:
     """The text with everything that could move a cursor or deceive a reader written as an escape."""
     return "".join(char if _harmless(char) else _escape(char) for char in text)
+
+
+def typed_html(text: str) -> str:
+    """What is typed, as HTML in which no line ends between the hyphen of an option and its name (class `w`)."""
+    return _OPTION.sub(r'<span class="w">\g<0></span>', html.escape(printable(text)))
+
+
+_OPTION = re.compile(r"(?<!\S)-+\w")
 
 
 def counted(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.text import printable
+from keyferry.text import printable, typed_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:50em;margin:1.5em auto;padding:0 1em;color:#111;background:#fff}
 h1{font-size:1.5em}h2{font-size:1.1em;margin:1.6em 0 .3em;border-top:1px solid #999;padding-top:.6em}
 code,kbd{font-family:ui-monospace,monospace;font-size:.92em;overflow-wrap:anywhere}
-kbd{background:#eee;padding:.1em .3em}
+.w{white-space:nowrap}kbd{background:#eee;padding:.1em .3em}
 th,td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0;overflow-wrap:anywhere}
 th{white-space:nowrap}p{margin:.5em 0}ul,ol{margin:.2em 0}
 .box{display:inline-block;width:.9em;height:.9em;border:1px solid #111;margin-right:.5em}
@@ -131,7 +131,7 @@ def _html_part(part: Part) -> str:
 
 
 def _html_turn(turn: Turn) -> str:
-    typed = f"<kbd>{html.escape(printable(turn.typed))}</kbd>" if turn.verbatim else _html(turn.typed)
+    typed = f"<kbd>{typed_html(turn.typed)}</kbd>" if turn.verbatim else _html(turn.typed)
     return f"at <code>{html.escape(printable(turn.prompt))}</code> type {typed}"
 
 

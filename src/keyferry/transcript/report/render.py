@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
-from keyferry.text import printable
+from keyferry.text import printable, typed_html
 from keyferry.transcript.report import picture
 from keyferry.transcript.report.model import SCHEMA, Place
 
@@ -52,6 +52,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of the model
 def _rendered(name: str, report: Report, shown: Callable[[object], object]) -> str:
     try:
         import jinja2  # noqa: PLC0415 - an extra
+        import markupsafe  # noqa: PLC0415 - comes with it
     except ModuleNotFoundError as error:
         raise UsageError(
             "a report as html or md needs Jinja2, which is not installed",
@@ -67,6 +68,7 @@ def _rendered(name: str, report: Report, shown: Callable[[object], object]) -> s
         keep_trailing_newline=True,
     )
     environment.filters.update(clock=_clock, moment=_moment, signed=_signed)
+    environment.filters["typed"] = lambda text: markupsafe.Markup(typed_html(text))  # noqa: S704 - it escapes
     return environment.get_template(name).render(r=report, picture=picture, shown=SHOWN)
 
 
