@@ -37,6 +37,7 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "password_visible": False,
         "tool": "key_mgmt_util",
         "key_availability_check": True,
+        "key_quota": 0,
     },
     "dialect": {
         "ckdemo_prompt": "Enter your choice",

@@ -13,9 +13,10 @@ import pytest
 
 from keyferry.config import load
 from keyferry.procedure.leftovers import remove_folders
+from keyferry.terminal.ssh import hint
 from keyferry.transcript.reader import read
 from relay import Relay
-from runs import LIMIT, Done, keyferry
+from runs import LIMIT, Done, keyferry, through
 from sshd import SSHD, two_hosts
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _record_is_intact(hosts: TwoHosts) -> bool:
     [
         ("classic", "ckdemo", "wrapKey", "5.2", "failed", "this key is unchanged on the Classic side"),
         ("cloudhsm", "key_mgmt_util", "unWrapKey", "7.2", "needs_operator", "was unwrapped is not known"),
+        ("cloudhsm", "cloudhsm-cli", "key-unwrap-rsa-oaep", "7.2", "needs_operator", "was unwrapped is not known"),
     ],
 )
 def test_a_connection_cut_in_the_middle_of_a_command(
@@ -80,7 +82,7 @@ def test_a_connection_cut_in_the_middle_of_a_command(
     host.world.arm(tool, "hang", at)
     with Relay(host.port) as relay:
         _through(relay, hosts, host)
-        done = _migrate_until(hosts, step, relay.cut)
+        done = _migrate_until(hosts, step, relay.cut, **through(tool))
     assert done.status == 9, done.err
     assert done.states[state] == 1
     assert "verified" not in done.states
@@ -137,6 +139,79 @@ def test_the_doctor_names_a_host_key_that_is_not_known(hosts: TwoHosts) -> None:
     keys = [one["text"] for one in well.document["checks"] if one["check"] == "host key"]
     assert len(set(keys)) == 2
     assert hosts.leftovers == []
+
+
+def _broken_by_both(hosts: TwoHosts) -> dict[str, str]:
+    (hosts.classic.world.directory / "bin/ckdemo").chmod(0o644)
+    front = hosts.folder / "front"
+    front.mkdir()
+    for command, says in (("date", "echo 2020-01-01T00:00:00Z"), ("df", "echo x; echo '/dev/sda 9 9 12 99% /'")):
+        (front / command).write_text(f"#!/bin/sh\n{says}\n")
+        (front / command).chmod(0o755)
+    return {
+        "KEYFERRY_CLASSIC_CONFIGURATION": str(hosts.folder),
+        "KEYFERRY_CLOUDHSM_PREFIX": f"env 'PATH={front}:/usr/bin:/bin'",
+        "KEYFERRY_CLOUDHSM_USER": "nobody",
+    }
+
+
+def _broken_tools(hosts: TwoHosts) -> dict[str, str]:
+    hosts.classic.world.arm("ckdemo", "no-library", "startup")
+    hosts.cloudhsm.world.arm("key_mgmt_util", "daemon-down", "startup")
+    return {}
+
+
+def _broken_counters(hosts: TwoHosts) -> dict[str, str]:
+    hosts.classic.world.arm("ckdemo", "pin-count-low", "tokenInfo")
+    hosts.cloudhsm.world.arm("cloudhsm-cli", "user-locked", "user-list")
+    hosts.cloudhsm.world.store.run("DELETE FROM cloud_node WHERE id = (SELECT MAX(id) FROM cloud_node)")
+    return through("cloudhsm-cli")
+
+
+@pytest.mark.parametrize(
+    ("seed", "named"),
+    [
+        (
+            _broken_by_both,
+            {
+                ("classic", "ckdemo", "may not be run"),
+                ("classic", "configuration", "cannot be read"),
+                ("cloudhsm", "clock", "s from ours"),
+                ("cloudhsm", "free space", "12 KiB"),
+                ("cloudhsm", "user", "no crypto user 'nobody'"),
+            },
+        ),
+        (
+            _broken_tools,
+            {("classic", "ckdemo starts", "cannot open shared object"), ("cloudhsm", "daemon", "ended at its start")},
+        ),
+        (
+            _broken_counters,
+            {
+                ("classic", "failure counter", "PIN_COUNT_LOW"),
+                ("cloudhsm", "failure counter", "is locked"),
+                ("cloudhsm", "availability", "DESTINATION-AVAILABILITY"),
+            },
+        ),
+    ],
+)
+def test_the_doctor_names_what_is_wrong_on_another_host(
+    hosts: TwoHosts, seed: Callable[[TwoHosts], dict[str, str]], named: set[tuple[str, str, str]]
+) -> None:
+    done = keyferry("doctor", "--json", "--config", hosts.config, **seed(hosts))
+    assert done.status == 8, done.err
+    told = [one for one in done.document["checks"] if one["verdict"] != "ok"]
+    for host, check, text in named:
+        [finding] = [one for one in told if (one["host"], one["check"]) == (host, check)]
+        assert text in finding["text"]
+        assert finding["hint"]
+    assert {(one["host"], one["check"]) for one in told if one["verdict"] == "fail"} <= {one[:2] for one in named}
+    assert hosts.leftovers == []
+
+
+def test_sudo_that_wants_a_terminal_is_told_from_sudo_that_wants_a_password() -> None:
+    assert "requiretty" in hint("sudo: sorry, you must have a tty to run sudo")
+    assert "NOPASSWD" in hint("sudo: a password is required")
 
 
 def test_an_unknown_host_key_is_not_taken_on_trust(hosts: TwoHosts) -> None:

@@ -70,12 +70,16 @@ def test_over_ssh_all_is_as_it_is_here(tmp_path: Path, tool: str) -> None:
     assert not any(folder.exists() for folder in folders)
 
 
-@pytest.mark.parametrize("login", [NOISE, BARE], ids=["banner and MOTD noise", "dash and a restricted PATH"])
-def test_what_an_account_prints_and_lacks_changes_nothing(tmp_path: Path, login: str) -> None:
+@pytest.mark.parametrize(
+    ("login", "tool"),
+    [*zip((NOISE, BARE), DESTINATIONS, strict=True)],
+    ids=["banner and MOTD noise", "dash and a restricted PATH"],
+)
+def test_what_an_account_prints_and_lacks_changes_nothing(tmp_path: Path, login: str, tool: str) -> None:
     banner = tmp_path / "banner"
     banner.write_text("Host key fingerprint is SHA256:none\nCommand: \n")
     with two_hosts(tmp_path, login=login, settings=f'Banner "{banner}"') as hosts:
-        done = hosts.migrate()
+        done = hosts.migrate(**through(tool))
         assert done.status == 0, done.err
         assert done.states["verified"] >= 3
         assert hosts.leftovers == []

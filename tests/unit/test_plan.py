@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,6 +10,8 @@ from keyferry.names import Kcv, KeyClass
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.rules import Verdict, Wish
 from keyferry.tools.cloudhsm_cli.commands import can_type
+from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
+from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keys import arrived, planned, source
 
 if TYPE_CHECKING:
@@ -150,6 +153,23 @@ def test_keys_and_the_pair_must_have_room(room: int | None, refused: bool) -> No
     with pytest.raises(CheckFailedError) as full:
         refuse_too_many(keys, room)
     assert full.value.rule == "DESTINATION-QUOTA"
+
+
+def test_the_quota_is_that_of_the_hsms_type_unless_the_site_says_another() -> None:
+    around: Any = (Mock(), Mock(), Mock(), Mock())
+    for model, quota, room in (
+        ("NITROX-III CNN35XX-NFBE", 0, 3293),
+        ("LS2 Family", 0, 16659),
+        ("", 0, 16659),
+        ("LS2", 50, 43),
+    ):
+        cli = CloudHsmCliDestination(*around, user="cu", password=Mock(), quota=quota)
+        cli._session, cli._hsms = Mock(count=lambda: 7), [{"model": model} if model else {}]
+        assert cli.room() == room
+    for quota, room in ((0, 3298), (9002, 9000)):
+        kmu = KeyMgmtUtilDestination(*around, user="cu", password=Mock(), quota=quota)
+        kmu._session = Mock(find_keys=Mock(return_value=(11, 12)))
+        assert (kmu.room(), kmu.secret_keys(), kmu.room()) == (room, (11, 12), room)
 
 
 def test_where_nothing_crosses_no_room_is_needed() -> None:

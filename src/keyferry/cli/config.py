@@ -39,6 +39,7 @@ ABOUT = {
     "cloudhsm.password_visible": "for clients before 3.2.0: type the password with -p",
     "cloudhsm.tool": "key_mgmt_util or cloudhsm-cli",
     "cloudhsm.key_availability_check": "false for a cluster with one HSM (cloudhsm-cli)",
+    "cloudhsm.key_quota": "keys that the cluster can hold; 0: as AWS documents it for the HSM's type",
     "dialect": "What this site's clients word otherwise than the vendor documents it.",
     "wrapping": "The wrapping pair.",
     "wrapping.bits": "2048, 3072 or 4096",

@@ -64,6 +64,7 @@ def _key_mgmt_util(around: Surroundings, host: Host, password: Secret) -> Destin
         user=config.text("cloudhsm", "user"),
         password=password,
         visible=config.flag("cloudhsm", "password_visible"),
+        quota=config.number("cloudhsm", "key_quota"),
         allow_raised=config.flag("run", "allow_raised_counter"),
     )
 
@@ -79,6 +80,7 @@ def _cloudhsm_cli(around: Surroundings, host: Host, password: Secret) -> Destina
         password=password,
         allow_raised=config.flag("run", "allow_raised_counter"),
         availability_checked=config.flag("cloudhsm", "key_availability_check"),
+        quota=config.number("cloudhsm", "key_quota"),
     )
 
 

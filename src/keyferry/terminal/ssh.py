@@ -47,6 +47,10 @@ HINTS: Final = (
     ),
     ("Permission denied", "ssh to this host must succeed by itself first: the key, the agent, the user's name"),
     ("Could not resolve", "is the name right, and is it in ~/.ssh/config or the DNS?"),
+    (
+        "must have a tty",
+        "sudo there demands a terminal (`requiretty`), and files are moved without one: `Defaults:ACCOUNT !requiretty`",
+    ),
     ("sudo:", "`sudo -n` asks for nothing: the operator's rule must have NOPASSWD"),
     ("Connection refused", "does sshd run there, on this port?"),
 )

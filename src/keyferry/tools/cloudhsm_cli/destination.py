@@ -50,12 +50,14 @@ class CloudHsmCliDestination:
         password: Secret,
         allow_raised: bool = False,
         availability_checked: bool = True,
+        quota: int = 0,
     ) -> None:
         self._sessions, self._host, self._limits, self._logins = sessions, host, limits, logins
         self._user = user
         self._password = password
         self._allow_raised = allow_raised
         self._availability_checked = availability_checked
+        self._quota = quota
         self._session: CloudHsmCli | None = None
         self._hsms: Sequence[Mapping[str, str]] = ()
         self._just_told: Key | None = None
@@ -86,8 +88,8 @@ class CloudHsmCliDestination:
     def room(self) -> int | None:
         """The quota counts the keys of all users, of which this one sees a part: there may be less room."""
         models = " ".join(hsm.get("model", "") for hsm in self._hsms)
-        quota = next(limit for name, limit in dialect.QUOTAS if name in models)
-        return quota - self._while_in(self.tool.count)
+        documented = next(limit for name, limit in dialect.QUOTAS if name in models)
+        return (self._quota or documented) - self._while_in(self.tool.count)
 
     def use_digest(self, digest: str) -> None:
         if digest not in dialect.HASHES:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
 from keyferry.tools.key_mgmt_util import commands
-from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES
+from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES, KEYS_OF_A_CLUSTER
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
@@ -41,12 +41,15 @@ class KeyMgmtUtilDestination:
         password: Secret,
         visible: bool = False,
         allow_raised: bool = False,
+        quota: int = 0,
     ) -> None:
         self._sessions, self._host, self._limits, self._logins = sessions, host, limits, logins
         self._user = user
         self._password = password
         self._visible = visible
         self._allow_raised = allow_raised
+        self._quota = quota or KEYS_OF_A_CLUSTER
+        self._secret_keys: Sequence[CloudHandle] | None = None
         self._session: KeyMgmtUtil | None = None
         self._logged_in = False
 
@@ -70,8 +73,11 @@ class KeyMgmtUtilDestination:
         return {"user": self._user, "tool": "key_mgmt_util"}
 
     def room(self) -> int | None:
-        """Nothing tells the cluster's type, and quotas differ."""
-        return None
+        """The quota counts the keys of all users and classes, of which the secret ones of this user are counted here:
+        there may be less room.
+        """
+        seen = self.secret_keys() if self._secret_keys is None else self._secret_keys
+        return self._quota - len(seen)
 
     def use_digest(self, digest: str) -> None:
         if digest not in HASHES:
@@ -80,7 +86,8 @@ class KeyMgmtUtilDestination:
             )
 
     def secret_keys(self) -> Sequence[CloudHandle]:
-        return self.tool.find_keys(key_class=_SECRET_CLASS)
+        self._secret_keys = self.tool.find_keys(key_class=_SECRET_CLASS)
+        return self._secret_keys
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         return self.tool.find_keys(label=label)

@@ -53,6 +53,8 @@ HASHES: Final = {"sha1": 2, "sha256": 3, "sha384": 4, "sha512": 5, "sha224": 6}
 """-t of wrapKey and unWrapKey; there is no flag for MGF1's hash, which is taken to be the same."""
 KEY_TYPES: Final = {"GENERIC_SECRET": 16, "DES3": 21, "AES": 31}
 """-kt of unWrapKey, -t of genSymKey and findKey, for the types that can cross."""
+KEYS_OF_A_CLUSTER: Final = 3300
+"""The documented quota of hsm1.medium, the one type that this tool reaches."""
 APPROVERS: Final = (None, *range(1, 9))
 """-m_value of unWrapKey; 0 is documented, and refused by the tool, so it is left out instead."""
 PUBLIC_KEY, PRIVATE_KEY, SECRET_KEY = 2, 3, 4
