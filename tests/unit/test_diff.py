@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyferry.procedure.sidebyside import compare as by_meaning
 from keyferry.transcript.diff import Row, compare
 from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
 from runs import World, keyferry
@@ -122,6 +123,42 @@ def test_the_command_tells_both_sides_and_ends_with_6(runs: tuple[Path, Path], c
     assert "<- only one side typed this" in different.out or "<- typed" in different.out
     assert "step 1.2" in different.err
     assert keyferry("transcript", "diff", *runs, "--json").document["schema"] == "keyferry.diff/1"
+
+
+@pytest.fixture(scope="module")
+def worded_otherwise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same keys through tools that say it all in other words, numbers and orders."""
+    world = World.create(tmp_path_factory.mktemp("other") / "hsm", jitter="A")
+    assert world.migrate().status == 0
+    return world.directory / "run"
+
+
+def test_by_meaning_other_words_are_no_difference(runs: tuple[Path, Path], worded_otherwise: Path) -> None:
+    assert keyferry("transcript", "diff", runs[0], worded_otherwise).status == 6
+    done = keyferry("transcript", "diff", runs[0], worded_otherwise, "--meaning")
+    assert (done.status, done.err) == (0, "")
+    assert "wrap a key (key tenant=0007, digest sha1" in done.out
+
+
+@pytest.mark.parametrize(
+    ("tool", "before", "after", "words"),
+    [
+        ("001-key_mgmt_util", "-m 8 -t 2 -noheader", "-m 8 -t 3 -noheader", "digest sha256"),
+        ("001-key_mgmt_util", " -nex\\r", "\\r", "make the pair (label classic_wrap, bits 2048, extractable True"),
+        ("003-ckdemo", "CKA_EXTRACTABLE=01", "CKA_EXTRACTABLE=00", "extractable False"),
+        ("003-ckdemo", "Wrapped key was saved", "Wrapped key was lost", "not understood"),
+    ],
+)
+def test_by_meaning_other_acts_are(
+    worded_otherwise: Path, changed: Path, tool: str, before: str, after: str, words: str
+) -> None:
+    """In the answer or, as a person would see it, in its echo."""
+    path = changed / "sessions" / f"{tool}.cast"
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after).replace(before.replace("\\r", "\\r\\n"), after))
+    different = [row for row in by_meaning(worded_otherwise, changed) if row.differs]
+    assert any(words in (row.theirs or "") for row in different), different
+    assert all(row.where[0].startswith("sessions/") or row.ours is None for row in different)
 
 
 def test_numbers_of_a_menu_have_names() -> None:

@@ -10,6 +10,7 @@ import typer
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.errors import Exit, MismatchError
+from keyferry.text import counted
 
 app = typer.Typer(no_args_is_help=True, help="Read recordings of tool sessions.")
 
@@ -76,14 +77,19 @@ def sanitize(
 def diff(
     ours: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run: of a rehearsal, say.")],
     theirs: Annotated[Path, typer.Argument(metavar="B", help="The folder of another run of the same plan.")],
+    meaning: Annotated[
+        bool, typer.Option("--meaning", help="By what was done, where the tools of both word it otherwise.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Lay two runs of one plan side by side; exit 6 where they differ.
 
     Handles, times, hashes and check values may be others, but each the same one everywhere.
     """
-    from keyferry.transcript.diff import compare  # noqa: PLC0415 - start-up
-
+    if meaning:
+        from keyferry.procedure.sidebyside import compare  # noqa: PLC0415 - start-up
+    else:
+        from keyferry.transcript.diff import compare  # noqa: PLC0415 - start-up
     rows = list(compare(ours, theirs))
     if json:
         render.document({"schema": "keyferry.diff/1", "rows": [dataclasses.asdict(row) for row in rows]})
@@ -93,7 +99,9 @@ def diff(
     if different:
         first, count = different[0], len(different)
         raise MismatchError(
-            f"the runs differ in {count} places; the first is {first.differs}: {first.ours!r}, {first.theirs!r}",
-            step=first.step,
+            f"the runs differ in {counted(count, 'place')};"
+            f" the first is {first.differs}: {first.ours!r}, {first.theirs!r}",
+            step=first.step or None,
             record=" and ".join(filter(None, first.where)) or None,
+            hint=None if meaning else "other versions of the tools have other words: --meaning compares what was done",
         )

@@ -65,6 +65,11 @@ def compare(ours: Path, theirs: Path) -> Iterator[Row]:
         yield from _conversation(groups.get(group, []), others.get(group, []), pairing)
 
 
+def keys(ours: Path, theirs: Path) -> Iterator[Row]:
+    """Plan and outcome of each key alone. UsageError for what is no run."""
+    yield from _keys(build(load(ours)).keys, build(load(theirs)).keys)
+
+
 def _names(run: RunFiles) -> frozenset[str]:
     """The labels and ids that the plan says, which must be the same; ids that a run gave are its own."""
     keys = list(tables(run.plan, "keys"))
