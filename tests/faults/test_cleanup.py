@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.emulator.classic.objects import AES, secret_key
+from keyferry.errors import CheckFailedError
+from keyferry.names import ClassicHandle, Sha256
+from keyferry.procedure.cleanup import _check_needed
+from keyferry.procedure.state import KeyState, PairStage, PairState, RunState, Stage
 from killed import holds
 from place import Place
 from records import both_say
 from runs import World, keyferry
 
 if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
     from runs import Done
 
 PRIVATE, PUBLIC = 3, 2
@@ -114,6 +120,19 @@ def test_another_run_that_is_not_over_needs_it_too(world: World) -> None:
     done = cleanup(world, "--yes")
     assert (done.status, "another run may need" in done.err) == (8, True), done.err
     assert halves(world) == 2
+
+
+@pytest.mark.parametrize("stage", [Stage.FAILED, Stage.NEEDS_OPERATOR])
+def test_so_does_one_that_is_over_but_for_an_answer(tmp_path: Path, mocker: MockerFixture, stage: Stage) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "journal.jsonl").touch()
+    (tmp_path / "run").mkdir()
+    handle = ClassicHandle(7)
+    pair = PairState(PairStage.READY, "classic_wrap", sha256=Sha256("ab" * 32))
+    other = RunState(ended=True, pair=pair, keys={handle: KeyState(handle, stage=stage)})
+    mocker.patch("keyferry.procedure.state.load", return_value=other)
+    with pytest.raises(CheckFailedError, match="another run may need"):
+        _check_needed(RunState(ended=True, pair=pair), tmp_path / "run")
 
 
 @pytest.mark.parametrize("side", ["classic", "cloudhsm"])

@@ -10,7 +10,7 @@ import pytest
 
 from keyferry.procedure.journal import Journal
 from killed import arrivals, by_hand, copied, deleted
-from runs import World, keyferry
+from runs import World, keyferry, through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +157,27 @@ def test_another_crypto_user_is_refused_before_anything_is_typed(world: World) -
     done = world.resume("--user", "somebody_else")
     assert (done.status, "RUN-OWNER" in done.err) == (8, True), done.err
     assert (world.directory / "run" / "journal.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("tool", "pair", "other"),
+    [
+        ("key_mgmt_util", "genRSAKeyPair", "UPDATE cloud_user SET id = id + 7"),
+        ("cloudhsm-cli", "key-generate-asymmetric-pair-rsa", "UPDATE cloud_node SET id = id + 7"),
+    ],
+)
+def test_another_cluster_is_refused_before_the_password_is_typed(
+    world: World, tool: str, pair: str, other: str
+) -> None:
+    """Not even a pair was made, so no key and no label tells the clusters apart."""
+    world.environment.update(through(tool))
+    world.arm(tool, "die-before", pair)
+    assert world.migrate().status == 9
+    logins = len(lines(world, "login"))
+    world.store.run(other)
+    done = world.resume()
+    assert (done.status, "RUN-OWNER" in done.err) == (8, True), done.err
+    assert len(lines(world, "login")) == logins
 
 
 def test_another_partition_is_refused_before_the_pin_is_typed(world: World) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -56,6 +57,22 @@ def test_it_has_one_writer(path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 2
     first.close()
     Journal(path).close()
+
+
+def test_who_only_looks_keeps_no_writer_out(path: Path, mocker: MockerFixture) -> None:
+    """`status --watch` asks for the lock each second; a run that is resumed at that moment is not told of another."""
+    flock = fcntl.flock
+    path.touch()
+    with path.open() as looker:
+        flock(looker, fcntl.LOCK_SH)
+
+        def until_it_is_found(file: int, how: int) -> None:
+            flock(file, how)
+            if how == fcntl.LOCK_UN:
+                looker.close()
+
+        mocker.patch("fcntl.flock", side_effect=until_it_is_found)
+        Journal(path).close()
 
 
 def test_a_line_is_on_the_disk_before_the_next_command(path: Path, mocker: MockerFixture) -> None:

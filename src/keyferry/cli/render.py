@@ -104,7 +104,8 @@ def head(value: str, stream: TextIO) -> None:
 
 def totals(counts: Mapping[str, int]) -> str:
     parts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if state != "planned")
-    return f"{counts['planned']} planned = {parts}"
+    left = counts["planned"] - sum(count for state, count in counts.items() if state != "planned")
+    return f"{counts['planned']} planned = {parts}" + (f", {left} left" if left else "")
 
 
 def _verdict(key: dict[str, object]) -> str:

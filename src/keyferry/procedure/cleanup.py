@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
@@ -17,13 +18,12 @@ from keyferry.procedure.command import opened
 from keyferry.procedure.going_on import may_log_in, ordered, reopened
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.leftovers import remove_folders
-from keyferry.procedure.resume import same_owner
+from keyferry.procedure.resume import same_cluster, same_owner
 from keyferry.procedure.state import JOURNAL, PairStage, Stage
 from keyferry.procedure.wrapping import PEM, hash_of, read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from keyferry.config import Config
     from keyferry.events import Bus
@@ -108,6 +108,7 @@ class _Cleaning:
 
     def _look(self) -> None:
         self._destination.look()
+        same_cluster(self._past, self._destination.marks())
         self._source.look()
         same_owner(self._past, "classic", self._source.identity())
         self._source.open_session()
@@ -126,7 +127,8 @@ class _Cleaning:
             wrong_class = found.key_class not in (KeyClass.PUBLIC, KeyClass.PRIVATE)
             self._check(f"key {half} of the cluster", None if wrong_class or half not in ours else found.public_key)
         files = sorted(self._directory.files.glob("*.wrapped"))
-        return Leftovers(label, classic, cloudhsm, files, self._past.folders)
+        folders = [(where, path) for where, path in self._past.folders if where or Path(path).exists()]
+        return Leftovers(label, classic, cloudhsm, files, folders)
 
     def _check(self, what: str, found: PublicKey | None) -> None:
         if found != self._key:
@@ -154,7 +156,7 @@ class _Cleaning:
 def _check_verified(past: RunState, run_dir: Path) -> None:
     if past.pair.stage is PairStage.NONE:
         raise UsageError(f"the run in {run_dir} made no wrapping pair, so it left nothing")
-    unsure = [key.handle for key in past.keys.values() if key.stage in (Stage.FAILED, Stage.NEEDS_OPERATOR)]
+    unsure = _unsure(past)
     if not past.ended or past.open_keys or unsure:
         raise CheckFailedError(
             f"the run in {run_dir} is not over and verified",
@@ -162,6 +164,10 @@ def _check_verified(past: RunState, run_dir: Path) -> None:
             keys="nothing was removed: what is left of this run may still need its wrapping pair",
             hint="`keyferry status RUN` says what is open; `keyferry resolve RUN KEY --skip` gives a key up",
         )
+
+
+def _unsure(run: RunState) -> list[ClassicHandle]:
+    return [key.handle for key in run.keys.values() if key.stage in (Stage.FAILED, Stage.NEEDS_OPERATOR)]
 
 
 def _check_needed(past: RunState, run_dir: Path) -> None:
@@ -175,8 +181,8 @@ def _check_needed(past: RunState, run_dir: Path) -> None:
         except KeyferryError as error:
             raise _needed(other_dir, f"what it needs cannot be read: {error.what}") from error
         same = other.pair.sha256 == past.pair.sha256 or other.pair.label == past.pair.label
-        if same and other.pair.stage is not PairStage.NONE and (not other.ended or other.open_keys):
-            raise _needed(other_dir, "it is not over")
+        if same and other.pair.stage is not PairStage.NONE and (not other.ended or other.open_keys or _unsure(other)):
+            raise _needed(other_dir, "it is not over, or keys of it are without a good end")
 
 
 def _needed(other: Path, why: str) -> CheckFailedError:

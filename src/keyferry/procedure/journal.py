@@ -87,11 +87,13 @@ class Journal:
         self._failed: RecordFailedError | None = None
         self._banners: set[str] = set()
         self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(self._file):
             os.close(self._file)
-            raise JournalHeldError(f"{path}: another run holds this journal", keys="nothing was changed") from None
+            raise JournalHeldError(
+                f"{path}: another run holds this journal",
+                keys="nothing was changed",
+                hint=f"`keyferry status {path.parent} --watch` follows it to its end",
+            )
         self._lines = Appended(self._file, (0, _FIRST))
 
     @classmethod
@@ -190,13 +192,27 @@ class Journal:
             os.close(self._file)
 
 
+def _locked(file: int) -> bool:
+    """Take the one writer's lock; False where another has it. Who only looks (`is_held`) has one for a moment, too."""
+    while not _flock(file, fcntl.LOCK_EX):
+        if not _flock(file, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(file, fcntl.LOCK_UN)
+    return True
+
+
+def _flock(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def is_held(path: Path) -> bool:
     """Whether a run writes this journal now."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not _flock(file.fileno(), fcntl.LOCK_SH)
     except FileNotFoundError:
-        pass
-    return False
+        return False

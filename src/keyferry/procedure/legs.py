@@ -14,7 +14,7 @@ from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import ENDING, Crossing
 from keyferry.procedure.migration import Migration
 from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
-from keyferry.procedure.resume import Newcomers, Settling, found_again, same_owner
+from keyferry.procedure.resume import Newcomers, Settling, found_again, same_cluster, same_owner
 from keyferry.procedure.state import PairStage, RunState
 from keyferry.procedure.status import next_leg
 from keyferry.procedure.wrapping import PEM, WrappingKey, hash_of, read_pem
@@ -47,9 +47,12 @@ class Leg(Migration):
         self._step("0")
         self._parties.destination.look()
         self._demand_owner("cloudhsm", self._parties.destination)
+        marks = list(self._parties.destination.marks())
+        if self._past:
+            same_cluster(self._past, marks)
         self._step("1.1")
         self._parties.destination.log_in()
-        self._directory.journal.write("parties", **self._identities())
+        self._directory.journal.write("parties", **self._identities(), marks=marks)
 
     def _demand_owner(self, side: str, party: Source | Destination) -> None:
         if self._past:

@@ -19,7 +19,7 @@ from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.results import KeyResult, RunResult
-from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_owner
+from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_cluster, same_owner
 from keyferry.procedure.state import PLAN, PairStage
 from keyferry.procedure.wrapping import Wrapping
 from keyferry.text import counted
@@ -103,6 +103,8 @@ class Migration:
         """Everything that can be read without a secret is read before the first secret is typed."""
         self._step("0")
         self._parties.destination.look()
+        if self._past:
+            same_cluster(self._past, self._parties.destination.marks())
         self._step("4.3")
         self._parties.source.look()
         if self._past:
@@ -117,7 +119,8 @@ class Migration:
         self._parties.destination.log_in()
         if plan:
             reconcile.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
-        self._directory.journal.write("parties", **self._identities())
+        marks = list(self._parties.destination.marks())
+        self._directory.journal.write("parties", **self._identities(), marks=marks)
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
         return {

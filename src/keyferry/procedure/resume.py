@@ -27,6 +27,12 @@ OWNER = {"classic": ("label", "serial", "kind"), "cloudhsm": ("user", "tool")}
 """What of a side's identity makes it the same; slot numbers shift and firmware is updated."""
 
 
+def same_cluster(past: RunState, now: Sequence[str]) -> None:
+    """RUN-OWNER: something of what the cluster tells before a login was told to this run already."""
+    if past.marks and now and past.marks.isdisjoint(now):
+        raise _not_the_owner("cloudhsm", f"told now: {', '.join(now)}\nthen: {', '.join(sorted(past.marks))}")
+
+
 def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
     """RUN-OWNER: this side is who the journal says; another crypto user or partition has other keys."""
     then = (past.parties or {}).get(side, {})
@@ -36,13 +42,17 @@ def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
         if name in then and name in now and then[name] != now[name]
     ]
     if wrong:
-        raise CheckFailedError(
-            f"the {side} side is not that of this run",
-            rule="RUN-OWNER",
-            seen="\n".join(wrong),
-            keys="nothing was changed; this run's keys were not looked for",
-            hint="resume as the same crypto user, on the same partition and cluster, or begin a new run",
-        )
+        raise _not_the_owner(side, "\n".join(wrong))
+
+
+def _not_the_owner(side: str, seen: str) -> CheckFailedError:
+    return CheckFailedError(
+        f"the {side} side is not that of this run",
+        rule="RUN-OWNER",
+        seen=seen,
+        keys="nothing was changed; this run's keys were not looked for",
+        hint="resume as the same crypto user, on the same partition and cluster, or begin a new run",
+    )
 
 
 def recalled(planned: Sequence[PlannedKey], past: RunState) -> list[KeyResult]:

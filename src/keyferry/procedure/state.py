@@ -111,7 +111,7 @@ class PairState:
 class RunState:
     """A run as far as it came. before: the new side's secret keys before anything was changed.
 
-    there: of a run in legs, what its first leg saw of those keys.
+    marks: what tells the cluster from others. there: of a run in legs, what its first leg saw of those keys.
     arrived: every key that an unwrap of this run made, also one that failed later.
     unclosed: sessions that no line says to be complete. folders: private ones that its processes made, each with
     its host ("" for the one where keyferry ran).
@@ -123,6 +123,7 @@ class RunState:
     settings: Mapping[str, Any] = field(default_factory=dict)
     order: Mapping[str, Any] = field(default_factory=dict)
     parties: Mapping[str, Mapping[str, str]] | None = None
+    marks: frozenset[str] = frozenset()
     before: frozenset[CloudHandle] | None = None
     there: Mapping[str, Any] = field(default_factory=dict)
     plan: Sha256 | None = None
@@ -172,6 +173,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
             state.settings, state.order = entry["settings"], entry.get("order", {})
         case "parties":
             state.parties = {side: entry[side] for side in ("classic", "cloudhsm")}
+            state.marks |= frozenset(entry.get("marks", ()))
         case "before":
             state.before, state.there = frozenset(map(CloudHandle, entry["handles"])), entry
         case "planned":

@@ -190,6 +190,9 @@ class Destination(Protocol):
     def look(self) -> None:
         """Reach the tool and read what may be read before a login (LOCKOUT-NEAR)."""
 
+    def marks(self) -> Sequence[str]:
+        """What `look` saw that other clusters do not have. An HSM may be replaced: one that is seen again is enough."""
+
     def log_in(self) -> None: ...
 
     def identity(self) -> Mapping[str, str]:

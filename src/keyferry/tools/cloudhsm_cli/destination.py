@@ -78,6 +78,9 @@ class CloudHsmCliDestination:
                     hint="an admin can give the user a new password; --allow-raised-counter types this one once",
                 )
 
+    def marks(self) -> Sequence[str]:
+        return [serial for hsm in self._hsms if (serial := hsm.get("serial-number"))]
+
     def log_in(self) -> None:
         self.tool.login(self._user, self._password, self._logins)
         self._logged_in = True

@@ -52,10 +52,13 @@ class KeyMgmtUtilDestination:
         self._secret_keys: Sequence[CloudHandle] | None = None
         self._session: KeyMgmtUtil | None = None
         self._logged_in = False
+        self._ids: list[str] = []
 
     def look(self) -> None:
         self._session = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
-        for user in self.tool.list_users():
+        users = self.tool.list_users()
+        self._ids = [f"{user.type} {user.name} is user {user.id}" for user in users if user.name == self._user]
+        for user in users:
             if (user.name, user.type) == (self._user, "CU") and user.login_failures and not self._allow_raised:
                 raise LockoutNearError(
                     f"the crypto user {self._user} has {user.login_failures} failed logins behind it",
@@ -64,6 +67,10 @@ class KeyMgmtUtilDestination:
                     keys="no password was typed, nothing was changed",
                     hint="after five the account locks; --allow-raised-counter types the password once all the same",
                 )
+
+    def marks(self) -> Sequence[str]:
+        """Nothing tells the cluster itself; a user of this name has another number elsewhere, if by chance."""
+        return self._ids
 
     def log_in(self) -> None:
         self.tool.login(self._user, self._password, self._logins, visible=self._visible)
