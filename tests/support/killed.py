@@ -31,6 +31,20 @@ from keyferry.cli.__main__ import main
 main()
 """
 
+_BESIDE = """
+import json, subprocess, sys
+from keyferry.procedure.journal import Journal
+wanted, others, add = int(sys.argv.pop(1)), json.loads(sys.argv.pop(1)), Journal._add
+def counted(self, kind, what, *, durable):
+    add(self, kind, what, durable=durable)
+    if self.count == wanted:
+        for other in others:
+            subprocess.run([sys.executable, "-m", "keyferry.cli", *other], capture_output=True)
+Journal._add = counted
+from keyferry.cli.__main__ import main
+main()
+"""
+
 # Everything that passes a terminal, by the events of its records: each prompt, each line typed, each piece of output.
 _AT_EVENT = """
 import os, signal, sys
@@ -86,6 +100,12 @@ def signalled_at_event(world: World, event: int, number: int, *arguments: object
 def on_a_full_disk(world: World, kind: str, size: int, *arguments: object) -> Done:
     """Run a command that can write `size` bytes to a file of a kind (journal, record, document, file), and no more."""
     return scripted(world, _FULL, [kind, size, *arguments])
+
+
+def with_others(world: World, line: int, others: Sequence[Sequence[object]], *arguments: object) -> Done:
+    """Run a command, and others from beginning to end while it stands right after the journal's line of this number."""
+    words = [[str(word) for word in other] for other in others]
+    return scripted(world, _BESIDE, [line, json.dumps(words), *arguments])
 
 
 def killed_after_line(world: World, line: int, *arguments: object) -> bool:
