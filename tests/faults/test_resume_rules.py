@@ -239,7 +239,26 @@ def _edit_plan(run: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"AES"', b'"DES"', 1))
 
 
-@pytest.mark.parametrize("edit", [_edit_journal, _shorten_journal, _tear_journal, _edit_plan])
+def _edit_session(run: Path) -> None:
+    path = run / "sessions" / "003-ckdemo.cast"
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes().replace(b"Token", b"Taken", 1))
+
+
+def _shorten_session(run: Path) -> None:
+    path = run / "sessions" / "003-ckdemo.cast"
+    path.chmod(0o600)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def _remove_session(run: Path) -> None:
+    (run / "sessions" / "002-vtl.cast").unlink()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [_edit_journal, _shorten_journal, _tear_journal, _edit_plan, _edit_session, _shorten_session, _remove_session],
+)
 def test_what_was_edited_is_not_gone_on_with(world: World, edit: Callable[[Path], None]) -> None:
     world.arm("key_mgmt_util", "die", "unWrapKey")
     world.migrate()

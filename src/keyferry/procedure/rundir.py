@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
 from keyferry.procedure import manifest
+from keyferry.procedure.intact import check_sessions
 from keyferry.procedure.journal import Journal, now
 from keyferry.procedure.state import build
 from keyferry.terminal.host import write_private
@@ -60,12 +61,13 @@ class RunDirectory:
     def reopen(cls, path: Path) -> tuple[RunDirectory, RunState]:
         """Lock the folder of a run that is to go on, and read how far it came; nothing in it is changed yet.
 
-        CheckFailedError where the journal, or a completed run's manifest, is not as it was written.
+        CheckFailedError where the journal, a session, or a completed run's manifest is not as it was written.
         """
         journal, found = Journal.reopen(path / manifest.JOURNAL)
         try:
             past = build(found, path)
             _check_complete(path / manifest.MANIFEST, found)
+            check_sessions(path, found.entries)
         except BaseException:
             journal.close()
             raise
