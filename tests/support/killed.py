@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from keyferry.emulator.cloudhsm.objects import Keys
 from runs import LIMIT, Done
 
 if TYPE_CHECKING:
@@ -170,10 +171,9 @@ def arrivals(world: World) -> list[int]:
     return [int(row["handle"]) for row in world.store.rows(found, _SECRET, b"classic_wrap")]
 
 
-def _insert(world: World, key: dict[str, Any]) -> int:
+def _insert(world: World, key: dict[str, Any], handle: int | None = None) -> int:
     store = world.store
-    (highest,) = store.rows("SELECT max(handle) AS handle FROM cloud_key")
-    key["handle"] = int(highest["handle"]) + 1
+    key["handle"] = Keys(store, "").new_handles(1)[0] if handle is None else handle
     marks = ", ".join("?" * len(key))
     store.run(f"INSERT INTO cloud_key ({', '.join(key)}) VALUES ({marks})", *key.values())  # noqa: S608 - columns
     store.run("INSERT INTO cloud_copy SELECT ?, id FROM cloud_node", key["handle"])
@@ -181,14 +181,14 @@ def _insert(world: World, key: dict[str, Any]) -> int:
 
 
 def deleted(world: World, handle: int) -> None:
-    """Somebody deletes a key, on every node; the next that is made may get its handle."""
+    """Somebody deletes a key, on every node."""
     world.store.run("DELETE FROM cloud_copy WHERE handle = ?", handle)
     world.store.run("DELETE FROM cloud_key WHERE handle = ?", handle)
 
 
-def named_like(world: World, label: str) -> int:
-    """Somebody makes another key under this label: its handle."""
+def named_like(world: World, label: str, handle: int | None = None) -> int:
+    """Somebody makes another key under this label, and under this handle if it is free again: its handle."""
     (like,) = world.store.rows("SELECT * FROM cloud_key WHERE label = ? AND class = 3", b"classic_wrap")
     flags = "DECRYPT DESTROYABLE ENCRYPT LOCAL PRIVATE SENSITIVE TOKEN UNWRAP WRAP"
     key = dict(like) | {"class": _SECRET, "type": 31, "label": label.encode(), "value": bytes(32), "public": b""}
-    return _insert(world, key | {"flags": flags})
+    return _insert(world, key | {"flags": flags}, handle)

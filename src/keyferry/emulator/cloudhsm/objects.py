@@ -102,7 +102,7 @@ class Keys:
     def add(self, keys: Sequence[KeyObject], nodes: Iterable[int], shared: Iterable[int] = ()) -> list[KeyObject]:
         """Store keys made together, on these nodes, shared with these users; gives them with handles."""
         self._store.begin()
-        handles = self._handles(len(keys))
+        handles = self.new_handles(len(keys))
         made = [replace(key, handle=handle) for key, handle in zip(keys, handles, strict=True)]
         for key in made:
             self._insert(key)
@@ -171,7 +171,7 @@ class Keys:
         for row in self._store.rows("SELECT handle FROM cloud_key WHERE session = ?", self.session):
             self.delete(int(row["handle"]))
 
-    def _handles(self, count: int) -> list[int]:
+    def new_handles(self, count: int) -> list[int]:
         """New handles from one node. The second of a pair is usually the next number."""
         gap = self._jitter.number("handle-gap", 1, 1, 250)
         first = self._reserve(1 + gap * (count - 1))
