@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from records import Told
 
-LINES = 71
+LINES = 74
 _AFTER_EVENT = """
 import os, signal, sys
 from keyferry.transcript import recorder
