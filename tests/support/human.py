@@ -77,6 +77,7 @@ class Person:
         made = self.ask("genRSAKeyPair -m 2048 -e 65537 -l classic_wrap -nex")
         found = re.search(r"public key handle: (\d+)\s+private key handle: (\d+)", made)
         assert found, made
+        self.ask(f"getAttribute -o {found[2]} -a 512 -out private.txt")
         self.ask(f"exportPubKey -k {found[1]} -out wrapping_public.pem")
         return found[1], found[2]
 
@@ -105,6 +106,7 @@ class Person:
         self.ask(number[1], until="value: ")
         self.ask("1", until="Accept Template ")
         self.ask("0", until=_CHOICE)
+        self.describe(handle)
 
     def describe(self, handle: str) -> str:
         return self.choose("27", handle)
@@ -112,9 +114,13 @@ class Person:
     def wrap(self, wrapping: str, key: str) -> None:
         self.choose("60", "26", "0", wrapping, key)
 
-    def unwrap(self, private: str, label: str, *more: str, kt: int = 31) -> str:
+    def unwrap(self, private: str, label: str, *more: str, kt: int = 31) -> None:
+        """Also looks at what came of it."""
         fixed = f"-w {private} -m 8 -t 2 -noheader -l {label} -kc 4 -kt {kt}"
-        return self.ask(" ".join(("unWrapKey -f wrapped.key", fixed, *more)))
+        made = self.ask(" ".join(("unWrapKey -f wrapped.key", fixed, *more)))
+        found = re.search(r"Key Handle: (\d+)", made)
+        assert found, made
+        self.ask(f"getAttribute -o {found[1]} -a 512 -out new.txt")
 
     def choose(self, *answers: str, then: str = "") -> str:
         """A menu entry and the answers to its questions; the screen from the last answer on."""

@@ -36,6 +36,7 @@ RUN = {
     "start": act(What.START, KMU),
     "login": act(What.LOG_IN, KMU, user="crypto_user"),
     "pair": act(What.MAKE_PAIR, KMU, label="classic_wrap", bits="2048", extractable="False", public="12", private="13"),
+    "look": act(What.LOOK, KMU, handle="13"),
     "export": act(What.EXPORT, KMU, handle="12"),
     "slots": act(What.LIST_SLOTS, "vtl", **{"1582163089435": "0", "99": "1"}),
     "import": act(What.IMPORT, "cmu", label="classic_wrap", slot="0"),
@@ -44,9 +45,11 @@ RUN = {
     "open": act(What.OPEN, "ckdemo", slot="0"),
     "pin": act(What.LOG_IN, "ckdemo", officer="True"),
     "allow": act(What.ALLOW, "ckdemo", handle="45", CKA_WRAP="01"),
+    "shown": act(What.DESCRIBE, "ckdemo", handle="45"),
     "describe": act(What.DESCRIBE, "ckdemo", **KEY),
     "wrap": act(What.WRAP, "ckdemo", oaep="True", digest="sha1", wrapping="45", key="42"),
     "unwrap": act(What.UNWRAP, KMU, **UNWRAPPED),
+    "prove": act(What.LOOK, KMU, handle="14"),
 }
 PARTITION = {"label": "par43", "serial": "1582163089435", "kind": "partition"}
 
@@ -73,6 +76,9 @@ def test_all_as_documented(of: Plan | None) -> None:
         ("login", ["1.1", "7.1"]),
         ("pair", ["1.2", "2.1", "7.2"]),
         ("export", ["2.1"]),
+        ("look", ["1.2"]),
+        ("shown", ["4.6"]),
+        ("prove", ["7.2"]),
         ("slots", ["4.1"]),
         ("import", ["4.1", "3"]),
         ("ckdemo", ["4.3"]),
@@ -157,7 +163,8 @@ def test_a_screen_that_is_not_understood_is_never_done(name: str) -> None:
 def test_what_was_refused_was_not_done_but_may_be_tried_again() -> None:
     no = replace(RUN["wrap"], told={}, refused="CKR_KEY_UNEXTRACTABLE")
     assert ("5.2", State.MISSING) in wrong({"wrap": no}, plan())
-    assert wrong({"wrap": no, "again": RUN["wrap"], "unwrap": None, "arrived": RUN["unwrap"]}, plan()) == []
+    later = {"again": RUN["wrap"], "unwrap": None, "arrived": RUN["unwrap"], "prove": None, "proved": RUN["prove"]}
+    assert wrong({"wrap": no, **later}, plan()) == []
 
 
 @pytest.mark.parametrize(

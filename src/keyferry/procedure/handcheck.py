@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from keyferry.procedure.planfile import Plan
 
 CLASSIC_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
+_TELLS_LITTLE = frozenset({"key_mgmt_util"})
+"""Tools that make a pair, and do not say of what kind it is."""
 
 
 class State(StrEnum):
@@ -70,6 +72,8 @@ class Check:
         found = self._step("1.2", made, label=wanted.label, bits=wanted.bits, extractable=wanted.pair_extractable)
         if act := self._last(made):
             self._pair, self._label = act.told, act.told.get("label")
+            if act.tool in _TELLS_LITTLE:
+                return self._looked_at(found, act, self._pair.get("private"), "the private half")
         return found
 
     def _exported(self) -> Finding:
@@ -110,7 +114,8 @@ class Check:
         for act in acts:
             if act.done and (act.told.get("handle") not in self._imported or _others(act)):
                 return Finding("4.6", State.DIFFERENT, place=act.place, detail="another key or attribute was set")
-        return self._step("4.6", acts or already, CKA_WRAP="01")
+        found = self._step("4.6", acts or already, CKA_WRAP="01")
+        return found if self._last(shown) else self._not_looked(found, "the imported key")
 
     def _keys(self) -> Iterator[Finding]:
         wraps = [act for act in self._all(What.WRAP) if act.done]
@@ -140,7 +145,7 @@ class Check:
         arrival = self._unwrapped(key, looks.get("type"), digest, arrived)
         yield self._moved("6", arrival, key.name)
         yield self._logged_in(arrived, key.name)
-        yield arrival
+        yield self._looked_at(arrival, arrived, arrived.told.get("handle"), "the new key") if arrived else arrival
 
     @staticmethod
     def _arrived(key: Key, looks: Mapping[str, str], unwraps: list[Act]) -> Act | None:
@@ -165,6 +170,19 @@ class Check:
             id=key.new_id,
             extractable=self._wanted.extractable,
         )
+
+    def _looked_at(self, found: Finding, act: Act, handle: str | None, what: str) -> Finding:
+        """The step, if somebody looked afterwards at what the runbook says to compare."""
+        behind = self._acts[self._acts.index(act) :]
+        looks = [one for one in behind if one.what is What.LOOK and one.done and one.told.get("handle") == handle]
+        return found if looks else self._not_looked(found, what)
+
+    @staticmethod
+    def _not_looked(found: Finding, what: str) -> Finding:
+        if found.state is not State.DONE:
+            return found
+        detail = f"it was done, but nobody looked at {what}, so nothing of it was compared"
+        return Finding(found.step, State.MISSING, found.key, found.place, detail)
 
     def _logged_in(self, arrived: Act | None, name: str) -> Finding:
         logins = [act for act in self._all(What.LOG_IN, cloudhsm=True) if not arrived or act.tool == arrived.tool]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from keyferry.tools.byhand import Answered, Line, Sitting
 
 _COMMAND = re.compile(r"\s*aws-cloudhsm >\s*(?P<typed>.*)")
-_LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE = (
-    verb.replace(" ", "-") for verb in (screens.LOGIN, screens.PAIR, screens.FILE, screens.UNWRAP, screens.DELETE)
+_LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE, _LIST = (
+    verb.replace(" ", "-")
+    for verb in (screens.LOGIN, screens.PAIR, screens.FILE, screens.UNWRAP, screens.DELETE, screens.LIST)
 )
 _LOOKS = (screens.LOGOUT, screens.LIST, screens.HSM_INFO, screens.USERS)
 _WHAT = {
@@ -73,7 +74,7 @@ def _told(verb: str, options: Mapping[str, str], answer: Answered) -> dict[str, 
             "public": fields.get("public_handle"),
             "private": fields.get("private_handle"),
         }
-    if verb in (_FILE, _DELETE):
+    if verb in (_FILE, _DELETE, _LIST):
         return {"handle": _handle(named.get(_REFERENCE))}
     if verb == _UNWRAP:
         return {

@@ -83,6 +83,8 @@ def _told(verb: str, flags: Mapping[str, str], answer: Answered) -> dict[str, ob
             }
         case "exportPubKey" | "deleteKey":
             return {"handle": flags.get("-k")}
+        case "getAttribute":
+            return {"handle": flags.get("-o")}
         case "unWrapKey":
             return {
                 "oaep": flags.get("-m") == str(dialect.RSA_OAEP) and "-noheader" in flags,
