@@ -14,7 +14,7 @@ from keyferry.errors import UsageError
 from keyferry.transcript.report.build import build
 from keyferry.transcript.report.files import load
 from keyferry.transcript.report.render import to_html, to_json, to_markdown
-from runs import World
+from runs import DESTINATIONS, World, through
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +23,21 @@ HOSTILE = "<script>alert('x')</script>\x1b[31m\u202egnp.exe\u2028|`*_& \"'"
 EMPTY = {"meta", "br", "rect", "path"}
 
 
+UNWRAPS = {"key_mgmt_util": "unWrapKey -f", "cloudhsm-cli": "key unwrap rsa-oaep --filter"}
+ADDED = {"key_mgmt_util": {"-nex", "-t", "-id"}, "cloudhsm-cli": {"tool", "extractable=false"}}
+
+
+@pytest.fixture(scope="module", params=DESTINATIONS)
+def tool(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tool: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rehearsal of ten keys, one of which arrives under another label."""
     world = World.create(tmp_path_factory.mktemp("hsm") / "world")
-    world.arm("key_mgmt_util", "label-changed", "unWrapKey", nth=3)
-    assert world.migrate().status == 6
+    world.arm(tool, "label-changed", UNWRAPS[tool].partition(" -")[0].replace(" ", "-"), nth=3)
+    assert world.migrate(**through(tool)).status == 6
     return world.directory / "run"
 
 
@@ -46,13 +55,13 @@ def _journal(run: Path, kind: str, act: str | None = None) -> list[dict[str, Any
     return [line for line in lines if line["kind"] == kind and line.get("act") == act]
 
 
-def test_the_model_tells_what_the_journal_does(run: Path) -> None:
+def test_the_model_tells_what_the_journal_does(run: Path, tool: str) -> None:
     report = build(load(run))
     assert (report.complete, report.ending) == (True, "complete")
     assert dict(report.totals) == {"planned": 10, "verified": 4, "skipped": 5, "failed": 1, "needs_operator": 0}
     assert {name for name, _ in report.operator} == {"user", "host", "system"}
     assert dict(report.classic)["firmware"] == "7.3.3"
-    assert {tool.name: tool.sessions for tool in report.tools} == {"key_mgmt_util": 1, "vtl": 5, "ckdemo": 1, "cmu": 4}
+    assert {one.name: one.sessions for one in report.tools} == {tool: 1, "vtl": 5, "ckdemo": 1, "cmu": 4}
     assert report.head == json.loads((run / "manifest.json").read_text())["head"]
 
 
@@ -69,7 +78,7 @@ def test_the_wrapping_key_has_its_fingerprint_four_ways(run: Path) -> None:
     assert key.file_sha256 != key.sha256
 
 
-def test_a_key_goes_from_handle_to_handle(run: Path) -> None:
+def test_a_key_goes_from_handle_to_handle(run: Path, tool: str) -> None:
     report = build(load(run))
     ends = {line["key"]: line for line in _journal(run, "key")}
     verified = [key for key in report.keys if key.crossed]
@@ -83,7 +92,8 @@ def test_a_key_goes_from_handle_to_handle(run: Path) -> None:
         assert key.nodes == (0, 1)
         assert [act.step for act in key.acts] == ["5.2", "6", "7.2"]
         assert key.acts[0].commands[-1].typed == str(key.classic_handle)
-        assert key.acts[2].commands[0].typed.startswith(f"unWrapKey -f {key.classic_handle}.wrapped ")
+        assert key.acts[2].commands[0].typed.startswith(UNWRAPS[tool])
+        assert f" {key.classic_handle}.wrapped " in key.acts[2].commands[0].typed
 
 
 def test_every_place_is_where_it_says(run: Path) -> None:
@@ -105,9 +115,9 @@ def test_steps_have_the_documents_numbers_and_both_hosts(run: Path) -> None:
     assert {act.key for act in steps["5.2"].acts} == {next(act.key for act in steps["7.2"].acts)}
 
 
-def test_what_was_added_and_what_is_not_proven_is_told(run: Path) -> None:
+def test_what_was_added_and_what_is_not_proven_is_told(run: Path, tool: str) -> None:
     report = build(load(run))
-    assert {"-nex", "-t", "-id"} <= {one.kind for one in report.additions}
+    assert ADDED[tool] <= {one.kind for one in report.additions}
     doubts = " ".join(report.not_proven)
     by_length = [key for key in report.keys if key.proof == "length"]
     assert f"value of {len(by_length)} key" in doubts
@@ -206,11 +216,11 @@ def test_tables_of_the_markdown_keep_their_columns(run: Path) -> None:
             assert count == width, line
 
 
-def test_the_json_is_the_model(run: Path) -> None:
+def test_the_json_is_the_model(run: Path, tool: str) -> None:
     document = json.loads(to_json(build(load(run))))
     assert document["schema"] == "keyferry.report/1"
     assert len(document["keys"]) == 10
-    assert document["steps"][1]["acts"][0]["place"].startswith("sessions/001-key_mgmt_util.cast:")
+    assert document["steps"][1]["acts"][0]["place"].startswith(f"sessions/001-{tool}.cast:")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
