@@ -176,6 +176,26 @@ def extractable_no_longer(lines: Lines) -> Lines:
     return [*lines[:place], *again, *lines[place:]]
 
 
+def overlapping(lines: Lines) -> Lines:
+    """Every key is wrapped before the first is moved, and none in the order of the wraps: each keeps its own order."""
+    crossing = [place for place, line in enumerate(lines) if isinstance(line.get("key"), int) and _stage(line)]
+    ordered = sorted((lines[place] for place in crossing), key=lambda line: (_stage(line), -line["key"]))
+    changed = list(lines)
+    for place, line in zip(crossing, ordered, strict=True):
+        changed[place] = line
+    return changed
+
+
+def _stage(line: dict[str, Any]) -> int:
+    of_a_key = {"intent": 2, "done": 2, "key": 3}
+    return 1 if line.get("act") == "wrap" else of_a_key.get(line["kind"], 0)
+
+
+def test_keys_may_cross_at_the_same_time(run: Path) -> None:
+    forge(run, journal=overlapping)
+    both_say("complete", run)
+
+
 def without_comparison(lines: Lines) -> Lines:
     return [line for line in lines if line.get("act") != "compare"]
 
