@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import runs
+from longer import LONG
 from runs import World, through
 
 if TYPE_CHECKING:
@@ -41,6 +43,23 @@ def test_an_idle_session_is_logged_in_again_once(tmp_path: Path, tool: str, verb
     assert (done.status, done.states) == (0, {"verified": 3}), done.err
     plain = 5 if tool == "ckdemo" else 1  # ckdemo's session and four calls of cmu
     assert logins(world, secret) == ["typed", "accepted"] * (plain + 1)
+
+
+@pytest.mark.skipif(not LONG, reason="long: minutes for each tool")
+@pytest.mark.parametrize(
+    ("tool", "verb"), [("key_mgmt_util", "unWrapKey"), ("cloudhsm-cli", UNWRAP), ("ckdemo", "wrapKey")]
+)
+def test_in_the_middle_of_a_thousand_keys_too(
+    tmp_path: Path, tool: str, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "LIMIT", 3600)
+    world = World.create(tmp_path / "hsm", keys=1000)
+    world.arm(tool, "logged-out", verb, nth=400)
+    done = world.migrate("--relabel", "--reid", **through(tool))
+    assert (done.status, set(done.states)) == (0, {"verified", "skipped"}), done.err
+    assert done.states["verified"] > 800
+    secret = "partition PIN" if tool == "ckdemo" else "crypto user's password"
+    assert logins(world, secret) == ["typed", "accepted"] * (6 if tool == "ckdemo" else 2)
 
 
 @pytest.mark.parametrize(

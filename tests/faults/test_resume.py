@@ -53,7 +53,14 @@ def test_a_run_that_ended_is_told_again_and_nothing_is_typed(plain: Plain) -> No
     assert (world.directory / "run" / "journal.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("event", every(35, range(1, EVENTS + 1)))
+@pytest.mark.parametrize(
+    ("plain", "event"),
+    [
+        *(("key_mgmt_util", event) for event in every(45, range(1, EVENTS + 1))),
+        *(("cloudhsm-cli", event) for event in every(110, range(60, EVENTS + 1))),
+    ],
+    indirect=["plain"],
+)
 def test_killed_at_a_prompt_or_a_line_of_a_terminal(plain: Plain, event: int) -> None:
     world = plain.fresh(f"event-{event}")
     done = signalled_at_event(world, event, signal.SIGKILL, *migration(world))
