@@ -196,3 +196,10 @@ def test_a_signal_before_anything_began_is_told_too(world: World, number: signal
     assert not (world.directory / "run").exists()
     if number != signal.SIGINT:  # of that one Typer says nothing, as shells' users expect
         assert done.err.startswith("error: interrupted\n"), done.err
+
+
+def test_a_signal_after_all_was_told_changes_nothing() -> None:
+    late = "import atexit, os; atexit.register(lambda: [os.kill(os.getpid(), number) for number in (1, 2, 15)])"
+    script = f"{late}\nfrom keyferry.cli.__main__ import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", script, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:8], done.stderr) == (0, "keyferry", "")

@@ -89,6 +89,12 @@ def _interrupted(number: int) -> int:
     return render.report(error)
 
 
+def _deaf() -> None:
+    """All is done but to tell it: a signal from now on changes neither what is told nor the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> None:
     """The console script: our errors told as the user needs them, with their exit codes."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -98,11 +104,15 @@ def main() -> None:
         _register(sys.argv[1:])
         app()
     except KeyferryError as error:
+        _deaf()
         sys.exit(render.report(error))
     except (_Stopped, KeyboardInterrupt) as signalled:
+        _deaf()
         sys.exit(_interrupted(*signalled.args or (signal.SIGINT,)))
     except BrokenPipeError:
         sys.exit(1)
+    finally:
+        _deaf()
 
 
 if __name__ == "__main__":
