@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.config import load
-from keyferry.procedure.leftovers import remove_folders
 from keyferry.terminal.ssh import hint
 from keyferry.transcript.reader import read
 from relay import Relay
@@ -254,7 +252,8 @@ def test_a_run_that_is_killed_leaves_nothing_there(hosts: TwoHosts) -> None:
     for folder in noted:
         folder.mkdir(exist_ok=True)
     (noted[0] / "wrapped.key").write_bytes(b"x")
-    assert remove_folders(load(hosts.config, {}), hosts.folder / "run/journal.jsonl") == list(map(str, noted))
+    done = keyferry("cleanup", hosts.folder / "run", "--yes", "--config", hosts.config)
+    assert (done.status, "not over and verified" in done.err, "private folders are gone" in done.err) == (8, True, True)
     assert not any(folder.exists() for folder in noted)
     assert hosts.leftovers == []
 

@@ -59,8 +59,9 @@ def cleanup(config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftover
     what has the pair's label is not the pair.
     """
     with reopened(run_dir) as (directory, past):
-        _check_verified(past, run_dir)
-        _check_needed(past, run_dir)
+        with _folders_all_the_same(config, directory):
+            _check_verified(past, run_dir)
+            _check_needed(past, run_dir)
         directory.demand_unsigned()
         config, _order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
@@ -77,6 +78,20 @@ def cleanup(config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftover
         directory.journal.write("done", act="clean up", label=left.label)
         directory.finish()
         return left
+
+
+@contextlib.contextmanager
+def _folders_all_the_same(config: Config, directory: RunDirectory) -> Iterator[None]:
+    """Where the rest must stay, what dead processes left in temporary directories goes: no run needs that again."""
+    try:
+        yield
+    except (CheckFailedError, UsageError) as error:
+        if folders := remove_folders(config, directory.journal.path):
+            gone = (
+                f"its private folders are gone from the temporary directories, where any was left: {len(folders)} noted"
+            )
+            error.keys = f"{error.keys}; {gone}" if error.keys else gone
+        raise
 
 
 class _Cleaning:
