@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,14 +44,16 @@ Listener = Callable[[Event], None]
 
 
 class Bus:
-    """Passes each event to every listener in the order they joined."""
+    """Passes each event to every listener in the order they joined; one event at a time, from whatever thread."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._lock = threading.RLock()
 
     def join(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     def tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
+        with self._lock:
+            for listener in self._listeners:
+                listener(event)

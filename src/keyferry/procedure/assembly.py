@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from keyferry import secrets
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
+from keyferry.procedure import steps
 from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.far_host import FarHost
@@ -103,6 +105,10 @@ def guess_destination(host: Host) -> str | None:
     return None
 
 
+class _Place(threading.local):
+    step = "0"
+
+
 class Parties:
     """The two parties, their hosts and the events between them. A context manager: at its end every tool is
     ended and both hosts' private folders are gone. A party whose secret was not resolved is not there.
@@ -124,7 +130,7 @@ class Parties:
         record: Callable[..., None] = lambda _kind, **_what: None,
     ) -> None:
         self.bus = bus
-        self.step = "0"
+        self._at = _Place()
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret]
         self.sessions = Sessions(directory, run_id, known, read_size, anchor, wordings=wordings(config))
@@ -134,6 +140,11 @@ class Parties:
         self._around = Surroundings(config, self.sessions, self.limits, logins or Logins())
         self._secrets = secrets
         bus.join(self._mark)
+
+    @property
+    def step(self) -> str:
+        """The step that this thread is in."""
+        return self._at.step
 
     @property
     def present(self) -> dict[str, Source | Destination]:
@@ -204,8 +215,9 @@ class Parties:
 
     def _mark(self, event: Event) -> None:
         if isinstance(event, StepStarted):
-            self.step = event.number
-            self.sessions.step(event.number, event.title if event.key is None else f"{event.title}: {event.key}")
+            self._at.step = event.number
+            title = event.title if event.key is None else f"{event.title}: {event.key}"
+            self.sessions.step(event.number, title, steps.SIDES.get(event.number))
 
 
 def host(config: Config, section: str, note: Note) -> AbstractContextManager[Host]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from keyferry.procedure.wrapping import hash_of
 from keyferry.tools.parties import Arrival, Holding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from keyferry.names import CloudHandle, Sha256
@@ -50,25 +51,37 @@ class Crossing:
 
     def cross(self, result: KeyResult) -> None:
         """Take one key across and note what became of it; raises where the run cannot go on."""
-        try:
+        with self.noting(result):
             self.leave(result)
-            self.enter(result)
+        self.arrive(result, [result])
+
+    def arrive(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
+        """`enter`, where the key did not fail before, and what became of it noted."""
+        if result.error is None:
+            with self.noting(result):
+                self.enter(result, ready)
+        if result.error is None:
+            self.ended(result)
+
+    @contextlib.contextmanager
+    def noting(self, result: KeyResult) -> Iterator[None]:
+        """Note an error as the key's own; it is raised where the session cannot be trusted with the next key."""
+        try:
+            yield
         except KeyferryError as error:
             self.failed(result, error)
             if error.exit_code in ENDING or isinstance(error, InterruptedRunError):
                 raise
-        else:
-            self.ended(result)
 
     def leave(self, result: KeyResult) -> None:
         """5.2: the key's wrapped file lies in the run directory, and its hash is in the result."""
         if result.stage in WITHOUT_BLOB:
             self._wrap(result)
 
-    def enter(self, result: KeyResult) -> None:
-        """6 to 7.2: moved, unwrapped and proved."""
+    def enter(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
+        """6 to 7.2: moved, unwrapped and proved. ready: the key and those after it whose files are to move too."""
         if result.stage is not Stage.UNWRAPPED:
-            self._unwrap(result, self._move(result))
+            self._unwrap(result, self._move(result, ready))
         self._prove(result)
         self._unwrapped.append(self._file(result).name)
 
@@ -94,11 +107,11 @@ class Crossing:
         self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)
         result.blob = there
 
-    def _move(self, result: KeyResult) -> str:
+    def _move(self, result: KeyResult, ready: Sequence[KeyResult]) -> str:
         """6, BLOB-INTACT: the same file on both hosts."""
         name = self._file(result).name
         if name not in self._moved:
-            self.move_all([result])
+            self.move_all(ready)
         there = self._moved.pop(name)
         self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
         self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)

@@ -16,7 +16,8 @@ class Interrupts:
     """The first signal lets the command in flight finish and stops the run before the next; a second stops it now."""
 
     def __init__(self) -> None:
-        self._came: int | None = None
+        self.signal = 0
+        """The number of the last that came."""
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
@@ -32,10 +33,10 @@ class Interrupts:
 
     def check(self) -> None:
         """InterruptedRunError if a signal came: called between two commands that change something."""
-        if self._came is not None:
-            raise InterruptedRunError(self._came)
+        if self.signal:
+            raise InterruptedRunError(self.signal)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self._came is not None:
+        again, self.signal = bool(self.signal), number
+        if again:
             raise InterruptedRunError(number)
-        self._came = number

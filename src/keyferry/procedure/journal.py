@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -76,8 +77,8 @@ def _edited(path: Path, number: int) -> CheckFailedError:
 class Journal:
     """What was about to be done and what came of it: append-only, chained by hash, one writer, on the disk.
 
-    Each line is a JSON object whose `prev` is the SHA-256 of the line before it (of a fixed text, for
-    the first). `write` returns only when the line is durable. JournalHeldError where another run writes.
+    Each line is a JSON object whose `prev` is the SHA-256 of the line before it (of a fixed text, for the first).
+    `write`, of whatever thread, returns only when the line is durable. JournalHeldError where another run writes.
     It is the anchor of the run's sessions (`transcript.recorder.Anchor`).
     """
 
@@ -86,6 +87,7 @@ class Journal:
         self._torn = 0
         self._failed: RecordFailedError | None = None
         self._banners: set[str] = set()
+        self._lock = threading.Lock()
         self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
         if not _locked(self._file):
             os.close(self._file)
@@ -155,7 +157,7 @@ class Journal:
     def _add(self, kind: str, what: Mapping[str, object], *, durable: bool) -> None:
         if self._failed:  # a torn line is the end of a journal, even if there is space again
             raise self._failed
-        with self._failing():
+        with self._lock, self._failing():
             self._cut()
             self._lines.complete()
             count, head = self._lines.state

@@ -12,6 +12,7 @@ from keyferry.errors import KeyferryError, RecordFailedError
 from keyferry.events import KeyFinished, KeysPlanned, Noticed
 from keyferry.procedure import planfile, reconcile, steps
 from keyferry.procedure.balance import balance
+from keyferry.procedure.carrying import Carrying
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.journal import now
@@ -207,23 +208,19 @@ class Migration:
         found_again(self._parties.source, carrier, results)
 
     def _take_across(self, carrier: Crossing, results: Sequence[KeyResult]) -> None:
-        canary = not self.result.totals["verified"]
-        failures = 0
-        for result in results:
-            self._interrupts.check()
-            carrier.cross(result)
-            if canary and result.error is not None:
-                raise self._canary(result.error)
-            canary = False
-            failures += result.error is not None
-            if self._enough(failures):
-                return
-
-    def _enough(self, failures: int) -> bool:
-        if enough := failures == self._order.max_failures:
-            told = f"{counted(failures, 'key')} failed, as many as --max-failures allows"
+        carrying = Carrying(self._interrupts, self._order.max_failures)
+        canary = 0 if self.result.totals["verified"] else 1
+        for first in results[:canary]:
+            carrying.one_by_one(carrier, [first])
+            if first.error is not None:
+                raise self._canary(first.error)
+        if "classic" in self._parties.present:
+            carrying.together([carrier], results[canary:])
+        else:
+            carrying.one_by_one(carrier, results[canary:])
+        if carrying.enough:
+            told = f"{counted(carrying.failures, 'key')} failed, as many as --max-failures allows"
             self._notice(f"{told}: the others stay planned")
-        return enough
 
     @staticmethod
     def _canary(error: KeyferryError) -> KeyferryError:

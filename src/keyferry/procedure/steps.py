@@ -8,7 +8,10 @@ from keyferry.transcript.steps import TITLES
 if TYPE_CHECKING:
     from keyferry.events import Bus
 
-__all__ = ["TITLES", "start"]
+__all__ = ["SIDES", "TITLES", "start"]
+
+SIDES = {"5.2": "classic", "6": "cloudhsm", "7.2": "cloudhsm"}
+"""Steps that one side goes through while the other is at another."""
 
 
 def start(bus: Bus, number: str, key: str | None = None) -> None:

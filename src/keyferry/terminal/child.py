@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pexpect
 
+from keyferry.terminal.patience import ready
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -71,11 +73,21 @@ class Child(_Spawn):
 
     def read_within(self, seconds: float) -> bytes:
         """What comes next, as `tap` leaves it; pexpect.TIMEOUT or EOF where nothing does."""
-        data: bytes = self.read_nonblocking(self._read_size, seconds)
+        data = self._come(seconds)
         self.answer_size += len(data)
         if self.answer_size > LARGEST_ANSWER:
             raise AnswerTooLargeError
         return self._tap(data)
+
+    def _come(self, seconds: float) -> bytes:
+        try:
+            data: bytes = self.read_nonblocking(self._read_size, 0)
+        except pexpect.TIMEOUT:
+            if seconds <= 0:
+                raise
+            ready(self.child_fd, seconds)  # pexpect's own wait heeds nobody
+            data = self.read_nonblocking(self._read_size, 0)
+        return data
 
     def has_more(self, within: float = 0) -> bool:
         """Whether bytes wait to be read now, or come within so many seconds; a program's end is no bytes."""

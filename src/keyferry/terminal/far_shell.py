@@ -4,13 +4,14 @@ import contextlib
 import os
 import re
 import secrets
-import select
 import signal
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from keyferry.terminal.patience import ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +112,7 @@ class FarShell:
 
     def _read(self, end: float) -> bytes:
         output = _descriptor(self._process.stdout)
-        if not select.select([output], [], [], max(0.0, end - time.monotonic()))[0]:
+        if not ready(output, end - time.monotonic()):
             raise BrokenShellError(self._seen("it did not answer in time"))
         if not (data := os.read(output, 65536)):
             raise BrokenShellError(self._end())

@@ -51,11 +51,15 @@ class Sessions:
         self._step = ("0", "Look before anything is changed")
         self._consoles: list[Console] = []
 
-    def step(self, number: str, title: str) -> None:
-        """Name the documented step in every record; a marker stands where something is typed in it."""
+    def step(self, number: str, title: str, host: str | None = None) -> None:
+        """Name the documented step in every record; a marker stands where something is typed in it.
+
+        host: the step is for the tools of this host only.
+        """
         self._step = (number, title)
         for console in self._consoles:
-            console.recorder.step(number, title)
+            if host in (None, console.host):
+                console.recorder.step(number, title)
 
     def open(self, host: Host, tool: str, *arguments: str, manners: Manners) -> Console:
         """Start one tool. UnreachableError where it cannot be."""

@@ -1,0 +1,179 @@
+"""Many keys under way at once: while the new side proves one, the old side wraps the next."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from keyferry.errors import InterruptedRunError
+from keyferry.procedure.interrupts import SIGNALS
+from keyferry.terminal.patience import Stop, heeding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from keyferry.procedure.crossing import Crossing
+    from keyferry.procedure.interrupts import Interrupts
+    from keyferry.procedure.results import KeyResult
+
+AHEAD = 16
+"""Wrapped files that may lie ready in a lane; so many again may be in the transfer that its new side works on."""
+
+
+class _Ready:
+    """The keys of a lane whose wrapped files lie ready, in order: from one thread to another."""
+
+    def __init__(self) -> None:
+        self._keys: deque[KeyResult] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, result: KeyResult) -> None:
+        """Wait until there is room, or nobody takes any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._keys) < AHEAD)
+            self._keys.append(result)
+            self._changed.notify_all()
+
+    def take(self) -> list[KeyResult]:
+        """Wait for the next, and give all there are; none when there are no more to come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or bool(self._keys))
+            taken = list(self._keys)
+            self._keys.clear()
+            self._changed.notify_all()
+        return taken
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Carrying:
+    """Takes keys across, one by one or with both sides at work at once.
+
+    A key's failure stops no other, unless it ends the session or is one too many (`enough`). Then, and at a
+    signal, each side ends the key that it is at and begins no other; at a second signal each stops now.
+    """
+
+    def __init__(self, interrupts: Interrupts, most_failures: int | None) -> None:
+        self._interrupts = interrupts
+        self._most_failures = most_failures
+        self.failures = 0
+        self._over = False
+        self._running = 0
+        self._changed = threading.Condition()
+        self._errors: list[BaseException] = []
+
+    @property
+    def enough(self) -> bool:
+        """Whether as many keys failed as may."""
+        return self._most_failures is not None and self.failures >= self._most_failures
+
+    def one_by_one(self, carrier: Crossing, results: Iterable[KeyResult]) -> None:
+        for result in results:
+            self._interrupts.check()
+            carrier.cross(result)
+            self._count(result)
+            if self.enough:
+                return
+
+    def together(self, carriers: Sequence[Crossing], results: Iterable[KeyResult]) -> None:
+        """Two threads for each carrier, one on each side; each key goes one carrier's way, in order.
+
+        Raises what ended a side, or InterruptedRunError; what a key failed of is in its result.
+        """
+        todo = iter(results)
+        with Stop() as stop:
+            for carrier in carriers:
+                ready = _Ready()
+                self._start(stop, self._leave, carrier, todo, ready)
+                self._start(stop, self._enter, carrier, ready)
+            self._wait(stop)
+        if self._errors:
+            raise self._errors[0]
+        self._interrupts.check()
+
+    def _start(self, stop: Stop, work: Callable[..., None], *what: object) -> None:
+        def guarded() -> None:
+            try:
+                with heeding(stop):
+                    work(*what)
+            except BaseException as error:  # noqa: BLE001 - it is raised in the main thread
+                self._errors.append(error)
+                self._over = True
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify_all()
+
+        with self._changed:
+            self._running += 1
+        with held_back():  # a thread keeps the mask: signals are for the main thread, which holds them back for itself
+            threading.Thread(target=guarded, name=work.__name__, daemon=True).start()
+
+    def _wait(self, stop: Stop) -> None:
+        """Thread.join is not used: where a signal ends it, it takes the thread for ended (bpo-45274)."""
+        try:
+            self._all_ended()
+        except InterruptedRunError:
+            self._over = True
+            stop.give(self._interrupts.signal)
+            self._all_ended()
+            raise
+
+    def _all_ended(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running)
+
+    def _leave(self, carrier: Crossing, todo: Iterator[KeyResult], ready: _Ready) -> None:
+        try:
+            while (result := self._next(todo)) is not None:
+                with carrier.noting(result):
+                    carrier.leave(result)
+                self._count(result)
+                if result.state == "planned":
+                    ready.put(result)
+        finally:
+            ready.close()
+
+    def _enter(self, carrier: Crossing, ready: _Ready) -> None:
+        try:
+            while (batch := ready.take()) and not self._stopping:
+                self._enter_all(carrier, batch)
+        finally:
+            ready.close()
+
+    def _enter_all(self, carrier: Crossing, batch: Sequence[KeyResult]) -> None:
+        for place, result in enumerate(batch):
+            if self._stopping:
+                return
+            carrier.arrive(result, batch[place:])
+            self._count(result)
+
+    def _next(self, todo: Iterator[KeyResult]) -> KeyResult | None:
+        with self._changed:
+            return None if self._stopping else next(todo, None)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._over or self._interrupts.signal != 0
+
+    def _count(self, result: KeyResult) -> None:
+        with self._changed:
+            self.failures += result.error is not None
+            self._over = self._over or self.enough
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Let no signal in between; a thread that is started inside never gets one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
