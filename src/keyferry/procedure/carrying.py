@@ -67,6 +67,7 @@ class Carrying:
         self._over = False
         self._running = 0
         self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
 
     @property
@@ -89,11 +90,17 @@ class Carrying:
         """
         todo = iter(results)
         with Stop() as stop:
-            for carrier in carriers:
-                ready = _Ready()
-                self._start(stop, self._leave, carrier, todo, ready)
-                self._start(stop, self._enter, carrier, ready)
-            self._wait(stop)
+            try:
+                for carrier in carriers:
+                    ready = _Ready()
+                    self._start(stop, self._leave, carrier, todo, ready)
+                    self._start(stop, self._enter, carrier, ready)
+                self._wait()
+            except InterruptedRunError:
+                self._over = True
+                stop.give(self._interrupts.signal)
+                self._wait()
+                raise
         if self._errors:
             raise self._errors[0]
         self._interrupts.check()
@@ -111,24 +118,18 @@ class Carrying:
                     self._running -= 1
                     self._changed.notify_all()
 
-        with self._changed:
-            self._running += 1
         with held_back():  # a thread keeps the mask: signals are for the main thread, which holds them back for itself
-            threading.Thread(target=guarded, name=work.__name__, daemon=True).start()
+            with self._changed:
+                self._running += 1
+            self._threads.append(threading.Thread(target=guarded, daemon=True))
+            self._threads[-1].start()
 
-    def _wait(self, stop: Stop) -> None:
-        """Thread.join is not used: where a signal ends it, it takes the thread for ended (bpo-45274)."""
-        try:
-            self._all_ended()
-        except InterruptedRunError:
-            self._over = True
-            stop.give(self._interrupts.signal)
-            self._all_ended()
-            raise
-
-    def _all_ended(self) -> None:
+    def _wait(self) -> None:
+        """Until all have ended. Thread.join alone takes a thread for ended where a signal ends the wait (bpo-45274)."""
         with self._changed:
             self._changed.wait_for(lambda: not self._running)
+        for thread in self._threads:  # they are at their last line
+            thread.join()
 
     def _leave(self, carrier: Crossing, todo: Iterator[KeyResult], ready: _Ready) -> None:
         try:

@@ -1,0 +1,193 @@
+"""Both sides at work at once, with sides of the test's own that wait for each other where a clock would lie."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from keyferry.errors import InterruptedRunError, KeyferryError, MismatchError, UnreachableError
+from keyferry.procedure.carrying import AHEAD, Carrying
+from keyferry.procedure.interrupts import Interrupts
+from keyferry.terminal.patience import Stop, heeding, ready
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from keyferry.procedure.crossing import Crossing
+    from keyferry.procedure.results import KeyResult
+
+HANGS = 100
+
+
+class Sides:
+    """Stands for a Crossing: what happened to which key, and what a test wants to happen at one."""
+
+    def __init__(self, **at: Callable[[int], None]) -> None:
+        self.at = at
+        self.left: list[int] = []
+        self.entered: list[int] = []
+        self.moved: list[list[int]] = []
+        self.furthest = 0
+
+    @contextlib.contextmanager
+    def noting(self, result: KeyResult) -> Iterator[None]:
+        try:
+            yield
+        except KeyferryError as error:
+            result.error = error
+            result.state = "failed"
+            if not isinstance(error, MismatchError):
+                raise
+
+    def leave(self, result: KeyResult) -> None:
+        self._reached("leave", result.handle)
+        self.left.append(result.handle)
+        self.furthest = max(self.furthest, len(self.left) - len(self.entered))
+
+    def arrive(self, result: KeyResult, batch: Sequence[KeyResult]) -> None:
+        self.moved.append([one.handle for one in batch])
+        with self.noting(result):
+            self._reached("enter", result.handle)
+            self.entered.append(result.handle)
+            result.state = "verified"
+
+    def _reached(self, half: str, key: int) -> None:
+        if half in self.at:
+            self.at[half](key)
+
+
+def _keys(count: int) -> list[KeyResult]:
+    return [cast("KeyResult", SimpleNamespace(handle=one, state="planned", error=None)) for one in range(count)]
+
+
+def _carry(*sides: Sides, keys: int, most: int | None = None) -> tuple[Carrying, list[KeyResult]]:
+    results = _keys(keys)
+    with Interrupts() as interrupts:
+        carrying = Carrying(interrupts, most)
+        carrying.together(cast("Sequence[Crossing]", sides), results)
+    return carrying, results
+
+
+def _fails(error: KeyferryError, at: int = 2) -> Callable[[int], None]:
+    def act(key: int) -> None:
+        if key == at:
+            raise error
+
+    return act
+
+
+def test_the_next_key_is_wrapped_while_the_last_is_proved_and_what_lies_ready_moves_at_once() -> None:
+    wrapped = threading.Event()
+
+    def enter(key: int) -> None:
+        assert key or wrapped.wait(HANGS)
+
+    sides = Sides(leave=lambda key: wrapped.set() if key == 5 else None, enter=enter)
+    _carrying, results = _carry(sides, keys=6)
+    assert sides.left == sides.entered == list(range(6))
+    assert {result.state for result in results} == {"verified"}
+    assert sides.moved[1][:4] == [1, 2, 3, 4]
+
+
+def test_no_more_lies_ready_than_was_said() -> None:
+    sides = Sides()
+    sides.at["enter"] = lambda _key: None if len(sides.left) < AHEAD else os.sched_yield()
+    _carry(sides, keys=8 * AHEAD)
+    assert sides.furthest <= 2 * AHEAD + 1
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_every_key_goes_one_way_once(lanes: int) -> None:
+    sides = [Sides() for _lane in range(lanes)]
+    _carry(*sides, keys=50)
+    assert sorted(key for side in sides for key in side.entered) == list(range(50))
+    assert all(side.left == side.entered == sorted(side.left) for side in sides)
+
+
+@pytest.mark.parametrize("half", ["leave", "enter"])
+def test_a_key_that_fails_stops_no_other(half: str) -> None:
+    sides = Sides(**{half: _fails(MismatchError("x"))})
+    carrying, results = _carry(sides, keys=6)
+    assert [result.state for result in results].count("verified") == 5
+    assert (carrying.failures, carrying.enough, results[2].state) == (1, False, "failed")
+
+
+@pytest.mark.parametrize("half", ["leave", "enter"])
+@pytest.mark.parametrize("error", [UnreachableError("gone"), KeyError("a defect")])
+def test_what_ends_one_side_ends_the_run(half: str, error: Any) -> None:
+    sides = Sides(**{half: _fails(error)})
+    with pytest.raises(type(error)) as raised:
+        _carry(sides, keys=8 * AHEAD)
+    assert raised.value is error
+    assert len(sides.entered) <= len(sides.left) < 8 * AHEAD
+
+
+def test_one_failure_too_many_is_enough() -> None:
+    sides = Sides(enter=_fails(MismatchError("x")))
+    carrying, results = _carry(sides, keys=8 * AHEAD, most=1)
+    assert carrying.enough
+    assert [result.state for result in results[3:]] == ["planned"] * (8 * AHEAD - 3)
+
+
+@pytest.mark.parametrize("half", ["leave", "enter"])
+def test_the_first_signal_lets_each_side_end_its_key(half: str) -> None:
+    noted = threading.Event()
+
+    def act(key: int) -> None:
+        if key == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert noted.wait(HANGS)
+
+    with Interrupts() as interrupts:
+        note = signal.getsignal(signal.SIGINT)
+        assert callable(note)
+
+        def heard(number: int, frame: Any) -> None:
+            note(number, frame)
+            noted.set()
+
+        signal.signal(signal.SIGINT, heard)
+        sides, results = Sides(**{half: act}), _keys(8 * AHEAD)
+        with pytest.raises(InterruptedRunError):
+            Carrying(interrupts, None).together([cast("Crossing", sides)], results)
+    assert 1 in (sides.left if half == "leave" else sides.entered)
+    assert len(sides.left) < 8 * AHEAD
+    assert not any(result.error for result in results)
+
+
+@pytest.mark.parametrize("half", ["leave", "enter"])
+def test_a_second_signal_ends_a_side_that_hangs(half: str) -> None:
+    silent, _never = os.pipe()
+
+    def hang(key: int) -> None:
+        if key == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            ready(silent, HANGS * 1000)
+
+    before, sides = threading.active_count(), Sides(**{half: hang})
+    with pytest.raises(InterruptedRunError) as stopped:
+        _carry(sides, keys=3)
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    assert threading.active_count() == before
+
+
+def test_a_wait_ends_with_bytes_or_time_or_the_end_of_the_writer() -> None:
+    listen, tell = os.pipe()
+    with Stop() as stop, heeding(stop):
+        assert not ready(listen, 0)
+        os.write(tell, b"x")
+        assert ready(listen, HANGS)
+        os.read(listen, 1)
+        os.close(tell)
+        assert ready(listen, HANGS)
+        stop.give(signal.SIGHUP)
+        with pytest.raises(InterruptedRunError):
+            ready(listen, HANGS)
+    os.close(listen)
