@@ -1,4 +1,4 @@
-"""What an undisturbed run of two keys comes to, and worlds in which it has not happened yet."""
+"""What an undisturbed run (of two keys, if not more are told) comes to, and worlds in which it has not happened yet."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class Plain:
     """One undisturbed run, and copies of the HSMs as they were before it."""
 
-    def __init__(self, directory: Path, tool: str) -> None:
+    def __init__(self, directory: Path, tool: str, keys: int = 2) -> None:
         self._directory = directory
         self._tool = tool
         self._pattern = directory / "pattern"
-        World.create(self._pattern, keys=2)
+        World.create(self._pattern, keys=keys)
         world = self.fresh("undisturbed")
         self.done = world.migrate()
         self.holds: Counter[tuple[object, ...]] = holds(world)
