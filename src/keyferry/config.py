@@ -56,7 +56,7 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
     },
     "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
     "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},
-    "run": {"directory": "", "allow_raised_counter": False, "operator": ""},
+    "run": {"directory": "", "allow_raised_counter": False, "operator": "", "sessions": 1},
 }
 """Every section and key with its default; the default's type is the key's type. Times are seconds.
 

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A documented step begins; `number` is the document's ("5.2"), or "0" for what goes before."""
+    """A documented step begins; `number` is the document's ("5.2"), or "0" for what goes before.
+
+    lane: whose sessions it is for, where several are at work (the last step, `end`, is for all).
+    """
 
     number: str
     title: str
     key: str | None = None
+    lane: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ def test_a_run_that_broke_off_says_how_it_goes_on(world: World) -> None:
     run = world.directory / "run"
     status = keyferry("status", run, "--json").document
     assert (status["state"], status["next"]) == ("resumable", f"keyferry resume {run}")
-    assert status["stages"] == {"planned": 1, "verified": 1, "needs operator": 1}
+    # The Classic side may or may not have wrapped the last key meanwhile.
+    assert (status["stages"]["verified"], status["stages"]["needs operator"]) == (1, 1)
+    assert sum(status["stages"].values()) == 3
 
 
 def test_a_run_that_goes_on_is_watched_until_it_ends(world: World) -> None:

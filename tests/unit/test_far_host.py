@@ -101,6 +101,17 @@ def test_what_is_taken_or_collected_or_replaced_is_there_no_more(host: FarHost, 
     assert [os.listdir(folder) for folder in (tmp_path / "tmp dir").iterdir()] == [["new"]]
 
 
+def test_a_room_has_files_of_its_own(host: FarHost, tmp_path: Path) -> None:
+    room = host.room("2")
+    host.write("x", b"1")
+    room.write("x", b"22")
+    assert (host.read("x"), room.take("x"), room.size("x")) == (b"1", b"22", None)
+    with _console(room, tmp_path, "print(os.getcwd())") as console:
+        [folder] = (tmp_path / "tmp dir").iterdir()
+        assert shown(console.hear(END, limit=LIMIT)) == str(folder / "2")
+    assert stat.S_IMODE((folder / "2").stat().st_mode) == 0o700
+
+
 def test_a_file_that_is_not_there_is_an_error_with_the_hosts_words(host: FarHost, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="cannot give nothing") as error:
         host.fetch("nothing", tmp_path / "out")

@@ -103,6 +103,16 @@ def test_an_erased_file_is_overwritten_before_it_goes(tmp_path: Path) -> None:
     assert kept.stat().st_size == 26
 
 
+def test_a_room_has_files_of_its_own(tmp_path: Path) -> None:
+    _tool(tmp_path / "bin")
+    with LocalHost("here", tmp_path / "bin") as host:
+        room = host.room("2")
+        room.write("x", b"22")
+        assert (host.size("x"), room.size("x"), room.program("cmu").cwd) == (None, 2, room.directory)
+        assert _mode(room.directory) == 0o700
+    assert not room.directory.exists()
+
+
 def test_what_is_taken_or_glimpsed_or_collected_is_there_no_more(tmp_path: Path) -> None:
     with LocalHost("here", None) as host:
         for gone in (lambda: host.take("x"), lambda: host.glimpse("x", 3)):

@@ -49,6 +49,7 @@ ABOUT = {
     "run": "Runs and their records.",
     "run.directory": "empty: keyferry-runs",
     "run.operator": "whose approval does not count for a plan",
+    "run.sessions": "at work at the same time on each side after the first key has crossed; each logs in",
     "run.allow_raised_counter": "type a secret once although its failure counter is raised",
 }
 _HEAD = """\

@@ -54,6 +54,9 @@ OneLeg = Annotated[Steps | None, typer.Option("--steps", help="Only these, on th
 MaxFailures = Annotated[
     int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after so many keys that failed.")
 ]
+Sessions = Annotated[
+    int | None, typer.Option("--sessions", min=1, metavar="N", help="At work at the same time on each side; else 1.")
+]
 
 
 @with_settings
@@ -83,12 +86,13 @@ def migrate(
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
     steps: OneLeg = None,
     max_failures: MaxFailures = None,
+    sessions: Sessions = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Carry symmetric keys from a Classic partition to AWS CloudHSM."""
-    if operator is not None:
-        settings = settings.with_value(("run", "operator"), operator)
+    for name, value in (("operator", operator), ("sessions", sessions)):
+        settings = settings if value is None else settings.with_value(("run", name), value)
     flags = (relabel, reid, again, require_kcv, non_extractable, dry_run)
     selection = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
     if steps is not None:

@@ -12,7 +12,7 @@ import typer
 
 from keyferry.cli import progress, render
 from keyferry.cli.confirm import confirm_label
-from keyferry.cli.migrate import Json, MaxFailures, show
+from keyferry.cli.migrate import Json, MaxFailures, Sessions, show
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import UsageError
@@ -46,6 +46,7 @@ def resume(
     settings: Config,
     run: RunArgument,
     max_failures: MaxFailures = None,
+    sessions: Sessions = None,
     type_again: Annotated[
         bool, typer.Option("--type-again", help="Type a secret once more although its last login was refused.")
     ] = False,
@@ -55,6 +56,8 @@ def resume(
     from keyferry.procedure import going_on  # noqa: PLC0415 - start-up
 
     where = run.absolute()
+    if sessions is not None:
+        settings = settings.with_value(("run", "sessions"), sessions)
     carry = functools.partial(going_on.resume, settings, where, max_failures=max_failures, type_again=type_again)
     raise typer.Exit(int(show(carry, as_json=json)))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from keyferry import secrets
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
 from keyferry.procedure import steps
+from keyferry.procedure.lanes import Lane
 from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.far_host import FarHost
@@ -131,9 +132,12 @@ class Parties:
     ) -> None:
         self.bus = bus
         self._at = _Place()
+        self.number = 1
+        self.lanes: list[Lane] = []
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret]
         self.sessions = Sessions(directory, run_id, known, read_size, anchor, wordings=wordings(config))
+        self._lanes = {1: self.sessions}
         self.limits = limits(config)
         self._record = record
         self._stack = contextlib.ExitStack()
@@ -185,9 +189,9 @@ class Parties:
     def __enter__(self) -> Self:
         with self._stack:  # where the second host cannot be reached, the first is left as it was found
             if self._secrets.pin:
-                self.source = self._source(self._around, self._secrets.pin)
+                self.source = self._source(self._around, self.classic_host, self._secrets.pin)
             if self._secrets.password:
-                self.destination = self._destination(self._around, self._secrets.password)
+                self.destination = self._destination(self._around, self.cloudhsm_host, self._secrets.password)
             self._stack = self._stack.pop_all()
         return self
 
@@ -197,11 +201,23 @@ class Parties:
         with self._stack:
             self.sessions.close()
 
-    def _source(self, around: Surroundings, pin: Secret) -> Source:
+    def another_lane(self, number: int) -> Lane:
+        """Further parties of both sides, not yet reached."""
+        if self._secrets.pin is None or self._secrets.password is None:
+            raise UsageError("several sessions need both sides", keys="nothing was changed")
+        around = replace(self._around, sessions=self.sessions.beside())
+        self._lanes[number] = around.sessions
+        classic, cloudhsm = (host.room(str(number)) for host in (self.classic_host, self.cloudhsm_host))
+        source = self._source(around, classic, self._secrets.pin)
+        destination = self._destination(around, cloudhsm, self._secrets.password)
+        self.lanes.append(Lane(number, source, destination, classic, cloudhsm))
+        return self.lanes[-1]
+
+    def _source(self, around: Surroundings, host: Host, pin: Secret) -> Source:
         config = self._config
         return ClassicSource(
             around.sessions,
-            self.classic_host,
+            host,
             around.limits,
             around.logins,
             pin,
@@ -210,14 +226,16 @@ class Parties:
             allow_raised=config.flag("run", "allow_raised_counter"),
         )
 
-    def _destination(self, around: Surroundings, password: Secret) -> Destination:
-        return DESTINATIONS[_known_tool(self._config)](around, self.cloudhsm_host, password)
+    def _destination(self, around: Surroundings, host: Host, password: Secret) -> Destination:
+        return DESTINATIONS[_known_tool(self._config)](around, host, password)
 
     def _mark(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self._at.step = event.number
             title = event.title if event.key is None else f"{event.title}: {event.key}"
-            self.sessions.step(event.number, title, steps.SIDES.get(event.number))
+            for number, sessions in self._lanes.items():
+                if number == event.lane or event.number == "end":
+                    sessions.step(event.number, title, steps.SIDES.get(event.number))
 
 
 def host(config: Config, section: str, note: Note) -> AbstractContextManager[Host]:

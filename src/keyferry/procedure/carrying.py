@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from keyferry.procedure.results import KeyResult
 
 AHEAD = 16
-"""Wrapped files that may lie ready in a lane; so many again may be in the transfer that its new side works on."""
+"""Wrapped files that may lie ready in all; so many again may be in the transfers that the new side works on."""
 
 
 class _Ready:
     """The keys of a lane whose wrapped files lie ready, in order: from one thread to another."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._keys: deque[KeyResult] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -34,7 +35,7 @@ class _Ready:
     def put(self, result: KeyResult) -> None:
         """Wait until there is room, or nobody takes any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._keys) < AHEAD)
+            self._changed.wait_for(lambda: self._closed or len(self._keys) < self._most)
             self._keys.append(result)
             self._changed.notify_all()
 
@@ -92,7 +93,7 @@ class Carrying:
         with Stop() as stop:
             try:
                 for carrier in carriers:
-                    ready = _Ready()
+                    ready = _Ready(max(2, AHEAD // len(carriers)))
                     self._start(stop, self._leave, carrier, todo, ready)
                     self._start(stop, self._enter, carrier, ready)
                 self._wait()

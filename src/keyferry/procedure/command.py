@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keyferry.tools.vtl.screens import SlotRow
 
 _WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("sudo", "prefix")]
-PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"), ("run", "operator"))
+PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"), ("run", "operator"), ("run", "sessions"))
 """Settings that go into the record: all but where secrets come from."""
 
 

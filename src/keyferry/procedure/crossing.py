@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from keyferry.names import CloudHandle, Sha256
     from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.lanes import Lane
     from keyferry.procedure.results import KeyResult
     from keyferry.procedure.rules import Wish
     from keyferry.procedure.rundir import RunDirectory
@@ -40,8 +41,17 @@ class Crossing:
     between them. Both go on from the stage that the key is in.
     """
 
-    def __init__(self, parties: Parties, directory: RunDirectory, wish: Wish, wrapping_key: WrappingKey) -> None:
+    def __init__(
+        self,
+        parties: Parties,
+        directory: RunDirectory,
+        wish: Wish,
+        wrapping_key: WrappingKey,
+        lane: Lane | None = None,
+    ) -> None:
+        """lane: whose sessions carry, if not the run's first."""
         self._parties = parties
+        self._lane = lane or parties
         self._directory = directory
         self._journal = directory.journal
         self._wish = wish
@@ -87,12 +97,12 @@ class Crossing:
 
     def _wrap(self, result: KeyResult) -> None:
         """5.2, BLOB-SIZE: the file is fresh and has the modulus' size."""
-        steps.start(self._parties.bus, "5.2", result.planned.name)
+        self._step("5.2", result.planned.name)
         wrapping_handle = self._wrapping_key.classic_handle
         if wrapping_handle is None:
             raise MismatchError("the wrapping key is not on the Classic side", rule="WRAPPING-KEY-MATCH")
         self._intend(result, Stage.WRAP_INTENT, act="wrap", beside=sorted(result.beside))
-        wrapped = self._parties.source.wrap(wrapping_handle, result.planned.key, self._wish.digest)
+        wrapped = self._lane.source.wrap(wrapping_handle, result.planned.key, self._wish.digest)
         size = (self._wrapping_key.public_key.bits + 7) // 8
         if wrapped.size != size:
             raise MismatchError(
@@ -101,7 +111,7 @@ class Crossing:
                 step="5.2",
                 keys="this key did not cross; it is unchanged on the Classic side",
             )
-        there = self._parties.classic_host.collect(wrapped.name, self._file(result))
+        there = self._lane.classic_host.collect(wrapped.name, self._file(result))
         self._same({"the Classic client": there, "the run directory": hash_of(self._file(result))}, "5.2")
         name = self._file(result).name
         self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)
@@ -120,16 +130,16 @@ class Crossing:
     def move_all(self, results: Sequence[KeyResult]) -> None:
         """6: the files of many keys in one transfer; each is compared when its key is at it."""
         name = results[0].planned.name if len(results) == 1 else None
-        steps.start(self._parties.bus, "6", name)
+        self._step("6", name)
         paths = [self._file(result) for result in results if result.stage is not Stage.UNWRAPPED]
         files = {path.name: path for path in paths}
-        self._moved |= self._parties.cloudhsm_host.put_all(files, self._unwrapped)
+        self._moved |= self._lane.cloudhsm_host.put_all(files, self._unwrapped)
         self._unwrapped.clear()
 
     def _unwrap(self, result: KeyResult, name: str) -> None:
         """7.2; from the intent on the outcome is the HSM's to tell, not ours to guess."""
         planned = result.planned
-        steps.start(self._parties.bus, "7.2", planned.name)
+        self._step("7.2", planned.name)
         arrival = Arrival(
             label=planned.new_label,
             id=planned.new_id or None,
@@ -143,7 +153,7 @@ class Crossing:
             holding=planned.want.holding,
         )
         self._intend(result, Stage.UNWRAP_INTENT, act="unwrap", **asdict(arrival), beside=sorted(result.beside))
-        self.arrived(result, self._parties.destination.unwrap(arrival))
+        self.arrived(result, self._lane.destination.unwrap(arrival))
 
     def arrived(self, result: KeyResult, handle: CloudHandle, **how: object) -> None:
         """The key is on the new side under this handle. how: what the journal should say besides."""
@@ -152,7 +162,7 @@ class Crossing:
 
     def _prove(self, result: KeyResult) -> None:
         """CLUSTER-COVERAGE, ATTRIBUTES-MATCH, KCV-MATCH."""
-        destination, handle = self._parties.destination, result.cloudhsm_handle
+        destination, handle = self._lane.destination, result.cloudhsm_handle
         if handle is None:
             raise MismatchError("the unwrapped key has no handle", rule="CLUSTER-COVERAGE")
         result.nodes = destination.coverage(handle).nodes
@@ -209,6 +219,9 @@ class Crossing:
         )
         result.attributes_there, result.notes = {}, {}  # the journal has them; thousands would fill the memory
         self._parties.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+
+    def _step(self, number: str, key: str | None) -> None:
+        steps.start(self._parties.bus, number, key, self._lane.number)
 
     def _intend(self, result: KeyResult, stage: Stage, **what: object) -> None:
         self._journal.write("intent", key=result.handle, **what)

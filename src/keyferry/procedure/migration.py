@@ -16,6 +16,7 @@ from keyferry.procedure.carrying import Carrying
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.journal import now
+from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
@@ -88,7 +89,8 @@ class Migration:
 
     def _leave(self) -> None:
         """Leave the tools by their own exits where they still listen; else their sessions linger on the HSMs."""
-        for party in self._parties.present.values():
+        lanes = [party for lane in self._parties.lanes for party in (lane.source, lane.destination)]
+        for party in (*self._parties.present.values(), *lanes):
             with contextlib.suppress(KeyferryError):
                 party.close()
 
@@ -108,6 +110,7 @@ class Migration:
             same_cluster(self._past, self._parties.destination.marks())
         self._step("4.3")
         self._parties.source.look()
+        demand_lasting_handles(self._order.sessions, self._parties.source)
         if self._past:
             same_owner(self._past, "classic", self._parties.source.identity())
         if plan := self._order.plan:
@@ -215,12 +218,22 @@ class Migration:
             if first.error is not None:
                 raise self._canary(first.error)
         if "classic" in self._parties.present:
-            carrying.together([carrier], results[canary:])
+            carrying.together(self._carriers(carrier, results[canary:]), results[canary:])
         else:
             carrying.one_by_one(carrier, results[canary:])
         if carrying.enough:
             told = f"{counted(carrying.failures, 'key')} failed, as many as --max-failures allows"
             self._notice(f"{told}: the others stay planned")
+
+    def _carriers(self, first: Crossing, results: Sequence[KeyResult]) -> list[Crossing]:
+        """One for each session on a side: as many as were ordered, where there are keys for them."""
+        key = self.result.wrapping_key
+        wanted = min(self._order.sessions, len(results))
+        if wanted < 2 or key is None:
+            return [first]
+        wish = self._order.wish
+        lanes = opened(self._parties, wanted, wish.digest, self._interrupts)
+        return [first, *(Crossing(self._parties, self._directory, wish, key, lane) for lane in lanes)]
 
     @staticmethod
     def _canary(error: KeyferryError) -> KeyferryError:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Value = str | int | bool
 
+MOST_SESSIONS = 16
+"""On a side; each is a process of its own on both hosts."""
+
 PLANNED_SETTINGS = (
     ("classic", "host"),
     ("classic", "slot"),
@@ -80,6 +83,7 @@ class Order:
     max_failures: int | None = None
     approval: Approval | None = None
     legs: bool = False
+    sessions: int = 1
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -113,7 +117,7 @@ def order(config: Config, selection: Selection) -> Order:
         extractable=not selection.non_extractable,
     )
     settings = {f"{section}.{key}": config.value(section, key) for section, key in PLANNED_SETTINGS}
-    return Order(selection, settings, wish, wrapping)
+    return Order(selection, settings, wish, wrapping, sessions=_sessions(config))
 
 
 def recalled(config: Config, record: Mapping[str, Any]) -> tuple[Config, Order]:
@@ -156,6 +160,12 @@ def planned(config: Config, plan: Plan) -> Config:
 def _place(name: str) -> tuple[str, str]:
     section, _, key = name.partition(".")
     return section, key
+
+
+def _sessions(config: Config) -> int:
+    if not 1 <= (wanted := config.number("run", "sessions")) <= MOST_SESSIONS:
+        raise UsageError(f"[run] sessions: {wanted} is not one of 1 to {MOST_SESSIONS}", keys="nothing was started")
+    return wanted
 
 
 def _wrapping(config: Config) -> WrappingWish:

@@ -35,7 +35,10 @@ def same_cluster(past: RunState, now: Sequence[str]) -> None:
 
 def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
     """RUN-OWNER: this side is who the journal says; another crypto user or partition has other keys."""
-    then = (past.parties or {}).get(side, {})
+    same_identity(side, (past.parties or {}).get(side, {}), now)
+
+
+def same_identity(side: str, then: Mapping[str, str], now: Mapping[str, str]) -> None:
     wrong = [
         f"{name}: {now[name]!r} instead of {then[name]!r}"
         for name in OWNER[side]

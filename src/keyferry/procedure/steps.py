@@ -14,6 +14,6 @@ SIDES = {"5.2": "classic", "6": "cloudhsm", "7.2": "cloudhsm"}
 """Steps that one side goes through while the other is at another."""
 
 
-def start(bus: Bus, number: str, key: str | None = None) -> None:
-    """Tell that a step begins; `key` is the key's name where the step is for one key."""
-    bus.tell(StepStarted(number, TITLES[number], key))
+def start(bus: Bus, number: str, key: str | None = None, lane: int = 1) -> None:
+    """Tell that a step begins in a lane's sessions; `key` is the key's name where the step is for one key."""
+    bus.tell(StepStarted(number, TITLES[number], key, lane))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 import secrets
@@ -75,7 +76,7 @@ class FarHost:
         self._connection = ssh.Connection(way)
         self._note = note
         self._start_limit, self._limit = start_limit, limit
-        self._directory = ""
+        self._directory = "/"
 
     def __enter__(self) -> Self:
         if (sockets := self._connection.folder) is not None:
@@ -115,6 +116,12 @@ class FarHost:
             link=self,
             marker=marker.encode(),
         )
+
+    def room(self, name: str) -> FarHost:
+        room = copy.copy(self)
+        self._do(f"mkdir -m 700 {_at(name)}", "cannot make a private folder")
+        room._directory = f"{self._directory}/{name}"
+        return room
 
     @property
     def noise(self) -> bytes:
@@ -207,7 +214,7 @@ class FarHost:
     def ask(self, command: str) -> Answer:
         """Run one line of POSIX shell there, in the private folder."""
         try:
-            return self._shell.ask(command, self._limit)
+            return self._shell.ask(f"cd {shlex.quote(self._directory)} && {{ {command}; }}", self._limit)
         except BrokenShellError as error:
             raise UnreachableError(
                 f"the connection to the {self.name} host was lost",
@@ -239,10 +246,11 @@ class FarHost:
         if key := ssh.fingerprint(self._shell.errors):
             self.facts = {**self.facts, "host_key": key}
         # As `mktemp -d` would; but that is not POSIX, and this name is on record before the folder is there.
-        self._directory = f"{self.facts['temporary'].rstrip('/')}/{PREFIX}{secrets.token_hex(8)}"
-        self._note(self.name, self._directory)
-        folder = shlex.quote(self._directory)
-        self._do(f"mkdir -m 700 {folder} && private={folder} && cd {folder}", "cannot make a private folder")
+        directory = f"{self.facts['temporary'].rstrip('/')}/{PREFIX}{secrets.token_hex(8)}"
+        self._note(self.name, directory)
+        folder = shlex.quote(directory)
+        self._do(f"mkdir -m 700 {folder} && private={folder}", "cannot make a private folder")
+        self._directory = directory
 
     def _find(self, tool: str) -> str:
         folders = [self._tools] if self._tools else list(INSTALLED[tool])

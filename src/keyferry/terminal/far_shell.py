@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -49,6 +50,7 @@ class FarShell:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as this object lives
         self._come = bytearray()
+        self._turn = threading.Lock()
         self.noise = b""
         """What came on standard output and was no part of an answer."""
         self._broken: str | None = None
@@ -63,7 +65,14 @@ class FarShell:
         )
 
     def ask(self, command: str, limit: float) -> Answer:
-        """Run one line of shell. BrokenShellError where no whole answer came within `limit` seconds."""
+        """Run one line of shell, for one thread after another.
+
+        BrokenShellError where no whole answer came within `limit` seconds.
+        """
+        with self._turn:
+            return self._ask(command, limit)
+
+    def _ask(self, command: str, limit: float) -> Answer:
         if self._broken:
             raise BrokenShellError(self._broken)
         mark = secrets.token_hex(8)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import os
@@ -80,6 +81,9 @@ class Host(Protocol):
     def program(self, tool: str, *arguments: str) -> Program:
         """UnreachableError where the tool is not there or may not be run."""
 
+    def room(self, name: str) -> Host:
+        """A folder of its own inside the private one, for tools that would write the same files."""
+
     def put(self, source: Path, name: str) -> Sha256:
         """Bring a file here; gives its hash as this host reads it."""
 
@@ -152,6 +156,12 @@ class LocalHost:
     @functools.cached_property
     def facts(self) -> Mapping[str, str]:
         return about.here()
+
+    def room(self, name: str) -> LocalHost:
+        room = copy.copy(self)
+        room.directory = self.directory / name
+        room.directory.mkdir(mode=0o700)
+        return room
 
     def put(self, source: Path, name: str) -> Sha256:
         self.write(name, source.read_bytes())

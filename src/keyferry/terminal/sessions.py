@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import getpass
 import itertools
 from datetime import UTC, datetime
@@ -50,6 +51,14 @@ class Sessions:
         self._numbers = itertools.count(max(there, default=0) + 1)
         self._step = ("0", "Look before anything is changed")
         self._consoles: list[Console] = []
+        self._all = [self._consoles]
+
+    def beside(self) -> Sessions:
+        """A part of these sessions, in steps of their own."""
+        other = copy.copy(self)
+        other._consoles = []
+        self._all.append(other._consoles)
+        return other
 
     def step(self, number: str, title: str, host: str | None = None) -> None:
         """Name the documented step in every record; a marker stands where something is typed in it.
@@ -92,7 +101,7 @@ class Sessions:
 
     def last(self, tool: str | None) -> Console | None:
         """The last conversation with a tool; None where there was none."""
-        return next((console for console in reversed(self._consoles) if console.tool == tool), None)
+        return next((console for console in reversed(self._every()) if console.tool == tool), None)
 
     def redact(self, text: str) -> str:
         """A text without the secrets of this run."""
@@ -100,12 +109,15 @@ class Sessions:
 
     def count(self, what: Callable[[Console], int] = lambda console: console.asked) -> int:
         """A sum over all conversations, by default of prompts answered."""
-        return sum(map(what, self._consoles))
+        return sum(map(what, self._every()))
 
     def greeting(self, tool: str) -> str:
         """What a tool that was opened said first: its banner, if it has one."""
-        return next((console.greeting or "" for console in reversed(self._consoles) if console.tool == tool), "")
+        return next((console.greeting or "" for console in reversed(self._every()) if console.tool == tool), "")
 
     def close(self) -> None:
-        for console in self._consoles:
+        for console in self._every():
             console.close()
+
+    def _every(self) -> list[Console]:
+        return [console for consoles in self._all for console in consoles]

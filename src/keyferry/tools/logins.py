@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ class Logins:
     def __init__(self, note: Callable[[str, str], None] = lambda _name, _outcome: None) -> None:
         self._outcomes: dict[str, _Outcome] = {}
         self._note = note
+        self.turn = threading.RLock()
+        """Held by a login from its first word to its last: of several sessions one logs in after the other."""
 
     def type(self, console: Console, secret: Secret, *, hides: bool) -> None:
         """Type the secret at the prompt that waits; where it may not be typed, LoginRefusedError."""

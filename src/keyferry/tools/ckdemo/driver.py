@@ -81,6 +81,10 @@ class Ckdemo:
 
     def login(self, pin: Secret, logins: Logins) -> None:
         """Log in as crypto officer; the PIN is typed once (LOGIN-ONCE), and refused text ends it for good."""
+        with logins.turn:
+            self._log_in(pin, logins)
+
+    def _log_in(self, pin: Secret, logins: Logins) -> None:
         chosen = asked = False
 
         def role(heard: Heard) -> str:

@@ -88,6 +88,10 @@ class CloudHsmCli:
 
     def login(self, user: str, password: Secret, logins: Logins) -> None:
         """Log in as a crypto user, once. LoginRefusedError for whatever is not success for this user and role."""
+        with logins.turn:
+            self._log_in(user, password, logins)
+
+    def _log_in(self, user: str, password: Secret, logins: Logins) -> None:
         line = commands.login(user)
         logins.claim(password, dialect.TOOL)  # before the prompt, which only a password would end
         self._console.say(line)

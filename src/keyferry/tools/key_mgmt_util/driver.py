@@ -64,6 +64,11 @@ class KeyMgmtUtil(Conversation):
 
         visible: type the password in the command, for clients before 3.2.0 which cannot ask for it.
         """
+        with logins.turn:
+            self._log_in(user, password, logins, visible=visible)
+        self._log_in_again = lambda: self.login(user, password, logins, visible=visible)
+
+    def _log_in(self, user: str, password: Secret, logins: Logins, *, visible: bool) -> None:
         type_it = self._login_visibly if visible else self._login_hidden
         self._at_prompt = False
         text = type_it(user, password, logins)
@@ -71,7 +76,6 @@ class KeyMgmtUtil(Conversation):
         if self._understood(text, screens.login).outcome.failure:
             raise self._located(logins.refused(password, dialect.TOOL, last_lines(text)))
         logins.accepted(password)
-        self._log_in_again = lambda: self.login(user, password, logins, visible=visible)
 
     def generate_rsa_key_pair(
         self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False

@@ -1,0 +1,64 @@
+"""`--sessions N`: further sessions on both sides, each with its own tools, files and records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyferry.errors import CheckFailedError
+from keyferry.procedure import steps
+from keyferry.procedure.resume import same_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.interrupts import Interrupts
+    from keyferry.terminal.host import Host
+    from keyferry.tools.parties import Destination, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A further session on each side, in folders of their own. number: from 2, as step markers are told apart."""
+
+    number: int
+    source: Source
+    destination: Destination
+    classic_host: Host
+    cloudhsm_host: Host
+
+
+def demand_lasting_handles(sessions: int, source: Source) -> None:
+    """CheckFailedError where a key's handle means another key in the next session."""
+    if sessions > 1 and not source.handles_last():
+        raise CheckFailedError(
+            f"{sessions} sessions cannot share the keys of an HA group: its handles differ from session to session",
+            rule="SLOT-MATCH",
+            tool="ckdemo",
+            keys="nothing was changed",
+            hint="leave --sessions out, or name a member's own slot: --slot serial:...",
+        )
+
+
+def opened(parties: Parties, wanted: int, digest: str, interrupts: Interrupts) -> Iterator[Lane]:
+    """Open lanes until there are `wanted` with the first, one after another: a secret is typed only where its last
+    login succeeded (LOGIN-ONCE).
+    """
+    for number in range(2, wanted + 1):
+        interrupts.check()
+        lane = parties.another_lane(number)
+        steps.start(parties.bus, "4.3", lane=number)
+        lane.source.look()
+        same_identity("classic", parties.source.identity(), lane.source.identity())
+        steps.start(parties.bus, "4.4", lane=number)
+        lane.source.open_session()
+        steps.start(parties.bus, "4.5", lane=number)
+        lane.source.log_in()
+        lane.source.use_digest(digest)
+        steps.start(parties.bus, "1.1", lane=number)
+        lane.destination.look()
+        lane.destination.log_in()
+        same_identity("cloudhsm", parties.destination.identity(), lane.destination.identity())
+        lane.destination.use_digest(digest)
+        yield lane
