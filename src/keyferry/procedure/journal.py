@@ -87,7 +87,8 @@ class Journal:
         self._torn = 0
         self._failed: RecordFailedError | None = None
         self._banners: set[str] = set()
-        self._lock = threading.Lock()
+        # The main thread, which alone a signal interrupts, may find it taken by itself: it goes on then.
+        self._lock = threading.RLock()
         self._file = os.open(path, (os.O_CREAT if create else 0) | os.O_WRONLY | os.O_APPEND, 0o600)
         if not _locked(self._file):
             os.close(self._file)

@@ -221,9 +221,15 @@ class Migration:
             carrying.together(self._carriers(carrier, results[canary:]), results[canary:])
         else:
             carrying.one_by_one(carrier, results[canary:])
-        if carrying.enough:
-            told = f"{counted(carrying.failures, 'key')} failed, as many as --max-failures allows"
+        self._enough(carrying.failures)
+
+    def _enough(self, failures: int) -> bool:
+        """Whether as many keys failed as may; then it is told."""
+        most = self._order.max_failures
+        if enough := most is not None and failures >= most:
+            told = f"{counted(failures, 'key')} failed, as many as --max-failures allows"
             self._notice(f"{told}: the others stay planned")
+        return enough
 
     def _carriers(self, first: Crossing, results: Sequence[KeyResult]) -> list[Crossing]:
         """One for each session on a side: as many as were ordered, where there are keys for them."""
