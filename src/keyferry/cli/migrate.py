@@ -107,9 +107,8 @@ def migrate(
     else:
         if every or replace(selection, dry_run=False) != Selection():
             raise UsageError("a plan says which keys, and how they are judged", keys="nothing was started")
-        approve = _approve(require_approval, signature)
-        more: dict[str, Any] = {"approve": approve, "dry_run": dry_run, "max_failures": max_failures}
-        carry = functools.partial(command.migrate_plan, settings, plan, run_dir, **more)
+        more: dict[str, Any] = {"approve": _approve(require_approval, signature), "max_failures": max_failures}
+        carry = functools.partial(command.migrate_plan, settings, plan, run_dir, dry_run=dry_run, **more)
     raise typer.Exit(int(show(carry, as_json=json)))
 
 

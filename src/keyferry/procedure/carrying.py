@@ -126,9 +126,12 @@ class Carrying:
             self._threads[-1].start()
 
     def _wait(self) -> None:
-        """Until all have ended. Thread.join alone takes a thread for ended where a signal ends the wait (bpo-45274)."""
+        """Until all have ended. A signal just before a wait does not end it, so none lasts longer than a second.
+
+        Thread.join alone takes a thread for ended where a signal ends the wait (bpo-45274)."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._running)
+            while self._running:
+                self._changed.wait(1)
         for thread in self._threads:  # they are at their last line
             thread.join()
 
