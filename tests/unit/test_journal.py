@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +167,17 @@ def test_the_time_is_rfc_3339() -> None:
     assert len(date.split("-")) == 3
     assert time.endswith("Z")
     assert len(time.partition(".")[2]) == len("123Z")
+
+
+def test_a_session_is_opened_right_behind_the_line_that_its_header_names(path: Path) -> None:
+    """Also where another thread has something to write at that moment."""
+    journal = Journal(path)
+    writer = threading.Thread(target=journal.write, args=("intent",))
+    with journal.alone():
+        before = journal.head
+        writer.start()
+        journal.opened("001-ckdemo.cast", "00")
+    writer.join()
+    journal.close()
+    opened, _other = read(path).entries
+    assert (opened["kind"], opened["prev"]) == ("opened", before)

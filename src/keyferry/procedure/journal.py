@@ -134,6 +134,12 @@ class Journal:
         """How many lines there are."""
         return self._lines.state[0]
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Other threads wait with their lines."""
+        with self._lock:
+            yield
+
     def opened(self, file: str, header: str) -> None:
         self.write("opened", file=f"sessions/{file}", header=header)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -13,6 +14,7 @@ from keyferry.transcript.redactor import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from keyferry.secrets import Secret
@@ -26,6 +28,9 @@ class Anchor(Protocol):
     @property
     def head(self) -> str:
         """The last link of the run so far."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Within this, nobody else's words come into the run: its head stays until `opened` is said."""
 
     def opened(self, file: str, header: str) -> None:
         """A session began; `header`: the link of its header. Returns when that is durable."""
@@ -78,12 +83,13 @@ class Recorder:
             self._file = Appended(self._fd, _Written(0, chain.START, 0))
         except OSError as error:
             raise self._failure(error) from error
-        continues = {"continues": anchor.head} if anchor else {}
-        fixed = {"version": 2, "width": WIDTH, "height": HEIGHT, "format": chain.TRANSCRIPT}
-        self._line("header", {**fixed, **header, **continues})
-        self._to_disk(path.parent)
-        if anchor:
-            anchor.opened(path.name, self._written.link)
+        with anchor.alone() if anchor else contextlib.nullcontext():
+            continues = {"continues": anchor.head} if anchor else {}
+            fixed = {"version": 2, "width": WIDTH, "height": HEIGHT, "format": chain.TRANSCRIPT}
+            self._line("header", {**fixed, **header, **continues})
+            self._to_disk(path.parent)
+            if anchor:
+                anchor.opened(path.name, self._written.link)
 
     @property
     def place(self) -> str:
