@@ -12,7 +12,7 @@ from fixture_files import FIXTURES, Fixture, check_cases, check_document, of_too
 from keyferry.errors import UnknownScreenError
 from keyferry.tools.cloudhsm_cli.destination import described
 from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
-from keyferry.tools.cloudhsm_cli.screens import Key, keys
+from keyferry.tools.cloudhsm_cli.screens import Key, keys, locked, users
 
 SAMPLES = Path(__file__).parents[3] / "shared/reference/samples/cloudhsm_cli"
 NOT_ANSWERS = {
@@ -86,6 +86,35 @@ def test_a_check_value_may_be_absent(attributes: str, kcv: str | None) -> None:
 def test_a_check_value_of_another_length_is_not_understood(value: str) -> None:
     with pytest.raises(UnknownScreenError):
         described(_listed(f'"check-value": "{value}"'))
+
+
+_ADMIN = '{"username": "admin", "role": "admin", "locked": "false"}'
+
+
+@pytest.mark.parametrize(
+    ("ours", "told"),
+    [
+        ('{"username": "cu1", "role": "crypto-user", "locked": "false"}', False),
+        ('{"username": "CU1", "role": "crypto-user", "locked": true}', True),
+        ('{"username": "cu1", "role": "crypto-user"}', None),
+        ('{"username": "cu1", "role": "crypto-user", "locked": null}', None),
+        ('{"username": "cu1", "role": "crypto-user", "locked": "temporarily"}', None),
+        ('{"username": "cu1", "locked": {}}', None),
+        ('{"role": "crypto-user", "locked": "false"}', None),
+        ('"cu1"', None),
+        (_ADMIN, False),
+    ],
+)
+def test_our_own_user_is_not_locked_only_where_that_is_told(ours: str, told: bool | None) -> None:
+    assert locked("cu1", users(f'{{"error_code": 0, "data": {{"users": [{_ADMIN}, {ours}]}}}}')) is told
+
+
+@pytest.mark.parametrize(
+    "other", ['{"username": "admin"}', '{"username": "admin", "locked": 7}', "{}", "null", '"x"', "[]"]
+)
+def test_odd_entries_of_other_users_are_let_stand(other: str) -> None:
+    ours = '{"username": "cu1", "role": "crypto-user", "locked": "false"}'
+    assert locked("cu1", users(f'{{"error_code": 0, "data": {{"users": [{other}, {ours}]}}}}')) is False
 
 
 def _listed(attributes: str) -> Key:

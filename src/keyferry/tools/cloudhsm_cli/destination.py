@@ -12,7 +12,7 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
-from keyferry.tools.cloudhsm_cli import commands, dialect
+from keyferry.tools.cloudhsm_cli import commands, dialect, screens
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair, demand_half
 
@@ -68,15 +68,7 @@ class CloudHsmCliDestination:
         self._session = CloudHsmCli.open(self._sessions, self._host, self._limits)
         self._hsms = self.tool.hsms()
         self._check_available()
-        for user in self.tool.users():
-            if user.name.lower() == self._user.lower() and user.locked and not self._allow_raised:
-                raise LockoutNearError(
-                    f"the crypto user {self._user} is locked",
-                    rule="LOCKOUT-NEAR",
-                    tool=dialect.TOOL,
-                    keys="no password was typed, nothing was changed",
-                    hint="an admin can give the user a new password; --allow-raised-counter types this one once",
-                )
+        self._check_not_locked()
 
     def marks(self) -> Sequence[str]:
         return [serial for hsm in self._hsms if (serial := hsm.get("serial-number"))]
@@ -211,6 +203,21 @@ class CloudHsmCliDestination:
         except ToolRefusedError:
             return True
         return False
+
+    def _check_not_locked(self) -> None:
+        locked = screens.locked(self._user, self.tool.users())
+        if locked is False or self._allow_raised:
+            return
+        kind, state = (
+            (LockoutNearError, "is locked") if locked else (UnknownScreenError, "may be locked: it is not told")
+        )
+        raise kind(
+            f"the crypto user {self._user} {state}",
+            rule="LOCKOUT-NEAR",
+            tool=dialect.TOOL,
+            keys="no password was typed, nothing was changed",
+            hint="an admin can give the user a new password; --allow-raised-counter types this one once",
+        )
 
     def _check_available(self) -> None:
         """DESTINATION-AVAILABILITY: keys are used only where two HSMs have them."""

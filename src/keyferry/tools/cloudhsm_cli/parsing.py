@@ -82,7 +82,10 @@ def _said(verb: str) -> Callable[[str], Json]:
 
 
 def _users(text: str) -> Json:
-    return {"users": [{"type": one.role, "name": one.name, "locked": one.locked} for one in screens.users(text)]}
+    found = [{"type": one.role, "name": one.name, "locked": one.locked} for one in screens.users(text)]
+    if any(None in one.values() for one in found):  # a run needs its own user only; here nobody's own is known
+        raise unknown(TOOL, screens.USERS, "a user of whom name, role and whether he is locked are not all told", text)
+    return {"users": found}
 
 
 def _login(text: str) -> Json:

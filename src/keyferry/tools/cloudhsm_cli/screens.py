@@ -14,7 +14,7 @@ from keyferry.tools.cloudhsm_cli.dialect import FULL, TOOL
 from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -67,11 +67,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of the cluster; locked: after five wrong passwords."""
+    """A user of the cluster; locked: after five wrong passwords. None is what the answer does not tell, or not in
+    a way that is known: whoever needs it must not take it for no.
+    """
 
-    name: str
-    role: str
-    locked: bool
+    name: str | None
+    role: str | None
+    locked: bool | None
 
 
 class _Reader:
@@ -174,13 +176,24 @@ def hsms(text: str) -> tuple[Mapping[str, str], ...]:
 
 
 def users(text: str) -> tuple[User, ...]:
-    """`{"users": [{"username": "cu1", "role": "crypto-user", "locked": "false", ...}, ...]}`"""
+    """`{"users": [{"username": "cu1", "role": "crypto-user", "locked": "false", ...}, ...]}`
+
+    Entries may be odd: they are mostly of other users, of whom nothing is needed.
+    """
     answer, read = data(USERS, text), _Reader(USERS, text)
-    return tuple(_user(read, one) for one in read.field(answer, "users", list))
+    return tuple(_user(one) for one in read.field(answer, "users", list))
 
 
-def _user(read: _Reader, value: object) -> User:
-    locked = value.get("locked") if isinstance(value, dict) else None
-    if str(locked).lower() not in ("true", "false"):
-        raise read.fail("a user of whom it is not told whether he is locked")
-    return User(read.field(value, "username", str), read.field(value, "role", str), str(locked).lower() == "true")
+def _user(value: object) -> User:
+    told = value if isinstance(value, dict) else {}
+    name, role = (found if isinstance(found := told.get(key), str) else None for key in ("username", "role"))
+    return User(name, role, {"true": True, "false": False}.get(str(told.get("locked")).lower()))
+
+
+def locked(name: str, among: Iterable[User]) -> bool | None:
+    """Whether this user is locked; None if it is not told, or if an entry without a name may be his."""
+    every = tuple(among)
+    mine = {user.locked for user in every if user.name is not None and user.name.lower() == name.lower()}
+    if not mine:  # the login will refuse who is not there
+        return None if any(user.name is None for user in every) else False
+    return True if True in mine else None if None in mine else False
