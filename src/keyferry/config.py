@@ -53,6 +53,8 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "key_mgmt_util_not_extractable_flag": "-nex",
         "key_mgmt_util_no_header_flag": "-noheader",
         "key_mgmt_util_id_flag": "-id",
+        "cloudhsm_cli_prompt": "aws-cloudhsm >",
+        "cloudhsm_cli_password_prompt": "Enter password",
     },
     "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
     "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},

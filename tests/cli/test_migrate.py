@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runs import World, keyferry
+from runs import DESTINATIONS, World, keyferry, through
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+HASHED = {"key_mgmt_util": "-m 8 -t 3 -noheader", "cloudhsm-cli": "--hash-function sha256 --mgf mgf1-sha256"}
 
 
 @pytest.fixture
@@ -88,8 +90,14 @@ def test_new_keys_may_be_made_so_that_they_cannot_leave(world: World) -> None:
     assert {key["extractable"] for key in listed.document["keys"]} == {False}
 
 
-def test_another_hash_is_used_on_both_sides(world: World) -> None:
-    assert world.migrate(KEYFERRY_WRAPPING_HASH="sha256").status == 0
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_another_hash_is_used_on_both_sides(tmp_path: Path, tool: str) -> None:
+    world = World.create(tmp_path / "hsm", keys=2)
+    done = world.migrate(KEYFERRY_WRAPPING_HASH="sha256", **through(tool))
+    assert done.status == 0, done.err
+    assert done.states["verified"] >= 1
+    typed = (world.directory / "run/sessions").glob(f"*-{tool}.cast")
+    assert any(HASHED[tool] in record.read_text() for record in typed)
 
 
 def test_a_build_that_cannot_choose_a_hash_says_so_before_any_wrap(tmp_path: Path) -> None:

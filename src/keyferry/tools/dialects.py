@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from keyferry.config import DEFAULTS
 from keyferry.terminal.wording import Wording
 from keyferry.tools.ckdemo import dialect as ckdemo
+from keyferry.tools.cloudhsm_cli import dialect as cloudhsm_cli
 from keyferry.tools.cmu import dialect as cmu
 from keyferry.tools.key_mgmt_util import dialect as key_mgmt_util
 
@@ -21,6 +22,8 @@ PROMPTS: Final = {
     "ckdemo_pin_prompt": ("ckdemo", (ckdemo.PIN,)),
     "cmu_password_prompt": ("cmu", (cmu.PASSWORD, cmu.PASSWORD_AGAIN)),
     "key_mgmt_util_password_prompt": ("key_mgmt_util", (key_mgmt_util.PASSWORD,)),
+    "cloudhsm_cli_prompt": ("cloudhsm-cli", (cloudhsm_cli.COMMAND,)),
+    "cloudhsm_cli_password_prompt": ("cloudhsm-cli", (cloudhsm_cli.PASSWORD,)),
 }
 FLAGS: Final = {
     "cmu_slot_flag": "cmu",

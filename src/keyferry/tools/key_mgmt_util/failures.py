@@ -15,6 +15,7 @@ from keyferry.errors import (
 from keyferry.text import last_lines, printable
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.dialect import START_HINT, START_HINTS, TOOL
+from keyferry.transcript.hints import WORDED_OTHERWISE
 
 if TYPE_CHECKING:
     from keyferry.tools.key_mgmt_util.outcome import Failure, Outcome
@@ -31,6 +32,7 @@ def refused(verb: str, outcome: Outcome, text: str) -> ToolRefusedError:
         code=_code(failure),
         tool=TOOL,
         seen=last_lines(text),
+        hint=WORDED_OTHERWISE if _code(failure) == USAGE else None,
     )
 
 
@@ -68,7 +70,8 @@ def not_asked(outcome: Outcome, text: str) -> KeyferryError:
             seen=last_lines(text),
             keys="the password was not typed, nothing was changed",
             hint="a client before 3.2.0: take a newer one, or set `password_visible = true` in [cloudhsm]: the "
-            "password then shows on this tool's terminal, though never in the record",
+            "password then shows on this tool's terminal, though never in the record; a client that words the flag "
+            "otherwise: set `key_mgmt_util_hidden_password_flag` in [dialect]",
         )
     if outcome.failure:
         return refused("loginHSM", outcome, text)

@@ -1,0 +1,44 @@
+"""CloudHSM CLI's destination before its login: whether the user may be locked (LOCKOUT-NEAR)."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import pytest
+
+from keyferry.errors import KeyferryError, LockoutNearError, UnknownScreenError
+from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
+from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
+from keyferry.tools.cloudhsm_cli.screens import User
+
+ODD = User(None, None, None)
+
+
+def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = False) -> None:
+    tool = Mock(**{"hsms.return_value": [{}, {}], "users.return_value": users})
+    monkeypatch.setattr(CloudHsmCli, "open", lambda *_words: tool)
+    parts = (Mock(), Mock(), Mock(), Mock())
+    CloudHsmCliDestination(*parts, user="CU1", password=Mock(), allow_raised=allow_raised).look()
+
+
+@pytest.mark.parametrize(
+    ("users", "error"),
+    [
+        ([User("cu1", "crypto-user", True)], LockoutNearError),
+        ([User("cu1", "crypto-user", None)], UnknownScreenError),
+        ([User("admin", "admin", False), ODD], UnknownScreenError),
+    ],
+)
+def test_a_user_who_may_be_locked_ends_it_unless_that_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, users: list[User], error: type[KeyferryError]
+) -> None:
+    with pytest.raises(error) as ended:
+        _look(monkeypatch, *users)
+    assert ended.value.rule == "LOCKOUT-NEAR"
+    assert str(ended.value.keys).startswith("no password was typed")
+    _look(monkeypatch, *users, allow_raised=True)
+
+
+@pytest.mark.parametrize("other", [ODD, User("admin", "admin", None), User("admin", None, True)])
+def test_other_users_end_nothing(monkeypatch: pytest.MonkeyPatch, other: User) -> None:
+    _look(monkeypatch, other, User("cu1", "crypto-user", False))
