@@ -154,7 +154,7 @@ def test_a_key_that_came_since_stays(world: World) -> None:
     world.store.run("INSERT INTO luna_object (partition, handle, attributes) VALUES (?, ?, ?)", *values)
     done = _carry(world)
     assert done.status == 0, done.err
-    assert "1 symmetric keys came" in done.err
+    assert "1 symmetric key came" in done.err
     assert 999 not in {key["classic_handle"] for key in done.document["keys"]}
 
 

@@ -128,5 +128,4 @@ def test_every_command_of_the_readme_is_run_here() -> None:
     assert {shlex.split(line)[1] for line in inline} == {
         "tests/support/record.py",
         "tests/mutants.py",
-        "tests/benchmarks/recording.py",
     }
