@@ -9,7 +9,6 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from keyferry.emulator import faults, install
 from keyferry.emulator.store import Store
@@ -24,11 +23,9 @@ ROOT = Path(__file__).parents[2]
 
 def interpreter() -> Sequence[str]:
     """Python for a command of ours. With KEYFERRY_TEST_COVERAGE (`.ci/run` sets it) its lines are counted, and since
-    no tool's environment has that variable, those of the emulated tools are not. Counting costs two fifths of a run, so
-    it is done in every fourth test, always the same ones: those go through everything more than once.
+    no tool's environment has that variable, those of the emulated tools are not.
     """
-    test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
-    if "KEYFERRY_TEST_COVERAGE" not in os.environ or crc32(test.encode()) % 4:
+    if "KEYFERRY_TEST_COVERAGE" not in os.environ:
         return [sys.executable]
     files = [f"--rcfile={ROOT / 'pyproject.toml'}", f"--data-file={ROOT / '.coverage'}"]
     return [sys.executable, "-m", "coverage", "run", "--parallel-mode", *files]
