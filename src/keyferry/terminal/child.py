@@ -80,13 +80,9 @@ class Child(_Spawn):
         return self._tap(data)
 
     def _come(self, seconds: float) -> bytes:
-        try:
-            data: bytes = self.read_nonblocking(self._read_size, 0)
-        except pexpect.TIMEOUT:
-            if seconds <= 0:
-                raise
-            ready(self.child_fd, seconds)  # pexpect's own wait heeds nobody
-            data = self.read_nonblocking(self._read_size, 0)
+        if seconds > 0:  # pexpect's own wait heeds nobody, and is the dearer
+            ready(self.child_fd, seconds)
+        data: bytes = self.read_nonblocking(self._read_size, 0)
         return data
 
     def has_more(self, within: float = 0) -> bool:
