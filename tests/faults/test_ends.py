@@ -200,7 +200,9 @@ def test_a_tool_that_does_not_start(world: World, tool: str, fault: str) -> None
 )
 def test_a_tool_that_hangs_is_ended_at_its_limit(world: World, tool: str, at: str) -> None:
     world.arm(tool, "hang", at)
-    done = world.migrate(KEYFERRY_LIMITS_ANSWER="1", KEYFERRY_LIMITS_LOGIN="1", **through(tool))
+    done = world.migrate(
+        KEYFERRY_LIMITS_ANSWER="1", KEYFERRY_LIMITS_LOGIN="1", KEYFERRY_LIMITS_START="9", **through(tool)
+    )
     assert done.status == 9, done.err
 
 
