@@ -20,6 +20,22 @@ class Fault:
     verbs: tuple[str, ...]
 
 
+def of_dialogues(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
+    """What can strike at any verb of a tool of the cluster."""
+    return (
+        Fault("garbage", "an undocumented line instead of the answer; nothing is done", verbs),
+        Fault("die", "the process ends in the middle of its answer; the work is done", verbs),
+        Fault("die-before", "the process ends before it does anything", verbs),
+        Fault("die-after", "the process ends after its whole answer, before the prompt", verbs),
+        Fault("late", "the answer comes after eight seconds; the work is done", verbs),
+        Fault("drip", "the answer comes one byte at a time", verbs),
+        Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", verbs),
+        Fault("flood", "ten megabytes instead of the answer; nothing is done", verbs),
+        Fault("two-prompts", "the prompt comes twice", verbs),
+        Fault("hang", "no answer, and nothing done, until the process is ended", verbs),
+    )
+
+
 NOISE = b"\x1b[2J\x1b[7m\x00\xff\xfe\x9b31m\x07retry \xc3\x28\x1b]0;x\x07\x1b[0m \x00\n"
 """Escape sequences, NUL, and bytes that are no UTF-8."""
 FLOOD = b"cfm: trace buffer 0x3f00 rotated, 4096 entries lost\n" * 200_000

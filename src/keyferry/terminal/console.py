@@ -289,8 +289,8 @@ class Console:
         self.recorder.cut("SECRET-SHOWN" if shown else "SECRET-STARS", None)
 
     def _send(self, data: bytes) -> None:
-        self.asked += data.endswith(self._manners.enter)
-        self._child.answer_size = 0
+        if data.endswith(self._manners.enter):  # else the answer goes on, and its size counts on
+            self.asked, self._child.answer_size = self.asked + 1, 0
         try:
             self._child.send(data)
         except OSError as error:

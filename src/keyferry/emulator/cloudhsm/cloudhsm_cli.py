@@ -12,7 +12,7 @@ from keyferry.emulator.cloudhsm import cli_cluster, cli_keys, cli_make
 from keyferry.emulator.cloudhsm.cli_editor import Editor
 from keyferry.emulator.cloudhsm.cli_session import Failed, Session
 from keyferry.emulator.cloudhsm.cli_words import Arguments, Misused, Option, parse, split
-from keyferry.emulator.faults import Fault
+from keyferry.emulator.faults import Fault, of_dialogues
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
@@ -112,16 +112,7 @@ _ALL = tuple(command.verb for command in _COMMANDS)
 _REQUESTS = tuple(verb for verb in _ALL if verb.startswith("key-"))
 _UNWRAP, _PAIR, _LIST = "key-unwrap-rsa-oaep", "key-generate-asymmetric-pair-rsa", "key-list"
 FAULTS = (
-    Fault("garbage", "an undocumented line instead of the answer; nothing is done", _ALL),
-    Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
-    Fault("die-before", "the process ends before it does anything", _ALL),
-    Fault("die-after", "the process ends after its whole answer, before the prompt", _ALL),
-    Fault("late", "the answer comes after eight seconds; the work is done", _ALL),
-    Fault("drip", "the answer comes one byte at a time", _ALL),
-    Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", _ALL),
-    Fault("flood", "ten megabytes instead of the answer; nothing is done", _ALL),
-    Fault("two-prompts", "the prompt comes twice", _ALL),
-    Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
+    *of_dialogues(_ALL),
     Fault("logged-out", "the session was idle for too long: the user is logged out, nothing is done", _REQUESTS),
     Fault("refused", "the right password is refused, and counts as a wrong one", ("login",)),
     Fault("busy", "refused as by a throttled HSM; nothing is done", _ALL),

@@ -13,7 +13,7 @@ from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
 from keyferry.emulator.cloudhsm.kmu_screen import Screen
 from keyferry.emulator.cloudhsm.kmu_session import MAKING, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
-from keyferry.emulator.faults import FLOOD, NOISE, Fault, wait_too_long
+from keyferry.emulator.faults import FLOOD, NOISE, Fault, of_dialogues, wait_too_long
 from keyferry.emulator.jitter import Jitter
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
@@ -33,17 +33,8 @@ _VERSION = (  # numbers inferred
 _ALL = tuple(COMMANDS)
 _REQUESTS = tuple(verb for verb in FUNCTIONS if verb not in ("loginHSM", "listUsers"))
 FAULTS = (
-    Fault("garbage", "an undocumented line instead of the answer; nothing is done", _ALL),
-    Fault("die", "the process ends in the middle of its answer; the work is done", _ALL),
-    Fault("die-before", "the process ends before it does anything", _ALL),
-    Fault("die-after", "the process ends after its whole answer, before the prompt", _ALL),
-    Fault("late", "the answer comes after eight seconds; the work is done", _ALL),
-    Fault("drip", "the answer comes one byte at a time", _ALL),
-    Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", _ALL),
-    Fault("flood", "ten megabytes instead of the answer; nothing is done", _ALL),
-    Fault("two-prompts", "the prompt comes twice", _ALL),
+    *of_dialogues(_ALL),
     Fault("unknown-code", "refused with a code that is documented nowhere; nothing is done", _REQUESTS),
-    Fault("hang", "no answer, and nothing done, until the process is ended", _ALL),
     Fault("busy", "refused with 0xbb once; nothing is done", _REQUESTS),
     Fault("logged-out", "the session was idle for too long: the user is logged out, nothing is done", _REQUESTS),
     Fault("refused", "the right password is refused, and counts as a wrong one", ("loginHSM",)),
