@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
@@ -22,10 +22,13 @@ from keyferry.terminal.child import Child
 from keyferry.terminal.console import Console
 from runner import migrate
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run. fsync: False leaves out the waits for the disk, to see what they cost."""
+    """What to run. fsync: False leaves out the waits for the disk (fsync, fdatasync), to see what they cost."""
 
     config: str
     run: str
@@ -36,7 +39,7 @@ class Job:
 
 def counted(job: Job) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    read, sync, send = Child.read_nonblocking, os.fsync, Console._send
+    read, send = Child.read_nonblocking, Console._send
 
     def counted_read(self: Child, *arguments: Any) -> bytes:
         data: bytes = read(self, *arguments)
@@ -47,16 +50,20 @@ def counted(job: Job) -> dict[str, Any]:
         counts["prompts"] += 1
         send(self, data)
 
-    def counted_sync(handle: int) -> None:
-        counts["fsyncs"] += 1
-        if job.fsync:
-            sync(handle)
+    def counting(sync: Callable[[int], None]) -> Callable[[int], None]:
+        def counted(handle: int) -> None:
+            counts["fsyncs"] += 1
+            if job.fsync:
+                sync(handle)
+
+        return counted
 
     began, used = time.monotonic(), time.process_time()
     with (
         mock.patch.object(Child, "read_nonblocking", counted_read),
         mock.patch.object(Console, "_send", counted_send),
-        mock.patch.object(os, "fsync", counted_sync),
+        mock.patch.object(os, "fsync", counting(os.fsync)),
+        mock.patch.object(os, "fdatasync", counting(os.fdatasync)),
     ):
         result = migrate(Path(job.config), Path(job.run), job.run_id, job.secrets, answer=60)
     wall, cpu = time.monotonic() - began, time.process_time() - used

@@ -60,7 +60,7 @@ def test_each_chain_record_tells_the_links_since_the_last_one(tmp_path: Path) ->
 def test_whatever_is_put_on_the_disk_is_sealed(tmp_path: Path, mocker: MockerFixture) -> None:
     path = tmp_path / "x.cast"
     ends: list[str] = []
-    mocker.patch("os.fsync", side_effect=lambda _file: ends.append(path.read_text().splitlines()[-1]))
+    mocker.patch("os.fdatasync", side_effect=lambda _file: ends.append(path.read_text().splitlines()[-1]))
     recorder = Recorder(path, {"tool": "vtl"})
     assert ends
     assert json.loads(ends.pop())["version"] == 2  # the header is on the disk before the tool can say anything
@@ -76,7 +76,7 @@ def test_whatever_is_put_on_the_disk_is_sealed(tmp_path: Path, mocker: MockerFix
 
 def test_what_was_said_is_on_the_disk_before_a_driver_hears_it(tmp_path: Path, mocker: MockerFixture) -> None:
     with open_console(tmp_path, "out('Command: ')\nwhile True:\n    line()\n    out('Command: ')\n") as console:
-        fsync = mocker.patch("os.fsync")
+        fsync = mocker.patch("os.fdatasync")
         for times in (1, 2, 3):  # also where one prompt follows the other at once
             console.hear(COMMAND, limit=LIMIT)
             assert fsync.call_count == times
@@ -101,7 +101,7 @@ def test_a_session_is_anchored_when_it_begins_and_when_it_ends(tmp_path: Path) -
 def test_a_record_that_failed_is_never_closed(tmp_path: Path, mocker: MockerFixture) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     recorder = _recorded(tmp_path / "001-vtl.cast", journal)
-    mocker.patch("os.fsync", side_effect=OSError(5, os.strerror(5)))
+    mocker.patch("os.fdatasync", side_effect=OSError(5, os.strerror(5)))
     with pytest.raises(RecordFailedError):
         recorder.sync()
     mocker.stopall()

@@ -79,7 +79,7 @@ def test_who_only_looks_keeps_no_writer_out(path: Path, mocker: MockerFixture) -
 def test_a_line_is_on_the_disk_before_the_next_command(path: Path, mocker: MockerFixture) -> None:
     journal = Journal(path)
     written: list[int] = []
-    mocker.patch("os.fsync", side_effect=lambda _file: written.append(path.stat().st_size))
+    mocker.patch("os.fdatasync", side_effect=lambda _file: written.append(path.stat().st_size))
     journal.write("intent")
     assert written == [path.stat().st_size]
     assert written[0] > 0
@@ -98,7 +98,7 @@ def test_a_full_disk_is_an_error_of_its_own(path: Path, mocker: MockerFixture) -
 
 def test_nothing_follows_a_torn_line(path: Path, mocker: MockerFixture) -> None:
     journal = Journal(path)
-    mocker.patch("os.fsync", side_effect=OSError(errno.EIO, os.strerror(errno.EIO)))
+    mocker.patch("os.fdatasync", side_effect=OSError(errno.EIO, os.strerror(errno.EIO)))
     with pytest.raises(RecordFailedError):
         journal.write("intent")
     mocker.stopall()
@@ -146,12 +146,12 @@ INTERRUPTED = """
 import os, pathlib, signal, sys
 from keyferry.procedure.journal import Journal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with SIGINT ignored
-journal, fsync = Journal(pathlib.Path(sys.argv[1])), os.fsync
-os.fsync = lambda file: os.kill(os.getpid(), signal.SIGINT)
+journal, fsync = Journal(pathlib.Path(sys.argv[1])), os.fdatasync
+os.fdatasync = lambda file: os.kill(os.getpid(), signal.SIGINT)
 try:
     journal.write("begin")
 except KeyboardInterrupt:
-    os.fsync = fsync
+    os.fdatasync = fsync
     journal.write("error")
 """
 

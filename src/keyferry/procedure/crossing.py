@@ -124,7 +124,9 @@ class Crossing:
             self.move_all(ready)
         there = self._moved.pop(name)
         self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
-        self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)
+        # The next line of this key, its intent, takes this one to the disk before anything is typed.
+        self._journal.note("done", key=result.handle, act="move", file=name, host="cloudhsm", sha256=there)
+        result.stage = Stage.MOVED
         return name
 
     def move_all(self, results: Sequence[KeyResult]) -> None:

@@ -171,7 +171,7 @@ class Journal:
             line = chain.journal_line({"seq": count + 1, "at": now(), "kind": kind, **what, "prev": head})
             self._lines.add(line, (count + 1, hashlib.sha256(line).hexdigest()))
             if durable:
-                os.fsync(self._file)
+                self._lines.to_disk()
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
@@ -196,7 +196,7 @@ class Journal:
             if not self._failed:
                 with self._failing():
                     self._lines.complete()
-                    os.fsync(self._file)
+                    self._lines.to_disk()
         finally:
             os.close(self._file)
 

@@ -41,6 +41,13 @@ class Appended(Generic[T]):
         else:
             self.complete()
 
+    def to_disk(self) -> None:
+        """Wait until all lines are on the disk. OSError where they cannot be.
+
+        The file's time may come later: not waiting for that takes a third of the time that fsync does.
+        """
+        os.fdatasync(self.handle)
+
     def complete(self) -> None:
         """Write what is missing of a line that was begun."""
         size, _, begun = self._now

@@ -177,7 +177,7 @@ class Recorder:
     def _to_disk(self, folder: Path | None = None) -> None:
         """folder: also put the file's name on the disk."""
         try:
-            os.fsync(self._fd)
+            self._file.to_disk()
             if folder:
                 sync_folder(folder)
         except OSError as error:
