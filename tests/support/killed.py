@@ -6,11 +6,10 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import forked
 from keyferry.emulator.cloudhsm.objects import Keys
 from runs import LIMIT, Done
 
@@ -122,14 +121,9 @@ def killed(world: World, script: str, arguments: Sequence[object]) -> bool:
 
 def scripted(world: World, script: str, arguments: Sequence[object]) -> Done:
     """Run the command line after some lines of Python."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        env=os.environ | world.environment,
-        check=False,
-    )
+    words = [str(argument) for argument in arguments]
+    environment = os.environ | world.environment
+    done = forked.run(words, given="", environment=environment, limit=LIMIT, script=script)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import forked
 from keyferry.emulator import faults, install
 from keyferry.emulator.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
 DESTINATIONS = ("key_mgmt_util", "cloudhsm-cli")
 LIMIT = 120  # seconds after which a command counts as hanging
-ROOT = Path(__file__).parents[2]
-
-
-def interpreter() -> Sequence[str]:
-    """Python for a command of ours. With KEYFERRY_TEST_COVERAGE (`.ci/run` sets it) its lines are counted, and since
-    no tool's environment has that variable, those of the emulated tools are not.
-    """
-    if "KEYFERRY_TEST_COVERAGE" not in os.environ:
-        return [sys.executable]
-    files = [f"--rcfile={ROOT / 'pyproject.toml'}", f"--data-file={ROOT / '.coverage'}"]
-    return [sys.executable, "-m", "coverage", "run", "--parallel-mode", *files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +44,8 @@ class Done:
 
 def keyferry(*arguments: object, answer: str = "", **environment: str) -> Done:
     """Run the command; `answer` is its input, and `environment` is added to this process'."""
-    done = subprocess.run(
-        [*interpreter(), "-m", "keyferry.cli", *map(str, arguments)],
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        env=os.environ | environment,
-        check=False,
-    )
+    words = [str(argument) for argument in arguments]
+    done = forked.run(words, given=answer, environment=os.environ | environment, limit=LIMIT)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

@@ -1,0 +1,160 @@
+"""Commands of ours in processes that are forked off one that has imported all of keyferry: a third of their time.
+
+What is run is the program's own `main`, in a process with descriptors, folder, environment, signals and an exit status
+of its own. What differs from `python -m keyferry.cli` is only when its modules were loaded.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keyferry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+COMMAND = "from keyferry.cli.__main__ import main\nmain()\n"
+_ROOT = Path(__file__).parents[2]
+_MOST = 1 << 18  # bytes of a request
+
+
+def run(
+    arguments: Sequence[str], *, given: str, environment: Mapping[str, str], limit: float, script: str = COMMAND
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line with this input; `script` is what its process executes.
+
+    Raises TimeoutExpired after `limit` seconds, the process being killed.
+    """
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        stdin.write(given.encode())
+        stdin.seek(0)
+        status = _ended([*arguments], script, environment, [stdin.fileno(), out.fileno(), err.fileno()], limit)
+        for stream in (out, err):
+            stream.seek(0)
+        return subprocess.CompletedProcess(arguments, status, out.read().decode(), err.read().decode())
+
+
+def _ended(arguments: list[str], script: str, environment: Mapping[str, str], streams: list[int], limit: float) -> int:
+    """The exit status, as subprocess gives it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        request = json.dumps([arguments, script, dict(environment), str(Path.cwd())])
+        socket.send_fds(_server(), [request.encode()], [*streams, theirs.fileno()])
+        theirs.close()
+        pid = int(ours.recv(32))
+        ours.settimeout(limit)
+        try:
+            return int(ours.recv(32))
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(arguments, limit) from None
+
+
+@functools.cache
+def _server() -> socket.socket:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, __file__, str(theirs.fileno())]
+    with theirs:
+        server = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+
+    def end() -> None:
+        ours.close()
+        server.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _serve(requests: socket.socket) -> None:
+    for module in pkgutil.walk_packages(keyferry.__path__, "keyferry."):
+        importlib.import_module(module.name)
+    gc.freeze()  # else each child's collector touches, and so copies, all of this
+    while True:
+        request, descriptors, _flags, _address = socket.recv_fds(requests, _MOST, 4)
+        if not request:
+            return
+        if os.fork() == 0:
+            requests.close()
+            _keep(request, descriptors)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+        while _reaped():
+            pass
+
+
+def _reaped() -> bool:
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False
+
+
+def _keep(request: bytes, descriptors: list[int]) -> None:
+    """Start the command in another process and tell how it ends, which it may not live to tell itself."""
+    *streams, answers = descriptors
+    pid = os.fork()
+    if pid == 0:
+        os.close(answers)
+        _become(json.loads(request), streams)
+        return
+    with socket.socket(fileno=answers) as answer:
+        answer.send(str(pid).encode())
+        answer.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+    os._exit(0)
+
+
+def _become(request: tuple[list[str], str, dict[str, str], str], streams: list[int]) -> None:
+    arguments, script, environment, folder = request
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv[:] = ["keyferry", *arguments]
+    sys.path.remove(str(Path(__file__).parent))
+    with _counted() if _is_counted(environment) else contextlib.nullcontext():
+        exec(compile(script, "<command>", "exec"), {"__name__": "__main__"})  # noqa: S102 - what the test wrote
+
+
+def _is_counted(environment: Mapping[str, str]) -> bool:
+    """In `.ci/run`, for the commands of tests/cli: the many of other rooms pass by the same lines."""
+    test = environment.get("PYTEST_CURRENT_TEST", "")
+    return "KEYFERRY_TEST_COVERAGE" in environment and test.startswith("tests/cli/")
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    """The lines that run are counted for `.ci/run`."""
+    import coverage  # noqa: PLC0415 - only there
+
+    counter = coverage.Coverage(
+        data_file=str(_ROOT / ".coverage"), data_suffix=True, config_file=str(_ROOT / "pyproject.toml")
+    )
+    counter.start()
+    try:
+        yield
+    finally:
+        counter.stop()
+        counter.save()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
