@@ -9,7 +9,7 @@ import pytest
 
 import runs
 from longer import LONG
-from runs import World, through
+from runs import DESTINATIONS, World, through
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,15 @@ def test_an_idle_session_is_logged_in_again_once(tmp_path: Path, tool: str, verb
     assert (done.status, done.states) == (0, {"verified": 3}), done.err
     plain = 5 if tool == "ckdemo" else 1  # ckdemo's session and four calls of cmu
     assert logins(world, secret) == ["typed", "accepted"] * (plain + 1)
+
+
+@pytest.mark.parametrize("tool", DESTINATIONS)
+def test_one_session_of_several_is_logged_in_again(tmp_path: Path, tool: str) -> None:
+    world = World.create(tmp_path / "hsm", keys=8)
+    world.arm(tool, "logged-out", UNWRAP if tool == "cloudhsm-cli" else "unWrapKey", nth=4)
+    done = world.migrate("--sessions", "2", **through(tool))
+    assert (done.status, set(done.states)) == (0, {"verified", "skipped"}), done.err
+    assert logins(world, "crypto user's password") == ["typed", "accepted"] * 3  # one a session, and one more
 
 
 @pytest.mark.skipif(not LONG, reason="long: minutes for each tool")

@@ -121,6 +121,15 @@ def test_an_editor_that_asks_where_the_cursor_is_gets_an_answer(read_size: int, 
     assert "\x1b[6n" not in "".join(event.data for event in events if event.code == "o")
 
 
+def test_asking_again_and_again_does_not_make_an_answer_longer(tmp_path: Path) -> None:
+    script = "while True:\n    out('flood ' * 100_000 + '\\x1b[6n')\n"
+    with (
+        open_console(tmp_path, f"import tty\ntty.setraw(0)\n{script}", manners=EDITS) as console,
+        pytest.raises(UnknownScreenError, match="more than 8388608 bytes"),
+    ):
+        console.hear(PROMPT, limit=LIMIT)
+
+
 def test_behind_a_question_for_a_secret_nothing_is_answered() -> None:
     shown, row = bytearray(), Row()
     row.feed(shown, b"aws > login\r\nEnter password: \x1b[6n")
