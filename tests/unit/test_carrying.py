@@ -83,12 +83,18 @@ def _fails(error: KeyferryError, at: int = 2) -> Callable[[int], None]:
 
 
 def test_the_next_key_is_wrapped_while_the_last_is_proved_and_what_lies_ready_moves_at_once() -> None:
-    wrapped = threading.Event()
+    entered, wrapped = threading.Event(), threading.Event()
+
+    def leave(key: int) -> None:
+        assert key != 1 or entered.wait(HANGS)
+        if key == 5:
+            wrapped.set()
 
     def enter(key: int) -> None:
+        entered.set()
         assert key or wrapped.wait(HANGS)
 
-    sides = Sides(leave=lambda key: wrapped.set() if key == 5 else None, enter=enter)
+    sides = Sides(leave=leave, enter=enter)
     _carrying, results = _carry(sides, keys=6)
     assert sides.left == sides.entered == list(range(6))
     assert {result.state for result in results} == {"verified"}
