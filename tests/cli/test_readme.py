@@ -34,8 +34,8 @@ def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProc
     )
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that git knows, as a fresh clone has them (and those about to be committed)."""
     names = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -43,11 +43,12 @@ def clone(tmp_path: Path) -> Path:
         check=True,
         capture_output=True,
     ).stdout
+    copy = tmp_path_factory.mktemp("readme") / "clone"
     for name in names.decode().strip("\0").split("\0"):
         if (ROOT / name).is_file():
-            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / "clone" / name).write_bytes((ROOT / name).read_bytes())
-    return tmp_path / "clone"
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+    return copy
 
 
 def test_one_line_installs_and_rehearses(clone: Path) -> None:
@@ -58,9 +59,9 @@ def test_one_line_installs_and_rehearses(clone: Path) -> None:
 
 
 def test_one_line_installs_and_finds_the_tests(clone: Path) -> None:
-    # The tests themselves run in .ci/run by this very line; here they are collected only.
+    # The tests themselves run in .ci/run by this very line; here this file's are collected only.
     [line] = TEST
-    done = run(line, clone, PYTEST_ADDOPTS="--collect-only -q -n 0")
+    done = run(line, clone, PYTEST_ADDOPTS="--collect-only -q -n 0 tests/cli/test_readme.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "test_readme.py" in done.stdout
 

@@ -12,7 +12,7 @@ from runs import World, keyferry
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEEDS = int(os.environ.get("KEYFERRY_TEST_SEEDS", "20"))
+SEEDS = int(os.environ.get("KEYFERRY_TEST_SEEDS", "8"))
 SKIPPING = {
     "KEY-CLASS",
     "KEY-TYPE",

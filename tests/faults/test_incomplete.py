@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,14 +36,9 @@ main()
 """
 
 
-@pytest.fixture(scope="module")
-def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return World.create(tmp_path_factory.mktemp("pattern") / "hsm", keys=2).directory
-
-
 @pytest.fixture
-def world(pattern: Path, tmp_path: Path) -> World:
-    return World(shutil.copytree(pattern, tmp_path / "hsm"))
+def world(tmp_path: Path) -> World:
+    return World.create(tmp_path / "hsm", keys=2)
 
 
 def command(world: World) -> tuple[object, ...]:

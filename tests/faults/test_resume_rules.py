@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,15 +18,9 @@ if TYPE_CHECKING:
     from runs import Done
 
 
-@pytest.fixture(scope="module")
-def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return World.create(tmp_path_factory.mktemp("pattern") / "hsm", keys=3).directory
-
-
 @pytest.fixture
-def world(pattern: Path, tmp_path: Path) -> World:
-    shutil.copytree(pattern, tmp_path / "hsm")
-    return World(tmp_path / "hsm")
+def world(tmp_path: Path) -> World:
+    return World.create(tmp_path / "hsm", keys=3)
 
 
 def lines(world: World, kind: str) -> list[dict[str, Any]]:

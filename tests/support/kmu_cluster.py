@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol
 
-from keyferry.emulator import faults, install
+import patterns
+from keyferry.emulator import faults
 from keyferry.emulator.store import Store
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
@@ -65,7 +66,7 @@ def clusters(directory: Path) -> Iterator[MakeCluster]:
     def make_one(
         kmu: str = "g2", nodes: int = 2, jitter: str = "", password: bytes | None = None, read_size: int = 65536
     ) -> Cluster:
-        install.create(directory, keys=0, kmu=kmu, nodes=nodes, jitter=jitter)
+        patterns.copy(directory, keys=0, kmu=kmu, nodes=nodes, jitter=jitter)
         made.append(Cluster(directory, host, password, read_size))
         return made[-1]
 

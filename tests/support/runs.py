@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import forked
-from keyferry.emulator import faults, install
+import patterns
+from keyferry.emulator import faults
 from keyferry.emulator.store import Store
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ class World:
 
     @classmethod
     def create(cls, directory: Path, *, keys: int = 10, luna: str = "7", nodes: int = 2, jitter: str = "") -> World:
-        install.create(directory, keys=keys, luna=luna, nodes=nodes, jitter=jitter)
-        return cls(directory)
+        return cls(patterns.copy(directory, keys=keys, luna=luna, nodes=nodes, jitter=jitter))
 
     @property
     def store(self) -> Store:
