@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
 T = TypeVar("T")
@@ -37,4 +37,6 @@ class Jitter:
         return mixed
 
     def _random(self, what: str) -> random.Random:
+        import random  # noqa: PLC0415 - without a seed there is no need to load it
+
         return random.Random(f"{self._seed}:{what}")  # noqa: S311 - repeatable variation, not a secret

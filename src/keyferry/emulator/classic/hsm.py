@@ -1,25 +1,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
+from keyferry.emulator.classic.client import Client
 from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.roles import user_flags
 from keyferry.emulator.classic.session import Session
-from keyferry.emulator.classic.shelf import Shelf, VirtualHandles
-from keyferry.emulator.classic.slots import Slot, read_slots
-from keyferry.emulator.faults import strikes
-from keyferry.emulator.jitter import Jitter
+from keyferry.emulator.classic.shelf import Shelf
+from keyferry.emulator.classic.slots import Slot
 
 if TYPE_CHECKING:
+    from keyferry.emulator.classic.virtual import VirtualHandles
     from keyferry.emulator.store import Store
 
 __all__ = ["CkrError", "Hsm", "Session", "Slot", "Token"]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """What C_GetTokenInfo gives; memory in bytes, `rw_sessions` and `sessions` are this process' own."""
 
     label: str
@@ -39,8 +38,7 @@ class Token:
     private_memory: tuple[int, int] = (102_701, 102_701)
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
+class _Model(NamedTuple):
     manufacturer: str
     model: str
     hardware: str
@@ -54,28 +52,21 @@ _MODELS = {
 _TOKEN_FLAGS = ("CKF_RNG", "CKF_LOGIN_REQUIRED", "CKF_RESTORE_KEY_NOT_NEEDED", "CKF_TOKEN_INITIALIZED")
 
 
-class Hsm:
-    """The Classic side as one process of one tool sees it, through its Cryptoki library.
-
-    `ha=False` leaves the HA groups out, as `ckdemo nolb` does.
-    """
+class Hsm(Client):
+    """The Classic side as one process of one tool sees it, through its Cryptoki library: sessions and objects too."""
 
     def __init__(self, store: Store, tool: str, *, ha: bool = True) -> None:
-        self.store = store
-        self.dialect = store.setting("luna", "7")
-        self.jitter = Jitter(store.setting("jitter"))
+        super().__init__(store, tool, ha=ha)
         self.shelf = Shelf(store)
-        self.virtual = VirtualHandles()
         self.roles: dict[tuple[int, bool], str] = {}  # who is logged in, by partition and HA
-        self._tool = tool
-        self._ha = ha
-        self._swapped = False
         self._open: Counter[tuple[int, bool]] = Counter()
 
-    def slots(self) -> list[Slot]:
-        """All slots in listing order, also empty ones; a chance for the fault `slots-swapped`."""
-        self._swapped |= strikes(self.store, self._tool, "slots-swapped", "slots")
-        return self._slots()
+    @cached_property
+    def virtual(self) -> VirtualHandles:
+        """What the HA slots call the objects, in this process."""
+        from keyferry.emulator.classic.virtual import VirtualHandles  # noqa: PLC0415 - random, for HA slots only
+
+        return VirtualHandles()
 
     def token(self, slot_number: int) -> Token:
         slot = self._present(slot_number, "C_GetTokenInfo")
@@ -112,6 +103,3 @@ class Hsm:
                     raise CkrError(function, "CKR_TOKEN_NOT_PRESENT")
                 return slot
         raise CkrError(function, "CKR_SLOT_ID_INVALID")
-
-    def _slots(self) -> list[Slot]:
-        return read_slots(self.store, self.dialect, ha=self._ha, swapped=self._swapped)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
 _HA_DESCRIPTION = "HA Virtual Card Slot"
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A slot as a client sees it; an empty one has no label, no serial and partition 0.
 
     `partition` is the row that holds its objects.
@@ -27,8 +25,7 @@ class Slot:
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbering:
+class _Numbering(NamedTuple):
     """How a client version counts slots (reference vtl)."""
 
     first: int
@@ -63,7 +60,7 @@ def _physical(number: int, description: str, row: sqlite3.Row | None) -> Slot:
     empty = Slot(number, description, None, None, present=False, ha=False, partition=0)
     if row is None:
         return empty
-    return replace(empty, label=row["label"], serial=row["serial"], present=True, partition=row["id"])
+    return empty._replace(label=row["label"], serial=row["serial"], present=True, partition=row["id"])
 
 
 def _group(number: int, row: sqlite3.Row) -> Slot:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.classic.hsm import Hsm
+from keyferry.emulator.classic.client import Client
 from keyferry.emulator.classic.mishaps import ends_badly, shared_faults, strikes_dead, writes_garbage
 from keyferry.emulator.terminal import Terminal
 
@@ -17,17 +17,17 @@ FAULTS = shared_faults(("listSlots", "verify", "listServers"))
 
 def main(store: Store, argv: list[str]) -> int:
     terminal = Terminal()
-    hsm = Hsm(store, "vtl")
+    client = Client(store, "vtl")
     verb = _verb(argv)
     if verb is not None and strikes_dead(store, "vtl", verb, terminal):
         return 1
-    if hsm.dialect == "7":
-        version = hsm.jitter.pick("client version", "10.3.0-275", "10.5.0-470")
+    if client.dialect == "7":
+        version = client.jitter.pick("client version", "10.3.0-275", "10.5.0-470")
         terminal.write(f"vtl (64-bit) v{version}. Emulated for rehearsals.\n\n")
     if verb is None:
         terminal.write("Usage: vtl " + " | ".join(_VERBS) + "\n")
     elif not writes_garbage(store, "vtl", verb, terminal):
-        terminal.write(_VERBS[verb](hsm))
+        terminal.write(_VERBS[verb](client))
         ends_badly(store, "vtl", verb, terminal)
     terminal.flush()
     return int(verb is None)
@@ -40,16 +40,16 @@ def _verb(argv: list[str]) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _list_slots(hsm: Hsm) -> str:
-    slots = hsm.slots()
-    old = hsm.dialect == "5"
-    label = hsm.jitter.pick("label column", 31, 32) if old else 32
+def _list_slots(client: Client) -> str:
+    slots = client.slots()
+    old = client.dialect == "5"
+    label = client.jitter.pick("label column", 31, 32) if old else 32
     widths = (9, 20, label, 10, 12) if old else (4, 20, 32, 16, 12)
     heads = ("Slot #" if old else "Slot", "Description", "Label", "Serial #", "Status")
     found = "The following slots were found:" + (" " if old else "")
     table = [heads, tuple("=" * width for width in widths), *(_row(slot, old=old) for slot in slots)]
     rows = (" ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
-    end = hsm.jitter.pick("blank line after the slots", "", "\n")
+    end = client.jitter.pick("blank line after the slots", "", "\n")
     return "\n".join((f"Number of slots: {len(slots)}", "", found, "", *rows)) + "\n" + end
 
 
@@ -60,14 +60,14 @@ def _row(slot: Slot, *, old: bool) -> Sequence[str]:
     return number, slot.description, slot.label or "", slot.serial or "", "Present"
 
 
-def _verify(hsm: Hsm) -> str:
-    old = hsm.dialect == "5"
-    trailing = " " if old else hsm.jitter.pick("blank after found", " ", "")
+def _verify(client: Client) -> str:
+    old = client.dialect == "5"
+    trailing = " " if old else client.jitter.pick("blank after found", " ", "")
     head = "Slot\tSerial #\tLabel" if old else "Slot\tSerial #        \tLabel"
     rule = "====\t========\t=====" if old else "====\t================\t====="
     rows = [
         f"{slot.number:2}\t{slot.serial}\t{slot.label}" if old else f"{slot.number:4}\t{slot.serial:>16} \t{slot.label}"
-        for slot in hsm.slots()
+        for slot in client.slots()
         if slot.present and not slot.ha
     ]
     return "\n".join(
@@ -75,11 +75,11 @@ def _verify(hsm: Hsm) -> str:
     )
 
 
-def _list_servers(_: Hsm) -> str:
+def _list_servers(_: Client) -> str:
     return "Server: 192.0.2.10  HTL required: no\n"
 
 
-_VERBS: dict[str, Callable[[Hsm], str]] = {
+_VERBS: dict[str, Callable[[Client], str]] = {
     "listSlots": _list_slots,
     "verify": _verify,
     "listServers": _list_servers,
