@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.emulator.cloudhsm import population
+from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER
 from keyferry.errors import LoginRefusedError, ToolRefusedError, UsageError
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
@@ -43,7 +43,7 @@ class Seat:
 
     @property
     def user(self) -> str:
-        return self.place.store.setting(population.CRYPTO_USER)
+        return self.place.store.setting(CRYPTO_USER)
 
     def open(self) -> CloudHsmCli:
         tool = CloudHsmCli.open(self.sessions, self.host, LIMITS)
@@ -170,7 +170,7 @@ def test_the_quota_leaves_room(seat: Seat) -> None:
 
 def test_the_single_command_mode_answers_in_json_alone(make_place: MakePlace, monkeypatch: pytest.MonkeyPatch) -> None:
     place = make_place()
-    user, password = place.store.setting(population.CRYPTO_USER), World(place.directory).secrets()[1]
+    user, password = place.store.setting(CRYPTO_USER), World(place.directory).secrets()[1]
     assert json.loads(place.run("cloudhsm-cli", "key", "list").stdout)["error_code"] == 1
     monkeypatch.setenv("CLOUDHSM_ROLE", "crypto-user")
     monkeypatch.setenv("CLOUDHSM_PIN", f"{user}:{password}")

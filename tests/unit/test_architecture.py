@@ -169,3 +169,22 @@ def test_parse_loads_the_parsers_of_its_tool_alone(tool: str, verb: str) -> None
     assert {room for room in rooms if room in ("tools.vtl", "tools.cmu", "tools.ckdemo", "tools.key_mgmt_util")} == {
         f"tools.{tool}"
     }
+
+
+# An emulated tool starts eleven times in one migration, and a test run makes hundreds.
+SELDOM = {"cryptography", "dataclasses", "hashlib", "inspect", "pathlib", "random"}
+START = """
+import importlib, sys
+sys.path.append(sys.argv[1])
+from keyferry.emulator.run import TOOLS
+for module in TOOLS.values():
+    importlib.import_module(module)
+print(*sys.modules)
+"""
+
+
+def test_the_emulated_tools_start_without_what_they_seldom_need() -> None:
+    command = [sys.executable, "-I", "-S", "-c", START, str(ROOT / "src")]
+    modules = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    assert "keyferry.emulator.cloudhsm.cloudhsm_cli" in modules
+    assert SELDOM & set(modules) == set()

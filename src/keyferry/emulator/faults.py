@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keyferry.emulator.store import Store
 
 
 _TOO_LONG = 8.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """What can go wrong in one tool: its name, what it does, and the verbs it can strike at (the tool's words)."""
 
     name: str
@@ -36,10 +36,16 @@ def of_dialogues(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
     )
 
 
-NOISE = b"\x1b[2J\x1b[7m\x00\xff\xfe\x9b31m\x07retry \xc3\x28\x1b]0;x\x07\x1b[0m \x00\n"
-"""Escape sequences, NUL, and bytes that are no UTF-8."""
-FLOOD = b"cfm: trace buffer 0x3f00 rotated, 4096 entries lost\n" * 200_000
-"""More than ten megabytes."""
+# Escape sequences, NUL, and bytes that are no UTF-8.
+_NOISE = b"\x1b[2J\x1b[7m\x00\xff\xfe\x9b31m\x07retry \xc3\x28\x1b]0;x\x07\x1b[0m \x00\n"
+_FLOOD_LINE, _FLOOD_LINES = b"cfm: trace buffer 0x3f00 rotated, 4096 entries lost\n", 200_000  # over ten megabytes
+
+
+def rubbish(struck: Callable[[str], bool]) -> bytes:
+    """What `noise` or `flood` writes, if one of them has struck; else nothing."""
+    if struck("noise"):
+        return _NOISE
+    return _FLOOD_LINE * _FLOOD_LINES if struck("flood") else b""
 
 
 def wait_too_long() -> None:

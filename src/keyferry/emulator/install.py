@@ -29,10 +29,10 @@ _SCRIPT = """\
 '''exec' {python} -I "$0" "$@"
 ' '''
 import sys
-from pathlib import Path
+from os.path import dirname, realpath
 sys.path.append({site!r})
 from keyferry.emulator.run import main
-main({tool!r}, Path(__file__).resolve().parent.parent)
+main({tool!r}, dirname(dirname(realpath(__file__))))
 """
 _SITE = str(Path(__file__).resolve().parents[2])  # out of a single file, no interpreter knows it by itself
 _CONFIGURATION = """\

@@ -3,12 +3,8 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
-from typing import TYPE_CHECKING
 
 from keyferry.emulator.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOOLS = {
     "vtl": "keyferry.emulator.classic.vtl",
@@ -20,7 +16,7 @@ TOOLS = {
 _INTERRUPTED = 130
 
 
-def main(tool: str, directory: Path) -> None:
+def main(tool: str, directory: str) -> None:
     """Be the tool, over the store in `directory`; ends the process with the tool's exit status."""
     sys.exit(_status(tool, Store(directory)))
 

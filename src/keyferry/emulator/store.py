@@ -6,14 +6,12 @@ this project where key values lie in the clear. It must never be made from real 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
 FILE_NAME = "store.sqlite"
 _SCHEMA = """
@@ -31,19 +29,17 @@ class Store:
     Each statement is its own transaction, so that two tools at once see each other's work at once.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        path = directory / FILE_NAME
-        if not path.is_file():
+    def __init__(self, directory: str | PathLike[str]) -> None:
+        path = os.path.join(directory, FILE_NAME)
+        if not os.path.isfile(path):
             raise FileNotFoundError(f"{path}: no emulated HSM here; make one with `keyferry emulator init {directory}`")
         self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
         self._db.row_factory = sqlite3.Row
 
     @classmethod
-    def create(cls, directory: Path) -> Store:
+    def create(cls, directory: str | PathLike[str]) -> Store:
         """Make an empty store; an existing one is never overwritten (FileExistsError)."""
-        path = directory / FILE_NAME
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(os.path.join(directory, FILE_NAME), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         store = cls(directory)
         store.script(_SCHEMA)
         return store
@@ -86,9 +82,13 @@ def hide(secret: bytes) -> str:
 
 def matches(secret: bytes, hidden: str) -> bool:
     salt, wanted = (bytes.fromhex(part) for part in hidden.split(":"))
+    import hmac  # noqa: PLC0415 - loads OpenSSL, which only a login needs
+
     return hmac.compare_digest(_stretch(secret, salt), wanted)
 
 
 def _stretch(secret: bytes, salt: bytes) -> bytes:
+    import hashlib  # noqa: PLC0415 - as above
+
     # Few rounds on purpose: this guards a rehearsal's PIN, and a rehearsal logs in six times.
     return hashlib.pbkdf2_hmac("sha256", secret, salt, 1000)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from keyferry.emulator.classic import ckdemo_info as info
 from keyferry.emulator.classic import ckdemo_objects as objects
@@ -15,7 +14,7 @@ from keyferry.emulator.classic.ckdemo_state import Demo
 from keyferry.emulator.classic.ckdemo_wrap import unwrap_key, wrap_key
 from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.hsm import Hsm
-from keyferry.emulator.faults import FLOOD, NOISE, Fault, wait_too_long
+from keyferry.emulator.faults import Fault, rubbish, wait_too_long
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from keyferry.emulator.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class _Function:
+class _Function(NamedTuple):
     verb: str
     run: Callable[[Demo], None]
 
@@ -172,9 +170,7 @@ def _perform(demo: Demo, function: _Function) -> str:
         _hang(demo)
     if demo.strikes("late", function.verb):
         wait_too_long()
-    for name, data in (("noise", NOISE), ("flood", FLOOD)):
-        if demo.strikes(name, function.verb):
-            demo.terminal.write(data)
+    demo.terminal.write(rubbish(lambda fault: demo.strikes(fault, function.verb)))
     if demo.strikes("two-prompts", function.verb):
         demo.terminal.write(f"\n{status}\n{_prompt(demo)}")
     return _GARBAGE if demo.strikes("garbage", function.verb) else status

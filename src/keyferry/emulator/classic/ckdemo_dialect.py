@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.classic.ckdemo_menu import Menu
 from keyferry.emulator.classic.ckdemo_tables import Table, cipher_table, key_type_table, wrap_table
@@ -22,8 +21,7 @@ _VERSION = "ckdemo (64-bit) v10.3.0-275. An emulation.\n\n"
 _NOTICE = "Notice: rehearsal in progress.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(NamedTuple):
     """Who may log in: the open-session question and its highest answer, the login list and its roles."""
 
     open_question: str
@@ -52,8 +50,7 @@ _SPACED = Roles(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Menu 98: titles by number, each with its two states, the first at start; no state, no toggle."""
 
     titles: Mapping[int, str]
@@ -87,8 +84,7 @@ _ASKS_EXTRACTABLE = {"5": (False, True), "7": (True, False)}
 _MASKED = {"5": (False, True), "7": (True, False)}
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """The screens of one client (reference, section 15); what the reference is unsure of, jitter varies."""
 
     banner: str

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from keyferry.emulator import files
 from keyferry.emulator.classic.errors import CkrError
 
 
@@ -28,6 +28,6 @@ def write_data(name: str, data: bytes) -> None:
 
 def _read(name: bytes, function: str) -> bytes:
     try:
-        return Path(os.fsdecode(name)).read_bytes()
+        return files.read(os.fsdecode(name))
     except (OSError, ValueError):  # ValueError: a NUL in the name
         raise CkrError(function, "CKR_DEVICE_ERROR") from None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keyferry.emulator import faults
@@ -16,19 +15,19 @@ if TYPE_CHECKING:
 MAX_SESSIONS = 20
 
 
-@dataclass(slots=True)
 class Demo:
     """What one run of the program knows. `slots` is the list as it was at start; it is never read anew."""
 
-    store: Store
-    hsm: Hsm
-    terminal: Terminal
-    ask: Reader
-    dialect: Dialect
-    slots: list[Slot] = field(default_factory=list)
-    sessions: dict[int, Session] = field(default_factory=dict)
-    opened: int = 0
-    toggled: set[str] = field(default_factory=set)
+    def __init__(self, store: Store, hsm: Hsm, terminal: Terminal, ask: Reader, dialect: Dialect) -> None:
+        self.store = store
+        self.hsm = hsm
+        self.terminal = terminal
+        self.ask = ask
+        self.dialect = dialect
+        self.slots: list[Slot] = []
+        self.sessions: dict[int, Session] = {}
+        self.opened = 0
+        self.toggled: set[str] = set()
 
     def session(self, handle: int, function: str) -> Session:
         """The open session; CKR_SESSION_HANDLE_INVALID, in `function`'s name, where there is none."""

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import files
 from keyferry.emulator.classic.objects import number
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class TemplateEditor:
 
     def _file(self, name: bytes) -> bytes | None:
         try:
-            return Path(name.decode("utf-8", "surrogateescape")).read_bytes()
+            return files.read(name.decode("utf-8", "surrogateescape"))
         except OSError:
             self._terminal.write("Error with binary file")
             return None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.classic import cmu_keys, cmu_objects
 from keyferry.emulator.classic.cmu_options import Options, UsageError, parse, the_one
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from keyferry.emulator.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """What cmu can do: its options besides slot and password, and the work, which gives the exit status."""
 
     options: tuple[str, ...]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import files
 from keyferry.emulator.classic import cmu_words as words
 from keyferry.emulator.classic.cmu_options import UsageError
 from keyferry.emulator.classic.objects import flag, rsa_public_key
@@ -59,7 +59,7 @@ def _file(run: Run) -> bytes:
         raise UsageError("inputfile: a file is needed")
     name = run.options.given["inputfile"]
     try:
-        return Path(name).read_bytes()
+        return files.read(name)
     except OSError:
         raise UsageError(f"{name}: cannot be read") from None
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,11 +13,11 @@ class UsageError(Exception):
     """The arguments are not what the function takes."""
 
 
-@dataclass(frozen=True, slots=True)
 class Options:
     """What was given after the function: names in lower case and full length, "" for a bare flag."""
 
-    given: Mapping[str, str]
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self.given = given
 
     def __contains__(self, name: str) -> bool:
         return name in self.given

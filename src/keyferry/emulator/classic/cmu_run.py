@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from keyferry.emulator.classic.cmu_options import Options
@@ -10,8 +9,7 @@ if TYPE_CHECKING:
     from keyferry.emulator.terminal import Terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One function of cmu at work, logged in."""
 
     store: Store

@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.faults import FLOOD, NOISE, Fault, strikes, wait_too_long
+from keyferry.emulator.faults import Fault, rubbish, strikes, wait_too_long
 from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def strikes_dead(store: Store, tool: str, verb: str, terminal: Terminal) -> bool
 def writes_garbage(store: Store, tool: str, verb: str, terminal: Terminal) -> bool:
     """Whether something else has taken the answer's place, and the work's."""
     garbage = b"\x1b[7mframe 0x3f out of step\x1b[0m \xff\x00 retry=7 (see trace)\n"
-    for name, data in (("garbage", garbage), ("noise", NOISE), ("flood", FLOOD)):
-        if strikes(store, tool, name, verb):
-            terminal.write(data)
-            return True
-    return False
+    if not strikes(store, tool, "garbage", verb):
+        garbage = rubbish(lambda fault: strikes(store, tool, fault, verb))
+    terminal.write(garbage)
+    return bool(garbage)
 
 
 def ends_badly(store: Store, tool: str, verb: str, terminal: Terminal) -> None:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,8 +50,7 @@ DATA, CERTIFICATE, PUBLIC_KEY, PRIVATE_KEY, SECRET_KEY = (number(value) for valu
 RSA, GENERIC_SECRET, DES, DES2, DES3, AES = (number(value) for value in (0x00, 0x10, 0x13, 0x14, 0x15, 0x1F))
 
 
-@dataclass(frozen=True, slots=True)
-class Obj:
+class Obj(NamedTuple):
     """An object as a caller sees it: the handle holds in this process and slot, attributes are in `ORDER`."""
 
     handle: int

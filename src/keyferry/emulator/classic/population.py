@@ -3,9 +3,8 @@ from __future__ import annotations
 import os
 import secrets
 import string
-from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.classic import crypto
 from keyferry.emulator.classic.objects import (
@@ -37,8 +36,7 @@ _SERIALS = {"5": ("157541008", "157562011"), "7": ("1582163089435", "15821630894
 _OFF, _ON = b"\x00", b"\x01"
 
 
-@dataclass(frozen=True, slots=True)
-class ClassicAccess:
+class ClassicAccess(NamedTuple):
     """What a caller needs to reach the first partition; the store knows the PIN only in hidden form."""
 
     label: str

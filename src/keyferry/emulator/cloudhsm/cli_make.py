@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-from base64 import b64decode
-from dataclasses import replace
-from pathlib import Path
+import os
+from binascii import a2b_base64
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import files
 from keyferry.emulator.cloudhsm import cli_keys
 from keyferry.emulator.cloudhsm.cli_session import Failed
 from keyferry.emulator.cloudhsm.cli_words import Misused
@@ -42,8 +41,8 @@ def generate_pair(session: Session, arguments: Arguments) -> None:
     public = _new(session, arguments, KeyClass.PUBLIC, KeyType.RSA, arguments.text("public-label"), public_flags)
     private = _new(session, arguments, KeyClass.PRIVATE, KeyType.RSA, arguments.text("private-label"), private_flags)
     pair = [
-        replace(public, owner=user.id, public=spki, id=public_id),
-        replace(private, owner=user.id, public=spki, value=pkcs8, id=private_id),
+        public._replace(owner=user.id, public=spki, id=public_id),
+        private._replace(owner=user.id, public=spki, value=pkcs8, id=private_id),
     ]
     names = ("public_key", "private_key")
     made = [cli_keys.shown(session, key) for key in _kept(session, pair)]
@@ -58,8 +57,8 @@ def generate_symmetric(session: Session, arguments: Arguments) -> None:
     if arguments.number("key-length-bytes") not in SIZES[key_type]:
         raise Failed("A key of this length cannot be generated")
     key = _new(session, arguments, KeyClass.SECRET, key_type, arguments.text("label"), flags)
-    value = secrets.token_bytes(arguments.number("key-length-bytes"))
-    [made] = _kept(session, [replace(key, owner=owner, value=value, id=key_id)])
+    value = os.urandom(arguments.number("key-length-bytes"))
+    [made] = _kept(session, [key._replace(owner=owner, value=value, id=key_id)])
     session.answer({"key": cli_keys.shown(session, made)})
 
 
@@ -75,7 +74,7 @@ def unwrap(session: Session, arguments: Arguments) -> None:
     if len(value) not in SIZES[key_type]:
         raise Failed("Unwrapping failed")
     key = _new(session, arguments, KeyClass.SECRET, key_type, arguments.text("label"), flags, local=False)
-    made = [_tampered(session, replace(key, owner=owner, value=value, id=key_id))]
+    made = [_tampered(session, key._replace(owner=owner, value=value, id=key_id))]
     [stored] = _kept(session, made)
     answer = cli_keys.shown(session, stored)
     if session.struck("reference-missing"):
@@ -93,7 +92,7 @@ def generate_file(session: Session, arguments: Arguments) -> None:
     if session.struck("pem-swapped"):
         public = generate_rsa(rsa_numbers(public)[0].bit_length(), 65537)[0]
     try:
-        Path(arguments.text("path")).write_bytes(to_pem(public))
+        files.write(arguments.text("path"), to_pem(public))
     except OSError as error:
         raise Failed(f"The key file could not be written: {error.strerror}") from None
     session.answer({"message": "Successfully generated key file"})
@@ -157,7 +156,7 @@ def _opened(session: Session, arguments: Arguments) -> bytes:
     """The value inside the wrapped data. No text tells what was wrong with it."""
     wrapping = cli_keys.one(session, arguments)
     try:
-        data = b64decode(arguments.text("data"), validate=True) or Path(arguments.text("data-path")).read_bytes()
+        data = a2b_base64(arguments.text("data"), strict_mode=True) or files.read(arguments.text("data-path"))
     except (OSError, ValueError) as error:
         raise Failed(f"The wrapped key data could not be read: {error}") from None
     digest = arguments.text("hash-function")
@@ -174,11 +173,11 @@ def _opened(session: Session, arguments: Arguments) -> bytes:
 def _tampered(session: Session, key: KeyObject) -> KeyObject:
     """The key, or what a fault made of it."""
     if session.struck("other-value"):
-        key = replace(key, value=secrets.token_bytes(len(key.value)))
+        key = key._replace(value=os.urandom(len(key.value)))
     if session.struck("label-changed"):
-        key = replace(key, label=f"{key.label}_1")
+        key = key._replace(label=f"{key.label}_1")
     if session.struck("extractable-changed"):
-        key = replace(key, flags=key.flags ^ {"EXTRACTABLE"})
+        key = key._replace(flags=key.flags ^ {"EXTRACTABLE"})
     if session.struck("usage-changed"):
-        key = replace(key, flags=key.flags ^ {"ENCRYPT"})
+        key = key._replace(flags=key.flags ^ {"ENCRYPT"})
     return key

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
 from keyferry.emulator import faults
 from keyferry.emulator.cloudhsm.cluster import Cluster, User
 from keyferry.emulator.cloudhsm.objects import Keys
-from keyferry.emulator.faults import FLOOD, NOISE, wait_too_long
+from keyferry.emulator.faults import rubbish, wait_too_long
 from keyferry.emulator.jitter import Jitter
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Session:
         self.terminal = terminal
         self.cluster = Cluster(store)
         self.jitter = Jitter(store.setting("jitter"))
-        self.keys = Keys(store, f"{os.getpid()}-{secrets.token_hex(4)}")
+        self.keys = Keys(store, f"{os.getpid()}-{os.urandom(4).hex()}")
         self.verb = "startup"
         self.logged_in: User | None = None
 
@@ -81,12 +80,11 @@ class Session:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.struck("hang"):
             self._hang()
-        garbage = b"CloudHSM worker: internal state 7f3a, see log\n"
-        for name, data in (("noise", NOISE), ("flood", FLOOD), ("garbage", garbage)):
-            if self.struck(name):
-                self.terminal.write(data)
-                return True
-        return False
+        data = rubbish(self.struck)
+        if not data and self.struck("garbage"):
+            data = b"CloudHSM worker: internal state 7f3a, see log\n"
+        self.terminal.write(data)
+        return bool(data)
 
     def disturbed_after(self) -> None:
         """Faults of an answer that is complete."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +13,7 @@ class Misused(Exception):  # noqa: N818 - the parser's answer to what was typed:
     """The command line is not one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """`--name VALUE`; a flag takes no value, `many` takes all words up to the next option. values: () is any."""
 
     name: str
@@ -25,9 +23,11 @@ class Option:
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Arguments:
-    given: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What was given after the command: an option's words by its name."""
+
+    def __init__(self, given: Mapping[str, Sequence[str]]) -> None:
+        self.given = given
 
     def __contains__(self, name: str) -> bool:
         return name in self.given

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.cloudhsm import cli_cluster, cli_keys, cli_make
 from keyferry.emulator.cloudhsm.cli_editor import Editor
@@ -29,8 +28,7 @@ _ATTRIBUTES, _LABEL, _SESSION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command by its words."""
 
     words: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.store import hide, matches
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from keyferry.emulator.store import Store
 
+CRYPTO_USER = "cloud_user"  # the setting that holds the name of the crypto user a migration logs in as
 LOCK_AFTER = 5  # wrong passwords, on clusters made after February 2018
 _SCHEMA = """
 CREATE TABLE cloud_node (position INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);
@@ -53,16 +53,14 @@ class Code(IntEnum):
     LOGIN_FAILURE_AT_CLIENT = 0x40000049
 
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
+class NodeState(NamedTuple):
     """What one node answered."""
 
     node: int
     code: Code
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """A user as every node knows it; `failures` counts wrong passwords since the last right one."""
 
     id: int

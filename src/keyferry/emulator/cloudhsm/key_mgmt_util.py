@@ -13,7 +13,7 @@ from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
 from keyferry.emulator.cloudhsm.kmu_screen import Screen
 from keyferry.emulator.cloudhsm.kmu_session import MAKING, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
-from keyferry.emulator.faults import FLOOD, NOISE, Fault, of_dialogues, wait_too_long
+from keyferry.emulator.faults import Fault, of_dialogues, rubbish, wait_too_long
 from keyferry.emulator.jitter import Jitter
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
@@ -178,11 +178,10 @@ def _disturbed(session: Session) -> bool:
     session.screen.terminal.drips = session.struck("drip")
     if session.struck("die-before"):
         os.kill(os.getpid(), signal.SIGKILL)
-    for name, data in (("noise", NOISE), ("flood", FLOOD)):
-        if session.struck(name):
-            session.screen.finish()
-            session.screen.terminal.write(data)
-            return True
+    if data := rubbish(session.struck):
+        session.screen.finish()
+        session.screen.terminal.write(data)
+        return True
     if session.struck("unknown-code"):
         session.screen.say(
             f"\n\t{session.dialect.functions[session.verb]} returned: 0x7f : HSM Error: RET_OF_NO_LIST\n"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.cloudhsm.cluster import Code, Refused
+from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER, Code, Refused
 from keyferry.emulator.cloudhsm.kmu_attributes import NUMBERS
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
-from keyferry.emulator.cloudhsm.population import CRYPTO_USER
 
 if TYPE_CHECKING:
     from keyferry.emulator.cloudhsm.cluster import User

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
@@ -66,7 +65,7 @@ def create(
     if not reached:
         session.refuse(Refused(Code.NODE_UNAVAILABLE, states), function)
         return
-    made = session.keys.add([replace(key, owner=owner) for key in keys], reached, shared)
+    made = session.keys.add([key._replace(owner=owner) for key in keys], reached, shared)
     code = Code.OPERATION_INCOMPLETE if failed else Code.SUCCESS
     session.screen.result(function or session.dialect.functions[session.verb], code)
     session.screen.say(line(made))

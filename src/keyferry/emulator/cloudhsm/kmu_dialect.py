@@ -5,9 +5,8 @@ A text that begins with a newline stands off from the line before it; `Screen` s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.cloudhsm.cluster import Code
 
@@ -60,16 +59,14 @@ FUNCTIONS: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """The cluster block: one line of its own, then one for each node."""
 
     head: str
     node: str  # of id, code, text
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """One form of every text that differs between clients, or that nobody has seen."""
 
     # what the client can do
@@ -165,8 +162,7 @@ def dialect_of(generation: str, jitter: Jitter) -> Dialect:
     """The texts of `g1` or `g2`; with jitter, another of the forms that the reference leaves possible."""
     base = {"g1": G1, "g2": G2}[generation]
     pick = jitter.pick
-    return replace(
-        base,
+    return base._replace(
         functions=_functions(jitter),
         login_block=pick("login-block", base.login_block, *([_MIXED_BLOCK] if base is G2 else [])),
         modulus_prefix=pick("modulus-prefix", base.modulus_prefix, "0x", ""),

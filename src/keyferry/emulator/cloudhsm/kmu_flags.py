@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +25,7 @@ class Misused(Exception):  # noqa: N818 - an answer of the tool, not a mistake o
         self.lines = lines
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """`missing` is what the tool says when a mandatory flag is not there; "" for an optional one."""
 
     name: str
@@ -60,8 +58,7 @@ class Arguments:
         return [int(word) for word in words]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command of the tool: its word, what does it, what help says, its flags."""
 
     name: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import files
 from keyferry.emulator.cloudhsm import kmu_attributes
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
@@ -90,7 +90,7 @@ def get_attribute(session: Session, args: Arguments) -> None:
         raise Refused(Code.INVALID_INPUT)
     lines = [kmu_attributes.render(one, value, dialect, alone=not everything) for one, value in shown.items()]
     try:
-        Path(name).write_text("".join(lines), "utf-8", "surrogateescape")
+        files.write(name, "".join(lines).encode("utf-8", "surrogateescape"))
     except (OSError, ValueError):
         session.screen.say("Failed to open file\n ")
         raise Refused(Code.OPEN_FILE_FAILED) from None

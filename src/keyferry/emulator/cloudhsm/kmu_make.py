@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import replace
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import files
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_create import create, new_key, symmetric
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
@@ -42,7 +41,7 @@ def _halves(session: Session, args: Arguments, bits: int, exponent: int) -> list
     from keyferry.emulator.cloudhsm.crypto import generate_rsa  # noqa: PLC0415 - slow to load, needed here only
 
     spki, pkcs8 = generate_rsa(bits, exponent)
-    return [replace(public, public=spki, approvers=0), replace(private, public=spki, value=pkcs8)]
+    return [public._replace(public=spki, approvers=0), private._replace(public=spki, value=pkcs8)]
 
 
 def generate_secret(session: Session, args: Arguments) -> None:
@@ -53,7 +52,7 @@ def generate_secret(session: Session, args: Arguments) -> None:
         raise Refused(Code.POLICY_MISMATCH)
     if args.number("-s") not in SIZES[key_type]:
         raise Refused(Code.INVALID_INPUT)
-    made = [replace(key, value=secrets.token_bytes(args.number("-s")))]
+    made = [key._replace(value=os.urandom(args.number("-s")))]
     create(session, args, made, lambda keys: f"\n\tSymmetric Key Created.  Key Handle: {keys[0].handle}\n")
 
 
@@ -64,7 +63,7 @@ def import_public(session: Session, args: Arguments) -> None:
     from keyferry.emulator.cloudhsm.crypto import from_pem  # noqa: PLC0415 - slow to load, needed here only
 
     try:
-        made = [replace(key, public=from_pem(pem))]
+        made = [key._replace(public=from_pem(pem))]
     except ValueError:
         raise Refused(Code.INVALID_INPUT) from None
     create(session, args, made, lambda keys: f"\nPublic Key Handle: {keys[0].handle} \n")
@@ -82,13 +81,13 @@ def export_public(session: Session, args: Arguments) -> None:
         public = generate_rsa(rsa_numbers(public)[0].bit_length(), 65537)[0]
     name = args.text("-out")
     try:
-        Path(name).write_bytes(b"")
+        files.write(name, b"")
     except (OSError, ValueError):
         raise Refused(Code.INVALID_INPUT) from None
     session.screen.say(f"\nPEM formatted public key is written to {name}\n")
     session.succeed()
     session.screen.flush()
-    Path(name).write_bytes(to_pem(public))
+    files.write(name, to_pem(public))
 
 
 def delete(session: Session, args: Arguments) -> None:

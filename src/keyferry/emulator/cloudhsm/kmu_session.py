@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import os
-import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.emulator import faults
+from keyferry.emulator import faults, files
 from keyferry.emulator.cloudhsm.cluster import Cluster, Code, NodeState, Refused, User
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
 from keyferry.emulator.cloudhsm.objects import Keys
@@ -30,7 +28,7 @@ class Session:
         self.store = store
         self.screen = screen
         self.cluster = Cluster(store)
-        self.keys = Keys(store, f"{os.getpid()}-{secrets.token_hex(4)}")
+        self.keys = Keys(store, f"{os.getpid()}-{os.urandom(4).hex()}")
         self.verb = "startup"
         self._user: User | None = None
         self._busy = False
@@ -91,7 +89,7 @@ class Session:
         missing = "Error: Key filename (-f) is missing."
         warning = f'WARNING: Failed to read from the file "{name}".'
         try:
-            data = Path(name).read_bytes()
+            data = files.read(name)
         except (OSError, ValueError):
             raise Misused(warning, missing) from None
         if not data:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import replace
+import os
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
@@ -44,7 +43,7 @@ def _unwrap_foreign(session: Session, args: Arguments, blob: bytes) -> None:
         value = _opened(session, args, blob)
         if len(value) not in SIZES[key.key_type]:
             raise Refused(Code.INVALID_INPUT)  # noqa: TRY301 - one place tells every refusal
-        made = [_tampered(session, replace(key, value=value))]
+        made = [_tampered(session, key._replace(value=value))]
         text = "" if session.struck("handle-missing") else session.dialect.unwrapped
         create(session, args, made, lambda keys: text.format(keys[0].handle), function)
     except Refused as refused:
@@ -69,11 +68,11 @@ def _opened(session: Session, args: Arguments, blob: bytes) -> bytes:
 def _tampered(session: Session, key: KeyObject) -> KeyObject:
     """The key, or what a fault made of it."""
     if session.struck("other-value"):
-        key = replace(key, value=secrets.token_bytes(len(key.value)))
+        key = key._replace(value=os.urandom(len(key.value)))
     if session.struck("label-changed"):
-        key = replace(key, label=f"{key.label}_1")
+        key = key._replace(label=f"{key.label}_1")
     if session.struck("extractable-changed"):
-        key = replace(key, flags=key.flags ^ {"EXTRACTABLE"})
+        key = key._replace(flags=key.flags ^ {"EXTRACTABLE"})
     return key
 
 

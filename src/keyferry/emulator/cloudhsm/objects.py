@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.cloudhsm.cluster import Cluster, Code, Refused
 from keyferry.emulator.jitter import Jitter
@@ -54,8 +53,7 @@ _USAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyObject:
+class KeyObject(NamedTuple):
     """One object. `value` is raw (secret) or PKCS#8 DER (private); both halves have `public`, SPKI DER.
 
     `flags` names the boolean attributes that are 1; `session` the process whose session key it is, else "".
@@ -103,7 +101,7 @@ class Keys:
         """Store keys made together, on these nodes, shared with these users; gives them with handles."""
         self._store.begin()
         handles = self.new_handles(len(keys))
-        made = [replace(key, handle=handle) for key, handle in zip(keys, handles, strict=True)]
+        made = [key._replace(handle=handle) for key, handle in zip(keys, handles, strict=True)]
         for key in made:
             self._insert(key)
             for node in nodes:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import secrets
 import string
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from keyferry.emulator.cloudhsm.cluster import Cluster, User
+from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER, Cluster, User
 from keyferry.emulator.cloudhsm.objects import KeyClass, KeyObject, Keys, KeyType, usual_flags
 from keyferry.emulator.jitter import Jitter
 
@@ -14,11 +13,8 @@ if TYPE_CHECKING:
 
     from keyferry.emulator.store import Store
 
-CRYPTO_USER = "cloud_user"  # the setting that holds the name of the crypto user a migration logs in as
 
-
-@dataclass(frozen=True, slots=True)
-class CloudAccess:
+class CloudAccess(NamedTuple):
     """What the crypto user logs in with. The store itself knows the password only hidden."""
 
     user: str
