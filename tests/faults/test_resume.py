@@ -27,14 +27,14 @@ def test_the_lines_are_all_there(plain: Plain) -> None:
     assert plain.lines == LINES
 
 
-@pytest.mark.parametrize(("plain", "line"), each(9, 1), indirect=["plain"])
+@pytest.mark.parametrize(("plain", "line"), each(11, 1), indirect=["plain"])
 def test_killed_after_a_line_of_the_journal(plain: Plain, line: int) -> None:
     world = plain.fresh(f"line-{line}")
     assert killed_after_line(world, line, *migration(world))
     plain.is_reached(world, world.resume())
 
 
-@pytest.mark.parametrize(("plain", "line"), each(19, 5), indirect=["plain"])
+@pytest.mark.parametrize(("plain", "line"), each(23, 5), indirect=["plain"])
 def test_killed_again_while_it_is_resumed(plain: Plain, line: int) -> None:
     """The second death comes at half of what is left."""
     world = plain.fresh(f"twice-{line}")
@@ -56,7 +56,7 @@ def test_a_run_that_ended_is_told_again_and_nothing_is_typed(plain: Plain) -> No
 @pytest.mark.parametrize(
     ("plain", "event"),
     [
-        *(("key_mgmt_util", event) for event in every(45, range(1, EVENTS + 1))),
+        *(("key_mgmt_util", event) for event in every(60, range(1, EVENTS + 1))),
         *(("cloudhsm-cli", event) for event in every(110, range(60, EVENTS + 1))),
     ],
     indirect=["plain"],

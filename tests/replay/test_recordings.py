@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import player
+from longer import LONG
 from runner import PASSWORD, PIN, migrate
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def test_all_dialects_are_recorded() -> None:
     assert {path.name for path in RECORDINGS} == dialects
 
 
-@pytest.mark.parametrize("read_size", [1, 7, 4096, WHOLE])
+@pytest.mark.parametrize("read_size", [1, 7, 4096, *[WHOLE] * LONG])
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
 def test_a_recording_replays_to_the_same_end(recording: Path, read_size: int, tmp_path: Path) -> None:
     result = replay(recording, tmp_path / "r", read_size=read_size)
