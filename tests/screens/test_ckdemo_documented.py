@@ -242,4 +242,4 @@ def test_two_turns_in_one_text_are_refused(turn: Turn) -> None:
 def test_a_flood_comes_to_its_end(verb: str, piece: str) -> None:
     """Nothing is timed, but a parser that looks at a long line again for each entry would take minutes."""
     with contextlib.suppress(UnknownScreenError):
-        parse(verb, piece * (3_000_000 // len(piece)) + f"\nStatus: {OK}\nEnter your choice (99 for help): ")
+        parse(verb, piece * (1_000_000 // len(piece)) + f"\nStatus: {OK}\nEnter your choice (99 for help): ")
