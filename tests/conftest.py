@@ -51,9 +51,18 @@ def make_place(tmp_path: Path) -> MakePlace:
 
 
 @pytest.fixture(scope="module")
-def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Plain:
+def plains() -> dict[str, Plain]:
+    """Those that `plain` has made. Were it of this scope itself, it would be made for each test that names its tool."""
+    return {}
+
+
+@pytest.fixture
+def plain(request: pytest.FixtureRequest, plains: dict[str, Plain], tmp_path_factory: pytest.TempPathFactory) -> Plain:
     """An undisturbed run of two keys, and copies of its world before it. Its parameter: the cluster's tool."""
-    return Plain(tmp_path_factory.mktemp("plain"), getattr(request, "param", "key_mgmt_util"))
+    tool = getattr(request, "param", "key_mgmt_util")
+    if tool not in plains:
+        plains[tool] = Plain(tmp_path_factory.mktemp("plain"), tool)
+    return plains[tool]
 
 
 @pytest.fixture(scope="session")
