@@ -24,7 +24,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     return Plain(tmp_path_factory.mktemp("many"), "key_mgmt_util", keys=9)
 
 
-@pytest.mark.parametrize("line", every(13, range(55, 105)))
+@pytest.mark.parametrize("line", every(13, range(55, 101)))
 def test_killed_with_several_keys_wrapped(many: Plain, line: int) -> None:
     world = many.fresh(f"line-{line}")
     assert killed_after_line(world, line, *migration(world))
