@@ -20,6 +20,15 @@ class Fault(NamedTuple):
     verbs: tuple[str, ...]
 
 
+def of_lines(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
+    """What a bad line makes of an answer, of whatever tool."""
+    return (
+        Fault("drip", "the answer comes one byte at a time", verbs),
+        Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", verbs),
+        Fault("flood", "ten megabytes instead of the answer; nothing is done", verbs),
+    )
+
+
 def of_dialogues(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
     """What can strike at any verb of a tool of the cluster."""
     return (
@@ -28,9 +37,7 @@ def of_dialogues(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
         Fault("die-before", "the process ends before it does anything", verbs),
         Fault("die-after", "the process ends after its whole answer, before the prompt", verbs),
         Fault("late", "the answer comes after eight seconds; the work is done", verbs),
-        Fault("drip", "the answer comes one byte at a time", verbs),
-        Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", verbs),
-        Fault("flood", "ten megabytes instead of the answer; nothing is done", verbs),
+        *of_lines(verbs),
         Fault("two-prompts", "the prompt comes twice", verbs),
         Fault("hang", "no answer, and nothing done, until the process is ended", verbs),
     )

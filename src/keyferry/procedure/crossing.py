@@ -124,9 +124,7 @@ class Crossing:
             self.move_all(ready)
         there = self._moved.pop(name)
         self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
-        # The next line of this key, its intent, takes this one to the disk before anything is typed.
-        self._journal.note("done", key=result.handle, act="move", file=name, host="cloudhsm", sha256=there)
-        result.stage = Stage.MOVED
+        self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)
         return name
 
     def move_all(self, results: Sequence[KeyResult]) -> None:
@@ -230,7 +228,9 @@ class Crossing:
         result.stage = stage
 
     def _done(self, result: KeyResult, stage: Stage, **what: object) -> None:
-        self._journal.write("done", key=result.handle, **what)
+        # Behind an arrival comes the intent to unwrap it, which takes both to the disk before anything is typed.
+        add = self._journal.note if stage is Stage.MOVED else self._journal.write
+        add("done", key=result.handle, **what)
         result.stage = stage
 
     def _file(self, result: KeyResult) -> Path:

@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.faults import Fault, rubbish, strikes, wait_too_long
+from keyferry.emulator.faults import Fault, of_lines, rubbish, strikes, wait_too_long
 from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ def shared_faults(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
         Fault("die", "ends before it says anything", verbs),
         Fault("die-after", "is killed after its whole answer; the work is done", verbs),
         Fault("late", "ends its answer after eight seconds; the work is done", verbs),
-        Fault("drip", "the answer comes one byte at a time", verbs),
-        Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", verbs),
-        Fault("flood", "ten megabytes instead of the answer; nothing is done", verbs),
+        *of_lines(verbs),
         Fault("hang", "says nothing and waits until its input ends", verbs),
         Fault("garbage", "answers something that is documented nowhere", verbs),
         Fault("slots-swapped", "the two partitions have traded slot numbers for this process", ("slots",)),
