@@ -6,10 +6,12 @@ import contextlib
 import getpass
 import json
 import os
+import select
 import shlex
 import socket
 import subprocess
 import threading
+import time
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +71,11 @@ class SshHost:
 
     @property
     def leftovers(self) -> list[str]:
-        """What lies in the host's temporary folder."""
-        return sorted(path.name for path in (self.folder / "tmp").iterdir())
+        """What still lies in the host's temporary folder once the shells that nobody talks to have cleaned up."""
+        limit = time.monotonic() + LIMIT
+        while (names := sorted(path.name for path in (self.folder / "tmp").iterdir())) and time.monotonic() < limit:
+            select.select([], [], [], 0.01)
+        return names
 
 
 @contextlib.contextmanager
