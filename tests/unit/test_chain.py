@@ -8,6 +8,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyferry.errors import RecordFailedError
 from keyferry.procedure.journal import Journal
@@ -109,6 +111,13 @@ def test_a_record_that_failed_is_never_closed(tmp_path: Path, mocker: MockerFixt
         recorder.close()
     assert _last(journal)["kind"] == "opened"
     assert (tmp_path / "001-vtl.cast").stat().st_mode & 0o200
+
+
+@given(st.floats(0, 1e9), st.sampled_from("oimsvbxh"), st.text(st.characters()))
+def test_an_event_has_the_one_form_of_a_line(seconds: float, code: str, data: str) -> None:
+    line = chain.event(seconds, code, data)
+    assert line == chain.event_line([round(seconds, 6), code, data])
+    assert json.loads(line)[:2] == [round(seconds, 6), code]
 
 
 def test_no_two_inputs_are_one_message() -> None:

@@ -31,7 +31,7 @@ SHORT = 8  # digits of a line's link in a chain record
 
 def record(count: int, last: str, lines: Iterable[str], *end: str) -> str:
     """The text of a chain record: events so far, the last link, and the start of each line's link since the last."""
-    return " ".join((str(count), last, *(one[:SHORT] for one in lines), *end))
+    return " ".join((str(count), last, *[one[:SHORT] for one in lines], *end))
 
 
 _UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -41,6 +41,11 @@ _ASCII = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", "
 def event_line(value: object) -> bytes:
     """The one form of a line of a recording, less its newline: keys in the order written, UTF-8, no blanks."""
     return _UTF8.encode(value).encode("utf-8", "replace")
+
+
+def event(seconds: float, code: str, data: str) -> bytes:
+    """`event_line` of an event, in a quarter of its time: thousands of them come with each key."""
+    return f'[{round(seconds, 6)!r},"{code}",{_UTF8.encode(data)}]'.encode("utf-8", "replace")
 
 
 def journal_line(value: object) -> bytes:

@@ -86,7 +86,7 @@ class Recorder:
         with anchor.alone() if anchor else contextlib.nullcontext():
             continues = {"continues": anchor.head} if anchor else {}
             fixed = {"version": 2, "width": WIDTH, "height": HEIGHT, "format": chain.TRANSCRIPT}
-            self._line("header", {**fixed, **header, **continues})
+            self._line("header", chain.event_line({**fixed, **header, **continues}))
             self._to_disk(path.parent)
             if anchor:
                 anchor.opened(path.name, self._written.link)
@@ -142,15 +142,18 @@ class Recorder:
         return self._redactor.text(text)
 
     def flush(self) -> None:
-        self._write_output(self._redactor.flush())
+        if rest := self._redactor.flush():
+            self._write_output(rest)
         if self._undecoded:
             self._output_event(self._undecoded)
             self._undecoded = b""
 
     def sync(self) -> None:
         """Put what is written on the disk, sealed by a chain record: what a crash leaves can be checked."""
-        self._complete()
-        if self._written.sealed < self._written.lines:
+        if self._file.begun:
+            self._complete()
+        lines, _, sealed = self._file.state
+        if sealed < lines:
             self._seal()
         self._to_disk()
 
@@ -170,7 +173,7 @@ class Recorder:
             self._anchor.closed(self.path.name, self._written.link, count)
 
     def _seal(self, *end: str) -> None:
-        lines, link, sealed = self._written
+        lines, link, sealed = self._file.state
         self._links = {number: self._links[number] for number in range(sealed + 1, lines + 1)}
         self._event("h", chain.record(lines - 1, link, self._links.values(), *end))
 
@@ -190,27 +193,35 @@ class Recorder:
             self._step = None
 
     def _write_output(self, data: bytes) -> None:
-        if not data:
+        if not self._undecoded and data.isascii():
+            if data:
+                self._event("o", data.decode("ascii"))
             return
         data = self._undecoded + data
-        self._undecoded = data[len(data) - _open_sequence(data) :]
-        if complete := data[: len(data) - len(self._undecoded)]:
-            self._output_event(complete)
+        if kept := _open_sequence(data):
+            self._undecoded = data[-kept:]
+            data = data[:-kept]
+        else:
+            self._undecoded = b""
+        if data:
+            self._output_event(data)
 
     def _output_event(self, data: bytes) -> None:
-        self._event("o", data.decode("utf-8", "replace"))
-        if not _is_utf8(data):
+        try:
+            self._event("o", data.decode())
+        except UnicodeDecodeError:
+            self._event("o", data.decode("utf-8", "replace"))
             self._event("b", base64.b64encode(data).decode())
 
     def _event(self, code: str, data: str) -> None:
-        self._line(code, [round(self._clock() - self._start, 6), code, data])
+        self._line(code, chain.event(self._clock() - self._start, code, data))
 
-    def _line(self, kind: str, value: object) -> None:
+    def _line(self, kind: str, body: bytes) -> None:
         if self._failed:  # a torn line is the end of a record, even if there is space again
             raise self._failed
-        self._complete()
-        lines, before, sealed = self._written
-        body = chain.event_line(value)
+        if self._file.begun:
+            self._complete()
+        lines, before, sealed = self._file.state
         link = self._links[lines + 1] = chain.link(chain.TRANSCRIPT, kind, before, body)
         try:
             self._file.add(body + b"\n", _Written(lines + 1, link, lines + 1 if kind == "h" else sealed))
@@ -244,14 +255,6 @@ def sync_folder(folder: Path) -> None:
 
 def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _open_sequence(data: bytes) -> int:

@@ -31,6 +31,8 @@ class Redactor:
         """What may be recorded now."""
         if self._pattern is None:
             return chunk
+        if not self._held and not chunk.endswith(self._beginnings) and not self._pattern.search(chunk):
+            return chunk  # as nearly always
         text, place, out = self._held + chunk, 0, bytearray()
         keep = self._undecided(text)
         undecided = len(text) - keep
@@ -46,7 +48,7 @@ class Redactor:
     def flush(self) -> bytes:
         """What was kept back: nothing more came of it."""
         held, self._held = self._held, b""
-        return self._pattern.sub(self._name, held) if self._pattern else held
+        return self._pattern.sub(self._name, held) if held and self._pattern else held
 
     def text(self, text: str) -> str:
         """A whole text without the secrets, for an error or a report."""
