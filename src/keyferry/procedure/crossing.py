@@ -33,6 +33,10 @@ ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, E
 WITHOUT_BLOB = frozenset({Stage.PLANNED, Stage.WRAP_INTENT})
 """Where a key must be wrapped (again): a wrap changes nothing on either side, so it may be repeated."""
 
+REPEATABLE = frozenset({Stage.WRAPPED, Stage.MOVED, Stage.VERIFIED})
+"""Results that nothing waits for: they are on the disk with the next intent at the latest, before it is acted on.
+A power cut may take one of these before that, for what it tells is found or done again without harm."""
+
 
 class Crossing:
     """Carries keys; each intent is in the journal before its command is typed.
@@ -199,7 +203,8 @@ class Crossing:
 
     def ended(self, result: KeyResult) -> None:
         """Write down what became of a key."""
-        self._journal.write(
+        self._add(
+            Stage.VERIFIED if result.state == "verified" else None,
             "key",
             key=result.handle,
             state=result.state,
@@ -228,10 +233,11 @@ class Crossing:
         result.stage = stage
 
     def _done(self, result: KeyResult, stage: Stage, **what: object) -> None:
-        # Behind an arrival comes the intent to unwrap it, which takes both to the disk before anything is typed.
-        add = self._journal.note if stage is Stage.MOVED else self._journal.write
-        add("done", key=result.handle, **what)
+        self._add(stage, "done", key=result.handle, **what)
         result.stage = stage
+
+    def _add(self, stage: Stage | None, kind: str, **what: object) -> None:
+        (self._journal.note if stage in REPEATABLE else self._journal.write)(kind, **what)
 
     def _file(self, result: KeyResult) -> Path:
         return self._directory.files / f"{result.handle}.wrapped"

@@ -165,7 +165,8 @@ class Journal:
         if self._failed:  # a torn line is the end of a journal, even if there is space again
             raise self._failed
         with self._lock, self._failing():
-            self._cut()
+            if self._torn:
+                self._cut()
             self._lines.complete()
             count, head = self._lines.state
             line = chain.journal_line({"seq": count + 1, "at": now(), "kind": kind, **what, "prev": head})
@@ -186,9 +187,8 @@ class Journal:
             raise self._failed from error
 
     def _cut(self) -> None:
-        if self._torn:
-            os.ftruncate(self._file, self._lines.size)  # twice, where a signal comes between, does no harm
-            self._torn = 0
+        os.ftruncate(self._file, self._lines.size)  # twice, where a signal comes between, does no harm
+        self._torn = 0
 
     def close(self) -> None:
         """What nothing waited for is put on the disk too."""
