@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from records import both_say, by_package, forge, head_of
-from runs import World, keyferry
+from runs import World, keyferry, through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def whole_by_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("record") / "hsm"
+    assert World.create(folder).migrate(**through("cloudhsm-cli")).status == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def run_by_cli(whole_by_cli: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole_by_cli, tmp_path / "run"))
 
 
 def replaced(tool: str, code: str, pattern: str, new: str, nth: int = 1) -> Callable[[str, list[Any]], list[Any]]:
@@ -88,6 +100,40 @@ def test_a_command_outside_the_procedure(run: Path, change: Callable[[str, list[
     forge(run, change)
     both_say("wrong", run, ".cast: line ", words)
     assert keyferry("verify", run).status == 6
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"^key list .*", "key delete --filter attr.label=x"),
+        (r"^user list.*", "user delete --username u --role admin"),
+        (r"^cluster hsm-info.*", "key list\rkey delete"),
+        (r"^key unwrap rsa-oaep", "key unwrap aes-gcm"),
+        (r"^\r", "help\r"),
+        (r"^quit", "quit2"),
+    ],
+)
+def test_a_command_outside_the_procedure_of_cloudhsm_cli(run_by_cli: Path, pattern: str, new: str) -> None:
+    forge(run_by_cli, replaced("cloudhsm-cli", "i", pattern, new))
+    both_say("wrong", run_by_cli, "cloudhsm-cli.cast: line ")
+
+
+def test_cloudhsm_cli_unwraps_what_was_wrapped(run_by_cli: Path) -> None:
+    forge(run_by_cli)
+    both_say("complete", run_by_cli)
+    forge(run_by_cli, replaced("cloudhsm-cli", "i", r"--data-path \S+", "--data-path other", nth=2))
+    told = by_package(run_by_cli)
+    assert (told.verdict, "never wrapped" in told.words) == ("wrong", True)
+
+
+def test_cloudhsm_cli_was_started_for_a_conversation(run_by_cli: Path) -> None:
+    def started(name: str, lines: list[Any]) -> list[Any]:
+        if "cloudhsm-cli" in name:
+            lines[0]["argv"][1:] = ["key", "delete", "--filter", "attr.label=x"]
+        return lines
+
+    forge(run_by_cli, started)
+    both_say("wrong", run_by_cli, "cloudhsm-cli.cast: line 1: ")
 
 
 @pytest.mark.parametrize("tool", ["key_mgmt_util", "ckdemo"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from keyferry.procedure.sidebyside import compare as by_meaning
 from keyferry.transcript.diff import Row, compare
 from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
-from runs import World, keyferry
+from runs import World, keyferry, through
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,6 +159,49 @@ def test_by_meaning_other_acts_are(
     different = [row for row in by_meaning(worded_otherwise, changed) if row.differs]
     assert any(words in (row.theirs or "") for row in different), different
     assert all(row.where[0].startswith("sessions/") or row.ours is None for row in different)
+
+
+@pytest.fixture(scope="module")
+def runs_by_cli(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Through CloudHSM CLI: twice alike but for values, references and handles, then in other words."""
+    folder = tmp_path_factory.mktemp("cli")
+    for name, jitter in (("a", ""), ("b", ""), ("c", "A")):
+        world = World.create(folder / name, jitter=jitter)
+        assert world.migrate(**through("cloudhsm-cli")).status == 0
+    return folder / "a/run", folder / "b/run", folder / "c/run"
+
+
+def test_runs_through_cloudhsm_cli_are_the_same(runs_by_cli: tuple[Path, Path, Path]) -> None:
+    ours, theirs, in_other_words = runs_by_cli
+    rows = list(compare(ours, theirs))
+    assert [row for row in rows if row.differs] == []
+    assert sum((row.ours or "").startswith("key unwrap rsa-oaep") for row in rows) == 5
+    rows = list(by_meaning(ours, in_other_words))
+    assert [row for row in rows if row.differs] == []
+    assert sum((row.ours or "").startswith("unwrap a key (label ") for row in rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("--hash-function sha1", "--hash-function sha256", "digest sha256"),
+        ("--label tenant", "--label tenent", "label tenent"),
+        ("extractable=false", "extractable=true", "extractable True"),
+    ],
+)
+def test_what_cloudhsm_cli_was_told_otherwise_is_named(
+    runs_by_cli: tuple[Path, Path, Path], tmp_path: Path, before: str, after: str, words: str
+) -> None:
+    ours, theirs, _ = runs_by_cli
+    changed = shutil.copytree(theirs, tmp_path / "changed")
+    path = changed / "sessions/001-cloudhsm-cli.cast"
+    path.chmod(0o600)
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    assert {row.differs for row in _differences(ours, changed)} & {"typed"}
+    different = [row for row in by_meaning(ours, changed) if row.differs]
+    assert any(words in (row.theirs or "") for row in different), different
 
 
 def test_numbers_of_a_menu_have_names() -> None:
