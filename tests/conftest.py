@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from place import MakePlace
 
+
+# Under nohup too, a SIGHUP is for the tests' commands to hear.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A machine that does other things meanwhile is no failure of what is tested.
 settings.register_profile("keyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])

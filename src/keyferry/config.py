@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -164,8 +165,11 @@ def load(
 
 
 def _usual_files() -> list[Path]:
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return [Path("keyferry.toml"), home / "keyferry" / "config.toml"]
+    usual = [Path("keyferry.toml")]
+    with contextlib.suppress(RuntimeError):  # nobody knows this account's home
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        usual.append(home / "keyferry" / "config.toml")
+    return usual
 
 
 def _read(path: Path, *, required: bool) -> dict[str, Any]:

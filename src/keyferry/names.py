@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -85,3 +87,11 @@ class PublicKey:
     @property
     def bits(self) -> int:
         return self.modulus.bit_length()
+
+
+def account() -> str:
+    """Whose process this is: by name, or by number where the host knows none for it, as in many a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"uid {os.getuid()}"

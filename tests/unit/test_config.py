@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from keyferry.config import DEFAULTS, load
 from keyferry.errors import UsageError
+from keyferry.names import account
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_mock import MockerFixture
 
 BITS = ("wrapping", "bits")
 
@@ -102,3 +106,12 @@ def test_a_value_of_another_type_in_the_environment(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(f"KEYFERRY_{name}", text)
     with pytest.raises(UsageError, match=f"KEYFERRY_{name}: '{text}' is not a"):
         load(None, {})
+
+
+def test_an_account_that_the_host_does_not_know(monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> None:
+    """As in a container that is given a number to run as: neither a name nor a home."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    mocker.patch("pwd.getpwuid", side_effect=KeyError("uid not found"))
+    assert account() == f"uid {os.getuid()}"
+    assert load(None, {}).text("classic", "slot") == ""

@@ -130,6 +130,11 @@ def test_it_goes_on_where_it_was(path: Path) -> None:
     assert not is_held(path)
 
 
+def test_what_is_no_folder_holds_no_run(path: Path) -> None:
+    path.write_bytes(b"")
+    assert not is_held(path / "journal.jsonl")
+
+
 def test_a_torn_last_line_is_cut_off_before_it_goes_on(path: Path) -> None:
     first = Journal(path)
     first.write("begin")

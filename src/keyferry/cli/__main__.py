@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import render
+from keyferry.cli import render, streams
 from keyferry.errors import InterruptedRunError, KeyferryError
 
 if TYPE_CHECKING:
@@ -95,14 +95,22 @@ def _deaf() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _command() -> None:
+    _register(sys.argv[1:])
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
+
+
 def main() -> None:
     """The console script: our errors told as the user needs them, with their exit codes."""
+    streams.mend()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _stop)
     try:
-        _register(sys.argv[1:])
-        app()
+        _command()
     except KeyferryError as error:
         _deaf()
         sys.exit(render.report(error))

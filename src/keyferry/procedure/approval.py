@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import tempfile
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
-from keyferry.names import Sha256
+from keyferry.names import Sha256, account
 from keyferry.transcript import signatures
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def approval(plan: bytes, signature: Path, allowed: Path, operator: str) -> Appr
     operator: a principal of the list, or "" for the name of this process' account. A key that the list gives
     to the operator, under whatever other names it stands there besides, is the operator's.
     """
-    operator = operator or getpass.getuser()
+    operator = operator or account()
     try:
         data = signature.read_bytes()
     except OSError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, LoginRefusedError, UsageError
+from keyferry.names import account
 from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
 from keyferry.procedure.command import at_work, check_named, opened
@@ -75,9 +75,7 @@ def resolve(run_dir: Path, name: str, decision: Decision) -> KeyState:
             _may_adopt(past, key, decision)
         directory.go_on(past, by="resolve")
     try:
-        directory.journal.write(
-            "resolve", key=key.handle, order=decision.what, handle=decision.handle, by=getpass.getuser()
-        )
+        directory.journal.write("resolve", key=key.handle, order=decision.what, handle=decision.handle, by=account())
     finally:
         directory.finish()
     return key

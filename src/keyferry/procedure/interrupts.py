@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What may end a run; each is heard."""
+"""What may end a run; each is heard, but for a SIGHUP under nohup."""
 
 
 class Interrupts:
@@ -22,6 +22,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:  # nohup
+                continue
             self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -219,9 +219,9 @@ def _flock(file: int, how: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a run writes this journal now."""
+    """Whether a run writes this journal now, as far as this user may know."""
     try:
         with path.open("rb") as file:
             return not _flock(file.fileno(), fcntl.LOCK_SH)
-    except FileNotFoundError:
+    except OSError:  # as NotADirectoryError; who reads it next says why it cannot be read
         return False

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import platform
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from keyferry import __version__
 from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
+from keyferry.names import account
 from keyferry.procedure import manifest
 from keyferry.procedure.intact import check_sessions
 from keyferry.procedure.journal import Journal, now
@@ -169,7 +169,7 @@ class RunDirectory:
 
 
 def _operator() -> dict[str, str]:
-    return {"user": getpass.getuser(), "host": platform.node(), "system": platform.platform()}
+    return {"user": account(), "host": platform.node(), "system": platform.platform()}
 
 
 def _check_complete(path: Path, found: Journaled) -> None:

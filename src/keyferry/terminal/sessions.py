@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import copy
-import getpass
 import itertools
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
+from keyferry.names import account
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.wording import Wording
@@ -89,7 +89,7 @@ class Sessions:
             "machine": dict(host.facts),
             "argv": [tool, *arguments],
             "run_id": self._run_id,
-            "user": getpass.getuser(),
+            "user": account(),
             "keyferry": __version__,
         }
         path = self.directory / f"{next(self._numbers):03}-{tool}.cast"
