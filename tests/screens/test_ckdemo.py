@@ -172,6 +172,22 @@ def test_a_public_key_is_read_by_its_numbers() -> None:
         _shown(CKA_MODULUS="modulus", CKA_PUBLIC_EXPONENT="010001").public_key()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\t"])
+def test_a_modulus_that_a_terminal_wrapped_is_joined(end: str) -> None:
+    modulus = "c35b" * 128
+    rows = [f"CKA_MODULUS={modulus}"[at : at + 80] for at in range(0, 524, 80)]
+    shown = ["Object", "handle=7", "CKA_CLASS=02000000", *rows, "CKA_LABEL=cafe"]
+    assert screens.shown(end.join(shown)).attributes["CKA_MODULUS"] == modulus
+    with pytest.raises(UnknownScreenError, match=r"no attribute: \s*c35b"):
+        screens.shown(end.join([*shown, "c35b"]))
+
+
+@pytest.mark.parametrize("last", ["Program will terminate.", "Version 2 is needed. Program will terminate."])
+def test_a_library_of_another_version_is_a_refusal(last: str) -> None:
+    found = parse("startup", f"CrystokiConnect()\nWrong Cryptoki version.\nIt is 1.\n{last}\nEnter 0 to end.")
+    assert (found["ok"], str(found["error"]).count(last)) == (False, 1)
+
+
 def test_slots_are_read_with_tabs_or_blanks() -> None:
     text = (
         "\r\nSlots available:\r\n\tslot#1 - LunaNet Slot      \r\n  slot #  7 - \r\n\tslot#500 - HA Virtual - Card\r\n"

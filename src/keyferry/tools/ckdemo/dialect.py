@@ -109,7 +109,7 @@ CONNECTING = r"^CrystokiConnect\(\)(?: \([^)]{0,80}\))?[ \t]*"
 CANNOT_LOAD = r"ckdemo: Can ?not load library\..*"
 CANNOT_INITIALIZE = r"Error during (?P<function>C_\w+)\(\)\..*"
 ERROR_CODE = r"Error code: *(?P<code>[0-9]{1,20})"
-WRONG_VERSION = r"Program will terminate\.?"
+WRONG_VERSION = r"(?:.*\s)?Program will terminate\.?"
 END_QUESTION = r"Enter 0 to end\. *[0-9]*"
 
 PIN_REFUSED = frozenset(

@@ -20,6 +20,8 @@ _STATUS = re.compile(r"^[ \t]*Status:(?P<message>[^\n]*)\((?P<ckr>CKR_[A-Z0-9_]+
 _FUNCTION = re.compile(r"(?P<function>\S.*) returned error\.?")
 _OBJECT = re.compile(r"[ \t]*Handle[ \t]+(?P<handle>\d+)[ \t]+--[ \t]+label:(?: (?P<label>.*))?")
 _ATTRIBUTE = re.compile(r"[ \t]*(?P<name>CKA_\w+)=(?P<value>.*)")
+_WRAPPED = frozenset({"CKA_MODULUS", "CKA_SUBJECT", "CKA_ISSUER"})  # long hex that a narrow terminal may have wrapped
+_MORE = re.compile(r"[0-9a-f]+")
 _HANDLE = re.compile(r"[ \t]*handle[ \t]*=[ \t]*(?P<handle>\d+)[ \t]*")
 _TOKEN_FIELD = re.compile(r"[ \t]*(?P<name>[A-Z][^>\n]*)->(?P<value>.*)")
 _FLAGS = re.compile(r"[ \t]*CKF_[A-Z0-9_]+(?:[ \t|,]+CKF_[A-Z0-9_]+)*[ \t]*")
@@ -128,14 +130,18 @@ def listing(body: str) -> tuple[Listed, ...]:
 
 
 def shown(body: str) -> Shown:
-    """Display Object: `handle=N`, then `CKA_NAME=value` lines, each name once."""
+    """Display Object: `handle=N`, then `CKA_NAME=value` lines, each name once, a wrapped modulus joined."""
     handle: ClassicHandle | None = None
     attributes: dict[str, str] = {}
+    last = ""
     for line in _said(body):
         if match := _ATTRIBUTE.fullmatch(line):
             if match["name"] in attributes and match["name"] != _NAMELESS:
                 raise unknown("ckdemo", "displayObject", "an attribute twice", line)
-            attributes[sys.intern(match["name"])] = sys.intern(match["value"])  # nearly the same for thousands of keys
+            last = sys.intern(match["name"])
+            attributes[last] = sys.intern(match["value"])  # nearly the same for thousands of keys
+        elif last in _WRAPPED and _MORE.fullmatch(line.strip()):
+            attributes[last] += line.strip()
         elif (match := _HANDLE.fullmatch(line)) and handle is None:
             handle = ClassicHandle(_number(match["handle"], "displayObject"))
         elif line.strip() != "Object" or handle is not None:
