@@ -187,6 +187,23 @@ def test_a_rolled_back_key_is_not_success() -> None:
     assert parse("genRSAKeyPair", text)["ok"] is False
 
 
+@pytest.mark.parametrize("digits", ["c33c", "c33cbdc3", "c33cbdc33cbd"])
+def test_a_check_value_has_three_bytes_or_none(digits: str) -> None:
+    with pytest.raises(UnknownScreenError, match="KCV"):
+        parse("attributeFile", f"OBJ_ATTR_CLASS\n0x04\nOBJ_ATTR_KCV\n0x{digits}\n")
+
+
+@pytest.mark.parametrize("said", ["Daemon socket connection error", "Invalid Operation"])
+@pytest.mark.parametrize("behind", ["", "\n[root@host ~]# "])
+def test_a_start_without_an_hsm_may_say_that_alone(said: str, behind: str) -> None:
+    found = parse("startup", f"$ /opt/cloudhsm/bin/key_mgmt_util\nLIQUIDSECURITY: {said}{behind}")
+    assert (found["ok"], found["error"]) == (False, {"code": None, "text": f"LIQUIDSECURITY: {said}"})
+    with pytest.raises(UnknownScreenError):
+        parse("startup", f"LIQUIDSECURITY: {said}\nwhat?\n")
+    with pytest.raises(UnknownScreenError):
+        parse("unWrapKey", f"LIQUIDSECURITY: {said}\n")
+
+
 def test_an_attribute_that_stands_twice_in_a_file_is_not_understood() -> None:
     once = "OBJ_ATTR_CLASS\n0x04\nOBJ_ATTR_KEY_TYPE\n0x1f\n"
     assert attributes(once).key_type == 31
@@ -227,6 +244,7 @@ DELETED = "\n\tCfm3DeleteKey returned: 0x00 : HSM Return: SUCCESS\n"
         f"{BANNER}{LISTING}\nCommand:  \n{DELETED}\nCommand:  \nCommand:  ",
         f"{BANNER}{LOGGED_IN}Command: deleteKey  -k  7 \n{DELETED}",
         f"Command:\nCommand:  deleteKey -k 7{DELETED}",
+        f"{BANNER}{LOGGED_IN}Command: deleteKey  -k  7 \n{DELETED}[ec2-user@ip-10-0-0-7 ~]$ ",
     ],
 )
 def test_what_stands_around_an_answer_means_nothing(text: str) -> None:

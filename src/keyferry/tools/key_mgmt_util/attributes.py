@@ -30,7 +30,7 @@ _FLAGS: Final = frozenset(
 )
 _NUMBERS: Final = _FLAGS | {"CLASS", "KEY_TYPE", "VALUE_LEN", "MODULUS_BITS"}
 _ONE_LINE: Final = _TEXTS | _NUMBERS | {"KCV", "PUBLIC_EXPONENT"}
-_KCV_DIGITS: Final = 6
+_KCV_DIGITS: Final = (0, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _digits(name: str, value: str) -> str:
     """The hexadecimal digits of a value: whole bytes, of a KCV three of them or none."""
     match = _BYTES.fullmatch(value)
     digits = match[1] if match else ""
-    if match is None or (name in _NUMBERS and not digits) or (name == "KCV" and len(digits) % _KCV_DIGITS):
+    if match is None or (name in _NUMBERS and not digits) or (name == "KCV" and len(digits) not in _KCV_DIGITS):
         raise _unknown(f"{name} does not have the form of its values", value)
     return digits
 

@@ -6,7 +6,7 @@ is an outcome, anything that is not understood an UnknownScreenError.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.answers import LIST, NUMBER, Answer, handle, numbers, plain, whole
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from keyferry.names import CloudHandle
     from keyferry.tools.key_mgmt_util.outcome import Outcome
 
-_INITIALIZE = words(r"Cfm\dInitialize\(\) returned .+|.*error while loading shared.+|Version Mismatch.+")
+_NO_HSM = words(r"LIQUIDSECURITY ?: ?.+")
+_INITIALIZE = words(
+    rf"Cfm\dInitialize\(\) returned .+|.*error while loading shared.+|Version Mismatch.+|{_NO_HSM.pattern}"
+)
 _TOTAL = words(rf"Total number of keys present ?:? ?{NUMBER}")
 _INDEX = words(rf"(?:Number of matching keys|number of keys matched) from start index ?:? ?{NUMBER} ?:: ?{NUMBER}")
 _HANDLES = words(rf"(?:Handles of matching keys ?: ?)?{LIST}")
@@ -77,7 +80,9 @@ def startup(text: str) -> Answer[Startup]:
     sheet.keep_between(_INITIALIZE, LISTING)
     app_id, session, fips = (sheet.take_one(pattern) for pattern in (INITIALIZED, SESSION, FIPS))
     ready = Startup(app_id[1], session[1], fips[1]) if app_id and session and fips else None
-    return whole(sheet, sheet.outcome(silent=ready is not None), ready)
+    alone = None if app_id else sheet.take_alone(_NO_HSM)
+    outcome = sheet.outcome(silent=ready is not None or alone is not None)
+    return whole(sheet, replace(outcome, refusal=alone[0].string) if alone else outcome, ready)
 
 
 def login(text: str) -> Answer[Outcome]:

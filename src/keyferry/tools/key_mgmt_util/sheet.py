@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.dialect import TOOL, words
 from keyferry.tools.key_mgmt_util.outcome import Outcome, judge
+from keyferry.tools.shell import PROMPT
 from keyferry.tools.text import lines, unknown, without_stars
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class Sheet:
             raise self.unknown("a field that is there twice: two commands in one text?", found[1].string)
         return found[0] if found else None
 
+    def take_alone(self, pattern: re.Pattern[str]) -> list[re.Match[str]] | None:
+        """All lines, taken off, if there are any and all have this form."""
+        found = [pattern.fullmatch(line) for line in self._rest]
+        return self.take(pattern) if found and all(found) else None
+
     def keep_between(self, first: re.Pattern[str], beyond: re.Pattern[str]) -> None:
         """Leave out what stands before the first line of one form, and all from one of the other form on."""
         start = self._place(first) or 0
@@ -60,6 +66,8 @@ class Sheet:
         return next((place for place, line in enumerate(self._rest) if pattern.fullmatch(line)), None)
 
     def _body(self, found: list[str]) -> list[str]:
+        if found and PROMPT.fullmatch(found[-1]):  # a single command, or a start that failed, ends in the shell
+            del found[-1]
         found = self._without_echo(self._without_start(_trimmed(found)))
         if self.verb == "loginHSM" and found and _PASSWORD.fullmatch(found[0]):
             return without_stars(found[1:])
