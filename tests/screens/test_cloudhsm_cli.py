@@ -110,6 +110,24 @@ def test_our_own_user_is_not_locked_only_where_that_is_told(ours: str, told: boo
 
 
 @pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("$ cloudhsm-cli login\n", "$ "),
+        ("[ec2-user@ip ~]$ /opt/cloudhsm/bin/cloudhsm-cli login\n", "[ec2-user@ip ~]$ "),
+        (
+            "aws-cloudhsm > login mfa-token-sign --token t\nEnter password:\nEnter signed token file path: \n",
+            "aws-cloudhsm > ",
+        ),
+    ],
+)
+def test_what_was_typed_before_an_answer_means_nothing(before: str, behind: str) -> None:
+    answer = '{"error_code": 0, "data": {"username": "cu1", "role": "crypto-user"}}\n'
+    assert parse("login", f"{before}{answer}{behind}")["info"] == {"username": "cu1", "role": "crypto-user"}
+    with pytest.raises(UnknownScreenError):
+        parse("login", f"{before}{answer}$ \nwhat?")
+
+
+@pytest.mark.parametrize(
     "other", ['{"username": "admin"}', '{"username": "admin", "locked": 7}', "{}", "null", '"x"', "[]"]
 )
 def test_odd_entries_of_other_users_are_let_stand(other: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from keyferry.errors import ToolRefusedError
 from keyferry.text import last_lines, printable
 from keyferry.tools.cloudhsm_cli.dialect import TOOL
-from keyferry.tools.shell import echoed
+from keyferry.tools.shell import PROMPT, echoed
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _ECHO = re.compile(r"(?m)^[ \t]*aws-cloudhsm ?>[ \t]*(?P<command>\S[^\n]*)")
 _MARK = '"error_code"'
 _AROUND = re.compile(
     r"aws-cloudhsm ?>.*|--.*|(?:Enter|Confirm) password: *\**|\**"  # what was asked and typed
+    r"|Enter (?:signed token|public key PEM) file path[^:]*:.*"
     r"|thread '.*' panicked at .*|note: .*|Error writing to log file\..*|.*\b(?:TRACE|DEBUG|INFO|WARN|ERROR)\b.*"
 )
 """Lines that may stand around an answer: without a log that it can write, the tool logs to the terminal."""
@@ -72,7 +73,8 @@ def _last_object(verb: str, text: str) -> Mapping[str, Any]:
             raise unknown(TOOL, verb, "an answer that is cut short, or no JSON", text[match.start() :]) from None
     if found is None:
         raise unknown(TOOL, verb, "no answer", text)
-    for line in f"{around}\n{text[place:]}".split("\n"):
+    *after, last = text[place:].rstrip().split("\n")  # a single command leaves the shell's prompt
+    for line in [*around.split("\n"), *after, *([] if after and PROMPT.fullmatch(last.strip()) else [last])]:
         if not (_AROUND.fullmatch(line.strip()) or echoed(TOOL, line)):
             raise unknown(TOOL, verb, "a line that is not known", line)
     return found
