@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from forgeries import (
+    answered,
+    changed,
+    extractable_by_a_word,
+    extractable_no_longer,
+    never_came,
+    never_extractable,
+    of_another_plan,
+    overlapping,
+    replaced,
+    typed_ahead,
+    without,
+    without_comparison,
+    without_order,
+    wrapped_anew,
+)
+from keyferry.text import canonical
 from records import both_say, by_package, forge, head_of
 from runs import World, keyferry, through
 
@@ -40,29 +58,6 @@ def whole_by_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run_by_cli(whole_by_cli: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole_by_cli, tmp_path / "run"))
-
-
-def replaced(tool: str, code: str, pattern: str, new: str, nth: int = 1) -> Callable[[str, list[Any]], list[Any]]:
-    """Change the nth event of this code and tool that the pattern fits."""
-    left = [nth]
-
-    def change(name: str, lines: list[Any]) -> list[Any]:
-        for line in lines[1:] if tool in name else ():
-            if line[1] == code and re.search(pattern, line[2]):
-                left[0] -= 1
-                if left[0] == 0:
-                    line[2] = re.sub(pattern, new, line[2])
-        return lines
-
-    return change
-
-
-def typed_ahead(name: str, lines: list[Any]) -> list[Any]:
-    """A line that no question stands before, so that it hides from who looks for the menu."""
-    if "ckdemo" in name:
-        place = next(number for number, line in enumerate(lines) if number and line[1] == "i")
-        lines.insert(place + 1, [lines[place][0], "i", "22\r"])
-    return lines
 
 
 def test_a_perfect_forgery_that_changes_nothing_is_whole(run: Path) -> None:
@@ -176,6 +171,14 @@ def test_a_call_outside_the_procedure(run: Path) -> None:
         (replaced("011-cmu", "o", "modulus=..", "modulus=ff"), "another public key"),
         (replaced("ckdemo", "o", r"v10\.3\.0", "v10.4.0"), "does not say the version"),
         (replaced("key_mgmt_util", "i", r"^unWrapKey -f \S+", "unWrapKey -f other"), "never wrapped"),
+        (replaced("key_mgmt_util", "i", r"^unWrapKey -f \S+", " unWrapKey -f other"), "never wrapped"),
+        (answered("handle of wrapping key", "12\r"), "object 12 was not shown to be the public key"),
+        (answered("want to modify", "27\r"), "object 27 was not shown to be the public key"),
+        (answered("handle of key to wrap", "43\r"), "the journal has no intent"),
+        (
+            replaced("ckdemo", "o", r"(CKA_LABEL=classic_wrap(?:.|\n)*CKA_MODULUS=..).*", r"\g<1>\r"),
+            "another public key",
+        ),
     ],
 )
 def test_the_tools_own_words(run: Path, change: Callable[[str, list[Any]], list[Any]], words: str) -> None:
@@ -185,72 +188,9 @@ def test_the_tools_own_words(run: Path, change: Callable[[str, list[Any]], list[
     assert words in told.words
 
 
-def changed(kind: str, act: str | None = None, **what: object) -> Callable[[Lines], Lines]:
-    def change(lines: Lines) -> Lines:
-        next(line for line in lines if (line["kind"], line.get("act")) == (kind, act)).update(what)
-        return lines
-
-    return change
-
-
-def without(kind: str, act: str) -> Callable[[Lines], Lines]:
-    def change(lines: Lines) -> Lines:
-        key = next(line["key"] for line in lines if line.get("act") == "wrap")
-        return [line for line in lines if (line["kind"], line.get("act"), line.get("key")) != (kind, act, key)]
-
-    return change
-
-
-def never_extractable(lines: Lines) -> Lines:
-    for line in lines:
-        if line["kind"] == "described":
-            line["extractable"] = False
-    return lines
-
-
-def extractable_by_a_word(lines: Lines) -> Lines:
-    for line in lines:
-        if line["kind"] == "described":
-            line["extractable"] = "no"
-    return lines
-
-
-def extractable_no_longer(lines: Lines) -> Lines:
-    """It was described twice: what was said last counts."""
-    again = [line | {"extractable": False} for line in lines if line["kind"] == "described"]
-    place = next(number for number, line in enumerate(lines) if line["kind"] == "planned")
-    return [*lines[:place], *again, *lines[place:]]
-
-
-def overlapping(lines: Lines) -> Lines:
-    """Every key is wrapped before the first is moved, and none in the order of the wraps: each keeps its own order."""
-    crossing = [place for place, line in enumerate(lines) if isinstance(line.get("key"), int) and _stage(line)]
-    ordered = sorted((lines[place] for place in crossing), key=lambda line: (_stage(line), -line["key"]))
-    changed = list(lines)
-    for place, line in zip(crossing, ordered, strict=True):
-        changed[place] = line
-    return changed
-
-
-def _stage(line: dict[str, Any]) -> int:
-    of_a_key = {"intent": 2, "done": 2, "key": 3}
-    return 1 if line.get("act") == "wrap" else of_a_key.get(line["kind"], 0)
-
-
 def test_keys_may_cross_at_the_same_time(run: Path) -> None:
     forge(run, journal=overlapping)
     both_say("complete", run)
-
-
-def without_comparison(lines: Lines) -> Lines:
-    return [line for line in lines if line.get("act") != "compare"]
-
-
-def wrapped_anew(lines: Lines) -> Lines:
-    """The file that was moved is an older one."""
-    place = next(number for number, line in enumerate(lines) if line.get("act") == "unwrap")
-    wrap = next(line for line in lines if (line["kind"], line.get("act")) == ("done", "wrap"))
-    return [*lines[:place], wrap | {"sha256": "0" * 64}, *lines[place:]]
 
 
 @pytest.mark.parametrize(
@@ -274,8 +214,46 @@ def wrapped_anew(lines: Lines) -> Lines:
         ),
         (changed("planned", sha256="0" * 64), "plan"),
         (changed("begin", run_id="other"), "001-key_mgmt_util.cast: line 1"),
+        (never_came, "journal.jsonl: line "),
+        (changed("done", "wrap", host="cloudhsm"), "journal.jsonl: line "),
+        (without("intent", "unwrap"), ""),
     ],
 )
 def test_the_journals_words(run: Path, change: Callable[[Lines], Lines], words: str) -> None:
     forge(run, journal=change)
     both_say("wrong", run, words)
+
+
+def test_a_migration_cannot_say_that_it_is_a_single_action(run: Path) -> None:
+    forge(run, replaced("key_mgmt_util", "i", r"^findKey .*", "deleteKey -k 7\r"), without_order)
+    both_say("wrong", run, ".cast: line ", "deleteKey")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (of_another_plan, "not the one that was approved"),
+        (changed("key", kcv_there="000000"), "check values differ"),
+        (without("intent", "wrap"), "not intended before"),
+        (changed("done", "wrap", host="elsewhere"), "not intended before"),
+    ],
+)
+def test_the_package_says_more_of_the_journal(run: Path, change: Callable[[Lines], Lines], words: str) -> None:
+    forge(run, journal=change)
+    told = by_package(run)
+    assert told.verdict == "wrong"
+    assert words in told.words
+
+
+def test_what_the_plan_has_stay_was_not_wrapped(run: Path) -> None:
+    """Somebody may have approved that plan: it says more than the journal, which describes the key as one that goes."""
+    plan = json.loads((run / "plan.json").read_bytes())
+    wrapped = next(key for key in plan["keys"] if key["state"] == "planned")
+    wrapped["state"] = "skipped"
+    (run / "plan.json").chmod(0o600)
+    (run / "plan.json").write_bytes(canonical(plan))
+    digest = hashlib.sha256((run / "plan.json").read_bytes()).hexdigest()
+    forge(run, journal=changed("planned", sha256=digest))
+    told = by_package(run)
+    assert told.verdict == "wrong"
+    assert f"plan.json: line 1: key {wrapped['classic_handle']} was wrapped" in told.words

@@ -1,4 +1,4 @@
-"""What a record must mean, besides being whole: told by the journal, and again by the tools' own words."""
+"""What a record must mean, besides being whole, by the tools' own words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import binascii
 import contextlib
 import hashlib
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.procedure.documented import ACTION, MIGRATION
@@ -18,92 +17,19 @@ from keyferry.tools.cmu import screens as cmu
 from keyferry.transcript.check import wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from keyferry.procedure.manifest import Story
+    from keyferry.procedure.journaled import Journaled
     from keyferry.transcript.check import Session
     from keyferry.transcript.reader import Event
 
 _FILE_TYPED = re.compile(r" (?:-f|--data-path) (\S+)")
 _ONE_LINE = re.compile(r"[^\0-\x1f]*\r?")
+_AROUND_MODULUS = 48
+"""Bytes of an RSA public key's DER that are not its modulus, at most."""
+_OF_THE_IMPORTED = (ckdemo.OBJECT_MODIFIED, ckdemo.WRAPPING_KEY)
 _UNWRAPS = ("unWrapKey ", "key unwrap ")
-
-
-@dataclass(slots=True)
-class Journaled:
-    """What the journal's lines mean, taken in one by one. Each gives why it is wrong, or None.
-
-    extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
-    leaving: keys whose wrap was intended; entering: files whose unwrap was.
-    key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since.
-    banners: by session, the version that its tool told.
-    """
-
-    migration: bool = False
-    extractable: dict[int, bool] = field(default_factory=dict)
-    wrapped: dict[int, str] = field(default_factory=dict)
-    moved: dict[int, str] = field(default_factory=dict)
-    leaving: set[int] = field(default_factory=set)
-    entering: set[str] = field(default_factory=set)
-    label: str | None = None
-    key: str | None = None
-    compared: bool = False
-    banners: dict[str, str] = field(default_factory=dict)
-
-    def take(self, line: Mapping[str, Any], story: Story) -> str | None:
-        key = line.get("key")
-        match line["kind"], line.get("act"):
-            case "begin", _:
-                self.migration = bool(line["order"])
-            case "described", _:
-                self.extractable[line["key"]] = line["extractable"] is True
-            case "end", _ if line["totals"] != story.totals or (self.wrapped and not _balanced(line["totals"])):
-                return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
-            case (("intent" | "done"), "wrap"):
-                return self._wrap(line)
-            case "banner", _:
-                self.banners[line["file"]] = line["banner"]
-            case "done", "move" if isinstance(key, int):
-                if self.wrapped.get(key) != line["sha256"]:
-                    return f"what was moved for key {key} is not what was wrapped"
-                self.moved[key] = line["sha256"]
-            case (("intent" | "done"), "unwrap"):
-                if line["key"] not in self.moved:
-                    return f"key {key} is unwrapped, but no wrapped file of it was moved before"
-                self.entering.add(f"{key}.wrapped")
-            case _:
-                return self._public_key(line)
-        return None
-
-    def _wrap(self, line: Mapping[str, Any]) -> str | None:
-        key = line["key"]
-        if not self.extractable.get(key):
-            return f"key {key} is wrapped, but was not described as extractable before"
-        if not self.compared:
-            return f"key {key} is wrapped, but the imported public key had not been compared before"
-        self.moved.pop(key, None)
-        self.leaving.add(key)
-        if line["kind"] == "done":
-            self.wrapped[key] = line["sha256"]
-        return None
-
-    def _public_key(self, line: Mapping[str, Any]) -> str | None:
-        match line["kind"], line.get("act"):
-            case "done", "export":
-                self.key, self.compared = line["sha256"], False
-                if {self.key} != set(line["places"].values()):
-                    return "the public key that was exported is not the same in all places"
-            case "intent", "import":
-                self.label = line["label"]
-                if line["sha256"] != self.key:
-                    return "the public key that is imported is not the one that was exported"
-            case "done", "compare":
-                self.compared = {self.key} == set(line["places"].values())
-                if not self.compared:
-                    return "the Classic HSM has another public key than the one that was exported"
-        return None
 
 
 def public_key(pem: Path, name: str, journaled: Journaled) -> bytes:
@@ -138,6 +64,7 @@ class Witness:
         self._journaled = journaled
         self._der = der
         self._extractable: set[str] = set()
+        self._imported: set[str] = set()
 
     def words(self, session: Session) -> Words:
         tool = str(session.header.get("tool"))
@@ -152,7 +79,7 @@ class Witness:
 
     def typed(self, session: Session, event: Event) -> None:
         """Each unwrap has its wrap: its file was moved here, and the journal intended it."""
-        if self._journaled.migration and event.data.startswith(_UNWRAPS):
+        if self._journaled.migration and event.data.lstrip().startswith(_UNWRAPS):
             found = set(_FILE_TYPED.findall(event.data))
             if not found or found - self._journaled.entering:
                 raise session.wrong("it unwraps a file that was never wrapped and moved for that", event.line)
@@ -165,19 +92,37 @@ class Witness:
         if str(shown.handle) != handle:
             return
         self._extractable.discard(handle)
+        self._imported.discard(handle)
         if shown.attributes.get("CKA_EXTRACTABLE") == "01":
             self._extractable.add(handle)
-        self.public(session, shown.attributes.get("CKA_LABEL"), shown.attributes.get("CKA_MODULUS"), line)
+        modulus = shown.attributes.get("CKA_MODULUS")
+        if (shown.attributes.get("CKA_CLASS") or "").startswith("02") and self._is_ours(modulus):
+            self._imported.add(handle)
+        self.public(session, shown.attributes.get("CKA_LABEL"), modulus, line)
 
     def public(self, session: Session, label: str | None, modulus: str | None, line: int) -> None:
         """What Classic shows of the imported key, by its label, is the key that was exported."""
-        imported = modulus and label == self._journaled.label
-        if imported and self._der is not None and (modulus or "").lower().lstrip("0") not in self._der.hex():
+        if modulus and label == self._journaled.label and not self._is_ours(modulus):
             raise session.wrong("the Classic HSM shows another public key than the one that was exported", line)
+
+    def _is_ours(self, modulus: str | None) -> bool:
+        """Whether this is the exported key's, or, where that is not here any more, may be."""
+        if self._der is None:
+            return True
+        digits = (modulus or "").lower().lstrip("0")
+        return len(digits) >= 2 * (len(self._der) - _AROUND_MODULUS) and digits in self._der.hex()
 
     def wraps(self, session: Session, event: Event) -> None:
         if (handle := event.data.strip()) not in self._extractable:
             raise session.wrong(f"key {handle} is wrapped, but was not shown as extractable before", event.line)
+        journaled = self._journaled
+        if journaled.migration and journaled.lasting and int(handle) not in journaled.leaving:
+            raise session.wrong(f"key {handle} is wrapped, but the journal has no intent of that", event.line)
+
+    def uses(self, session: Session, event: Event) -> None:
+        """SOURCE-READ-ONLY, WRAPPING-KEY-MATCH: what is set, and what wraps, is the imported public key."""
+        if self._journaled.migration and (handle := event.data.strip()) not in self._imported:
+            raise session.wrong(f"object {handle} was not shown to be the public key that was exported", event.line)
 
 
 class Lines:
@@ -257,6 +202,8 @@ class Menu:
                 self._choose(typed, event.line)
             elif ckdemo.OBJECT_SHOWN.compiled().search(b"\n" + question):
                 self._handle, self._line = typed, event.line
+            elif any(asked.compiled().search(b"\n" + question) for asked in _OF_THE_IMPORTED):
+                self._witness.uses(self._session, event)
             elif ckdemo.KEY_TO_WRAP.compiled().search(b"\n" + question):
                 self._witness.wraps(self._session, event)
             self._screen = ""
@@ -280,7 +227,3 @@ class Menu:
             echo, _, answer = self._screen.partition("\n")
             if echo.strip() == self._handle:
                 self._witness.displayed(self._session, self._handle, answer, self._line)
-
-
-def _balanced(totals: Mapping[str, int]) -> bool:
-    return totals["planned"] == sum(totals.values()) - totals["planned"]

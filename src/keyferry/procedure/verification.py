@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import MismatchError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.procedure import manifest, signing
-from keyferry.procedure.meaning import Journaled, Witness, one_line, public_key
+from keyferry.procedure.journaled import Journaled
+from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
 from keyferry.text import canonical, counted
 from keyferry.transcript import chain
@@ -267,10 +268,19 @@ class _Verification:
             found = manifest.measured(self._folder / name)["sha256"] if name in self._there else removed
             if hashes != {found}:
                 raise wrong(name, None, "not the file that the journal names")
+        if self._story.plan:
+            self._check_plan(json.loads((self._folder / manifest.PLAN).read_bytes(), object_hook=_verdict_alone))
+
+    def _check_plan(self, plan: dict[str, Any]) -> None:
+        """No key was wrapped that the plan, which somebody may have approved, has stay."""
+        stays = self._journaled.leaving - {handle for handle, state in plan["keys"] if state == "planned"}
+        if stays:
+            raise wrong(manifest.PLAN, 1, f"key {min(stays)} was wrapped, and by the plan it is none that crosses")
 
     def _named(self) -> dict[str, set[str]]:
         story = self._story
-        once = {manifest.INFO: story.info, manifest.PLAN: story.plan}
+        signature = self._journaled.approved and self._journaled.approved[1]
+        once = {manifest.INFO: story.info, manifest.PLAN: story.plan, manifest.APPROVAL: signature}
         moved = {f"files/{file}": set(hashes.values()) for file, hashes in story.moved.items()}
         return {name: {digest} for name, digest in once.items() if digest} | moved
 
@@ -294,6 +304,11 @@ class _Verification:
             raise wrong(name, None, "the journal has no intent of this wrap: its end was cut off")
         if name.startswith("sessions/") and len(list(itertools.islice(whole_lines(self._folder / name), 2))) > 1:
             raise wrong(name, 2, "the journal does not name this session: its end was cut off")
+
+
+def _verdict_alone(value: dict[str, Any]) -> object:
+    """Of a plan's key its handle and state: there can be thousands, and nothing else of them is kept."""
+    return (value["classic_handle"], value["state"]) if "classic_handle" in value else value
 
 
 def _plain_files(folder: Path) -> Iterator[str]:

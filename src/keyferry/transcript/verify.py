@@ -114,7 +114,7 @@ class Run:
         return {"count": count, "head": head}
 
     def take(self, line: Table, key: Any, place: str) -> None:  # what a line says, if it may say so behind the others
-        blob, there = f"{key}.wrapped", self.moved.get(f"{key}.wrapped", {})
+        blob, there, may = f"{key}.wrapped", self.moved.get(f"{key}.wrapped", {}), self.extractable.get(key)
         self.acts |= {line["act"], (line["act"], blob)} if line["kind"] == "intent" else set()
         match line["kind"], line.get("act"):
             case "begin", _:
@@ -124,15 +124,15 @@ class Run:
             case (("closed" | "torn"), _):
                 self.sessions[line["file"]].update(end=line["kind"], head=line["head"], count=line["count"])
             case (("described" | "key"), _):
-                self.states[key] = line["state"]
-                self.extractable[key] = line.get("extractable", self.extractable.get(key)) is True
+                self.states[key], self.extractable[key] = line["state"], line.get("extractable", may) is True
+                demand(line["state"] != "verified" or ("unwrap", blob) in self.acts, place, f"key {key} never came")
             case "planned", _:
-                self.plan, self.named["plan.json"] = line["sha256"], {line["sha256"]}
+                self.plan, self.migration, self.named["plan.json"] = line["sha256"], line["sha256"], {line["sha256"]}
             case "end", _:
                 left = "wrap" in self.acts and "planned" in self.states.values()
                 demand(line["totals"] == self.totals() and not left, place, "the totals do not balance")
             case (("intent" | "done"), "wrap"):
-                demand(self.compared and self.extractable.get(key), place, "not described as extractable, or compared")
+                demand(self.compared and may, place, "not described as extractable, or compared")
                 self.moved.pop(blob, None)
             case "done", "move" if isinstance(key, int):
                 demand(there.get("classic") == line["sha256"], place, f"not what was wrapped of key {key}")
