@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 _CHANGING = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*Z?|(?<=UTC Time -> )\d+|(?<=\(free / total\) -> )[\d /]+|(?<=attributes-)\d+"
-    r"|(?<=\(count/max\) -> )[\d /]+"
+    r"|(?<=\(count/max\) -> )[\d /]+|(?<=\"key-length-bytes\": )\d{4}"
 )
-"""What differs from one moment to the next: times, free memory, sessions, numbers of our own files."""
+"""What differs from one moment to the next: times, free memory, sessions, numbers of our own files, and how many bytes
+a private key's encoding takes (no key that crosses has a thousand).
+"""
 _VALUES = re.compile(
     r"\d+(?=\.wrapped\b)|(?<![\w.])(?![0-9a-f]{4}0{12}\b)(?:(?:0x)?[0-9a-f]{8,}|\d{5,})(?![\w.])|(?<=Node id )\d+",
     re.IGNORECASE,
