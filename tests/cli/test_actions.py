@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from records import both_say
 from runs import Done, World, keyferry
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def test_the_documented_steps_one_by_one(world: World, tool: str, tmp_path: Path
     assert (listed["label"], listed["covered"]) == (key["label"], True)
     assert listed["attributes"]["check-value"] == f"0x{kcv}"
     assert "owner" in document(world, "kmu", "key-info", made)
+    for run in (world.directory / "runs").iterdir():
+        both_say("complete", run)
 
 
 @OLDER

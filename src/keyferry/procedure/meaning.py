@@ -17,6 +17,7 @@ from keyferry.tools.cmu import screens as cmu
 from keyferry.transcript.check import wrong
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -113,9 +114,10 @@ class Witness:
         return len(digits) >= 2 * (len(self._der) - _AROUND_MODULUS) and digits in self._der.hex()
 
     def wraps(self, session: Session, event: Event) -> None:
-        if (handle := event.data.strip()) not in self._extractable:
-            raise session.wrong(f"key {handle} is wrapped, but was not shown as extractable before", event.line)
+        """In a migration; a single action asks for one key, and the tool refuses it."""
         journaled = self._journaled
+        if journaled.migration and (handle := event.data.strip()) not in self._extractable:
+            raise session.wrong(f"key {handle} is wrapped, but was not shown as extractable before", event.line)
         if journaled.migration and journaled.lasting and int(handle) not in journaled.leaving:
             raise session.wrong(f"key {handle} is wrapped, but the journal has no intent of that", event.line)
 
@@ -214,8 +216,10 @@ class Menu:
 
     def _choose(self, typed: str, line: int) -> None:
         if not self._menu:
-            numbers = screens.menu(self._screen, ckdemo.MENU)
-            self._menu = {numbers[verb]: title for verb, title in ckdemo.MENU.items()}
+            self._menu = _numbered(self._screen, ckdemo.MENU)
+            for verb, title in ckdemo.MORE.items():
+                with contextlib.suppress(UnknownScreenError):  # not every menu has them
+                    self._menu |= _numbered(self._screen, {verb: title})
         self._answered()
         self._entry = self._menu.get(int(typed), "") if typed.isdecimal() else ""
         if self._entry not in self._allowed:
@@ -227,3 +231,8 @@ class Menu:
             echo, _, answer = self._screen.partition("\n")
             if echo.strip() == self._handle:
                 self._witness.displayed(self._session, self._handle, answer, self._line)
+
+
+def _numbered(screen: str, titles: Mapping[str, str]) -> dict[int, str]:
+    numbers = screens.menu(screen, titles)
+    return {numbers[verb]: title for verb, title in titles.items()}
