@@ -236,5 +236,5 @@ def test_names_of_the_plan_are_no_values() -> None:
 @pytest.mark.parametrize(("theirs", "same"), [(1216, True), (24, False)])
 def test_how_long_a_private_key_is_written_is_a_value(theirs: int, same: bool) -> None:
     ours = 1218 if same else 32
-    texts = [marked_output(f'"key-length-bytes": {length},\n') for length in (ours, theirs)]
-    assert Pairing(frozenset()).same(*texts, "cloudhsm") == same
+    one, other = (marked_output(f'"key-length-bytes": {length},\n') for length in (ours, theirs))
+    assert Pairing(frozenset()).same(one, other, "cloudhsm") == same
