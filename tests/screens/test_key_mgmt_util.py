@@ -204,6 +204,29 @@ def test_a_start_without_an_hsm_may_say_that_alone(said: str, behind: str) -> No
         parse("unWrapKey", f"LIQUIDSECURITY: {said}\n")
 
 
+@pytest.mark.parametrize(
+    ("verb", "text"),
+    [
+        (
+            "genSymKey",
+            "Cfm3GenerateSymmetricKey returned: 0x00 : HSM Return: SUCCESS\nSymmetric Key Created.  Key Handle: 52",
+        ),
+        ("unWrapKey", "Cfm3UnWrapKey returned: 0x00 : HSM Return: SUCCESS\nKey Unwrapped.  Key Handle: 52"),
+        (
+            "genRSAKeyPair",
+            "Cfm3GenerateKeyPair returned: 0x00 : HSM Return: SUCCESS\npublic key handle: 52    private key handle: 5",
+        ),
+        ("exSymKey", 'Cfm3WrapKey returned: 0x00 : HSM Return: SUCCESS\nWrapped Symmetric Key written to file "aes'),
+        ("deleteKey", "\tCfm3DeleteKey returned: 0xa"),
+        ("listAttributes", "Description\n===========\nThe following are all of the possible attr"),
+        ("findKey", "Description\n===========\nLooks for k"),
+    ],
+)
+def test_a_value_that_breaks_off_is_not_taken_for_a_whole_one(verb: str, text: str) -> None:
+    with pytest.raises(UnknownScreenError):
+        parse(verb, text)
+
+
 def test_an_attribute_that_stands_twice_in_a_file_is_not_understood() -> None:
     once = "OBJ_ATTR_CLASS\n0x04\nOBJ_ATTR_KEY_TYPE\n0x1f\n"
     assert attributes(once).key_type == 31

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _RESULT = words(
     r">? ?(?P<name>Cfm\d\w{1,60}|get_peer_version|getCaviumPrivKey)(?: ?\(\))? ?:? ?"
-    r"(?:sign )?(?:r(?:e)?turned|failure)? ?:? ?0x(?P<code>[0-9a-f]{1,16}) ?(?:: ?(?P<text>.+)|:)?"
+    r"(?:sign )?(?:r(?:e)?turned|failure)? ?:? ?0x(?P<code>[0-9a-f]{2,16}) ?(?:: ?(?P<text>.+)|:)?"
 )
 _CLUSTER = words(r"Cluster (?:Error )?Status ?:?")
 _NO_CLUSTER = words(r"Couldn't get cluster error info")
@@ -145,7 +145,8 @@ class _Scan:
         for line in lines:
             if _RESULT.fullmatch(line) or _NODE.fullmatch(line):
                 raise self._unknown("a result after usage text: two commands in one text?", line)
-        if _RULER.fullmatch(lines[-1]):
+        told = self._refusal or any(line.startswith("Syntax:") for line in lines)
+        if not told or _RULER.fullmatch(lines[-1]):
             raise self._unknown("usage text cut short", lines[-1])
         self._refusal = self._refusal or "usage text: the arguments were not understood"
 

@@ -25,7 +25,7 @@ _UNWRAPPED = words(rf"Key Unwrapped\. ?Key Handle ?: ?{NUMBER}")
 _ATTESTATION = words(r"Attestation Check ?: ?\[ ?PASS\w* ?\]")
 _PUBLIC_PEM = words(r"PEM formatted public key is written to (.+)")
 _PRIVATE_PEM = words(r"PEM formatted private key is written to (.+)")
-_SYMMETRIC_FILE = words(r'(?:Wrapped|Exported) Symmetric Key written to file "(.{1,1400}?)"?')
+_SYMMETRIC_FILE = words(r'(?:Wrapped|Exported) Symmetric Key written to file "(.{1,1400}?)"')
 _UNWRAPPING_FAILED = words(r"(?:Error ?: ?)?AES_unwrap_key failed\.?")
 _WRAPPED = words(r"Key Wrapped\.?")
 _WRAPPED_FILE = words(rf'Wrapped Key written to file "(.{{1,1400}}?)"? length {NUMBER}')  # the page forgets a quote
@@ -53,6 +53,8 @@ def key_pair(text: str) -> Answer[KeyPair]:
     sheet = Sheet("genRSAKeyPair", text)
     found = sheet.take_one(_PAIR)
     pair = KeyPair(handle(sheet, found[1]), handle(sheet, found[2])) if found else None
+    if found:
+        sheet.demand_ended(found)
     sheet.take_one(_ATTESTATION)
     return whole(sheet, sheet.outcome(), pair)
 
@@ -109,6 +111,8 @@ def _one_key(verb: str, pattern: re.Pattern[str], text: str) -> Answer[CloudHand
     sheet = Sheet(verb, text)
     found = sheet.take_one(pattern)
     key = handle(sheet, found[1]) if found else None
+    if found:
+        sheet.demand_ended(found)
     sheet.take_one(_ATTESTATION)
     return whole(sheet, sheet.outcome(), key)
 

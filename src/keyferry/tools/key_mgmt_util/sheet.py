@@ -31,6 +31,7 @@ class Sheet:
     def __init__(self, verb: str, text: str) -> None:
         self.verb = verb
         self._rest = self._body([" ".join(line.split()) for line in lines(text)])
+        self._unended = self._rest[-1:] if text and not text[-1].isspace() else []
 
     def take(self, pattern: re.Pattern[str]) -> list[re.Match[str]]:
         """All lines that have this form, taken off."""
@@ -44,6 +45,11 @@ class Sheet:
         if len(found) > 1:
             raise self.unknown("a field that is there twice: two commands in one text?", found[1].string)
         return found[0] if found else None
+
+    def demand_ended(self, found: re.Match[str]) -> None:
+        """UnknownScreenError for a line that the text breaks off in: the number at its end may go on."""
+        if found.string in self._unended:
+            raise self.unknown("cut short: nothing behind", found.string)
 
     def take_alone(self, pattern: re.Pattern[str]) -> list[re.Match[str]] | None:
         """All lines, taken off, if there are any and all have this form."""
