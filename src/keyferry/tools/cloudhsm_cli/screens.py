@@ -100,13 +100,14 @@ class _Reader:
         if not isinstance(value, dict) or "key-info" not in value:
             return Key(handle, attributes, None)
         info: dict[str, Any] = self.field(value, "key-info", dict)
-        owners, shared = (self._holders(info, name) for name in ("key-owners", "shared-users"))
-        covered = {self.field(info, "cluster-coverage", str), *owners.values(), *shared.values()} == {FULL}
-        return Key(handle, attributes, covered, tuple(owners), tuple(shared))
+        owners: list[object] = self.field(info, "key-owners", list)
+        shared: list[object] = self.field(info, "shared-users", list)
+        told = {self.field(one, "key-coverage", str) for one in (*owners, *shared)}
+        covered = {self.field(info, "cluster-coverage", str), *told} == {FULL}
+        return Key(handle, attributes, covered, *(self._names(holders) for holders in (owners, shared)))
 
-    def _holders(self, info: dict[str, Any], name: str) -> dict[str, str]:
-        holders: list[object] = self.field(info, name, list)
-        return {self.field(one, "username", str): self.field(one, "key-coverage", str) for one in holders}
+    def _names(self, holders: list[object]) -> tuple[str, ...]:
+        return tuple(self.field(one, "username", str) for one in holders)
 
     def fail(self, why: str) -> Exception:
         return unknown(TOOL, self._verb, why, self._text)
