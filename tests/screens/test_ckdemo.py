@@ -188,6 +188,14 @@ def test_a_library_of_another_version_is_a_refusal(last: str) -> None:
     assert (found["ok"], str(found["error"]).count(last)) == (False, 1)
 
 
+@pytest.mark.parametrize("shown", ["", "****", "s3cret", "s3cret\n******", "\n******", "s3cret\ns3cret"])
+@pytest.mark.parametrize("choice", ["3\n", "3\n3\n", "Enter your choice : 3\n3\n"])
+def test_what_was_echoed_at_a_login_means_nothing(shown: str, choice: str) -> None:
+    roles = "Security Officer[0]\nCrypto-Officer[1]\nCrypto-User[2]: 1\n"
+    status = "\nStatus: Doing great, no errors (CKR_OK)\nEnter your choice : "
+    assert parse("login", f"{choice}{roles}Enter PIN: {shown}\n{status}")["ok"] is True
+
+
 def test_slots_are_read_with_tabs_or_blanks() -> None:
     text = (
         "\r\nSlots available:\r\n\tslot#1 - LunaNet Slot      \r\n  slot #  7 - \r\n\tslot#500 - HA Virtual - Card\r\n"

@@ -221,3 +221,10 @@ def test_attributes_that_lack_what_they_must_have_are_unknown(change: dict[str, 
 
 def _lines(attributes: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\r\n" for name, value in attributes.items())
+
+
+def test_stars_behind_a_password_that_was_echoed_mean_nothing() -> None:
+    prompt = "Please enter password for token in slot 3 : "
+    assert parse("list", f"{prompt}s3cret\n******\nhandle=7\tlabel=x\n")["objects"] == [{"handle": 7, "label": "x"}]
+    with pytest.raises(UnknownScreenError):
+        parse("list", f"{prompt}s3cret\n******\n******\nhandle=7\tlabel=x\n")

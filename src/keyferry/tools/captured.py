@@ -19,10 +19,12 @@ _NAME = "|".join(sorted(name.decode() for name in NAMES))
 # A terminal program may have wrapped the value: lines of bare hex behind it are its rest.
 _VALUE = re.compile(rf"(?im)((?:^ *|\t *)(?:{_NAME}) *[=:])[^\t\n]*(?:\n[ \t]*[0-9a-f]+[ \t]*$)*")
 _VALUE_AFTER_BLANKS = re.compile(r"(?im)(?<= {2})(value=)[^\t\n ]*")
-# ckdemo can be told to repeat what is typed, on a line of its own.
+# ckdemo can be told to repeat what is typed, on a line of its own; a tool that switched the echo off too late
+# prints its stars on the next line.
 _SECRET = re.compile(
     r"(?im)^(?P<prompt>[ \t]*(?:please )?enter (?:the )?(?:pin|password)\b[^:\n]*:)"
     r"[ \t]*(?:(?P<typed>[^\s][^\n]*)(?:\n(?P=typed)(?=\n|\Z))?)?"
+    r"(?:\n[ \t]*\*+[ \t]*(?=\n|\Z))?"
 )
 _ARGUMENT = re.compile(r"(?i)(?<=[\s\"'])(-pass[a-z]*[= ] *)\S+")
 

@@ -130,7 +130,7 @@ def _behind_the_choice(text: str) -> str:
     """
     rest, before = text.lstrip(), False
     if typed := re.match(r"[0-9]{1,3}[ \t]*(?=\n)", rest):
-        return rest[typed.end() :]
+        return rest[_behind_the_echo(rest, typed.end(), typed.group()) :]
     if status := re.match(_STATUS, rest):
         rest, before = rest[status.end() :], True
     place = 0
