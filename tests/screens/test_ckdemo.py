@@ -196,6 +196,15 @@ def test_what_was_echoed_at_a_login_means_nothing(shown: str, choice: str) -> No
     assert parse("login", f"{choice}{roles}Enter PIN: {shown}\n{status}")["ok"] is True
 
 
+@pytest.mark.parametrize("words", ["", "(99 for help)", "(99 or 'FULL' for help)"])
+def test_how_help_is_offered_means_nothing(words: str) -> None:
+    prompt = f"Enter your choice {words}: "
+    assert dialect.MAIN.compiled().search(f"\n{prompt}".encode())
+    asked = f"{prompt}26\n\nSelect object type to search: 7\n\nHandle 7 -- label: x\n"
+    found = parse("findObject", f"{asked}\nStatus: Doing great, no errors (CKR_OK)\n{prompt}")
+    assert found["objects"] == [{"handle": 7, "label": "x"}]
+
+
 def test_slots_are_read_with_tabs_or_blanks() -> None:
     text = (
         "\r\nSlots available:\r\n\tslot#1 - LunaNet Slot      \r\n  slot #  7 - \r\n\tslot#500 - HA Virtual - Card\r\n"

@@ -105,7 +105,8 @@ _STATUS = r"[ \t]*Status:[^\n]*\n"
 _MENU_LINE = re.compile(r"[ \t]*(?:\([ \t]*[0-9]+[ \t]*\)[^\n]*|[A-Z][A-Z &/,()-]*:?[ \t]*)")
 _LAST_ENTRY = re.compile(r"(?m)^[^\n]{0,80}\([ \t]*0[ \t]*\)[ \t]*Quit\b")
 _MAIN = re.compile(
-    r"[ \t]*Enter your choice[ \t]*(?:\([0-9]+ for help\)[ \t]*)?:[ \t]*(?P<typed>(?:[0-9]+(?=[ \t]*\Z))?)[ \t]*"
+    r"[ \t]*Enter your choice[ \t]*(?:\([0-9]+[^()\n]{0,40} for help\)[ \t]*)?:"
+    r"[ \t]*(?P<typed>(?:[0-9]+(?=[ \t]*\Z))?)[ \t]*"
 )
 
 

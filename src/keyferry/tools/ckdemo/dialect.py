@@ -15,7 +15,7 @@ HIGHEST_HANDLE = 10_000
 QUIET = 0.1
 """Seconds of silence after which a table that ends without a prompt counts as whole, the first time."""
 
-MAIN = Prompt("Enter your choice", rb"Enter your choice *(?:\(\d+ for help\))? *: *")
+MAIN = Prompt("Enter your choice", rb"Enter your choice *(?:\(\d+[^()\r\n]{0,40} for help\))? *: *")
 SLOT = Prompt("Select a slot", rb"Select a slot *: *")
 SESSION = Prompt("Select a session", rb"Select a session *: *")
 ROLE_OF_SESSION = Prompt("normal user", rb"[^\r\n]*normal user *\[ *\d+ *\][^\r\n]*\? *")
