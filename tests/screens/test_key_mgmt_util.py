@@ -227,6 +227,12 @@ def test_a_value_that_breaks_off_is_not_taken_for_a_whole_one(verb: str, text: s
         parse(verb, text)
 
 
+@pytest.mark.parametrize("behind", ["\n", " \n", "\n\nCommand:", "\n\nCommand:  ", "\n$ "])
+def test_a_handle_is_whole_where_anything_is_behind_it(behind: str) -> None:
+    made = "Cfm3GenerateSymmetricKey returned: 0x00 : HSM Return: SUCCESS\n\tSymmetric Key Created.  Key Handle: 52"
+    assert parse("genSymKey", made + behind)["handle"] == 52
+
+
 def test_an_attribute_that_stands_twice_in_a_file_is_not_understood() -> None:
     once = "OBJ_ATTR_CLASS\n0x04\nOBJ_ATTR_KEY_TYPE\n0x1f\n"
     assert attributes(once).key_type == 31

@@ -30,8 +30,9 @@ class Sheet:
 
     def __init__(self, verb: str, text: str) -> None:
         self.verb = verb
-        self._rest = self._body([" ".join(line.split()) for line in lines(text)])
-        self._unended = self._rest[-1:] if text and not text[-1].isspace() else []
+        found = [" ".join(line.split()) for line in lines(text)]
+        self._unended = found[-1:] if text and not text[-1].isspace() else []
+        self._rest = self._body(found)
 
     def take(self, pattern: re.Pattern[str]) -> list[re.Match[str]]:
         """All lines that have this form, taken off."""
