@@ -105,6 +105,8 @@ def test_a_single_action_has_a_record_too(tmp_path: Path) -> None:
     assert done.status == 0, done.err
     [run] = (tmp_path / "runs").iterdir()
     both_say("complete", run)
+    told = keyferry("status", run, "--json").document
+    assert (told["state"], told["next"]) == ("ended", None)
     with pytest.raises(MismatchError):
         verify(run, "0" * 64)
 

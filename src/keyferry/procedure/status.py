@@ -65,7 +65,7 @@ def changes(directory: Path) -> Iterator[dict[str, object]]:
 def _state(run: RunState, *, running: bool) -> str:
     if running:
         return "running"
-    if not run.ended or run.open_keys:
+    if run.order and (not run.ended or run.open_keys):  # else a single action
         return "resumable"
     return "needs operator" if Stage.NEEDS_OPERATOR.value in run.stages else "ended"
 
@@ -88,7 +88,7 @@ def _next(run: RunState, directory: Path) -> str | None:
     if run.order.get("legs") and (steps := next_leg(run)):
         keys = " --all" if steps == "4-5" and run.plan is None else ""
         return f"keyferry migrate --run-dir {where} --steps {steps}{keys}"
-    if not run.ended or run.open_keys:
+    if run.order and (not run.ended or run.open_keys):
         return f"keyferry resume {where}"
     if unsure := [key for key in run.keys.values() if key.stage is Stage.NEEDS_OPERATOR]:
         return f"keyferry resolve {where} {unsure[0].handle} --adopt HANDLE | --retry | --skip"
