@@ -160,6 +160,19 @@ def test_a_screen_that_is_not_understood_is_never_done(name: str) -> None:
     assert ("-", State.NOT_UNDERSTOOD) in wrong({name: unclear}, plan())
 
 
+@pytest.mark.parametrize(
+    ("late", "behind", "step"), [("export", "import", "4.1"), ("wrap", "unwrap", "7.2"), ("import", "list", "4.2")]
+)
+def test_what_was_done_before_what_it_goes_on_from(late: str, behind: str, step: str) -> None:
+    """In one recording; which of two came first nobody can tell."""
+    names = [name for name in RUN if name != late]
+    names.insert(names.index(behind) + 1, late)
+    acts = {name: replace(RUN[name], place=f"rec:{line}") for line, name in enumerate(names, 1)}
+    assert step in [one.step for one in Check(acts.values(), plan()).findings() if one.state is not State.DONE]
+    acts[late] = replace(acts[late], place="other:1")
+    assert {one.state for one in Check(acts.values(), plan()).findings()} == {State.DONE}
+
+
 def test_what_was_refused_was_not_done_but_may_be_tried_again() -> None:
     no = replace(RUN["wrap"], told={}, refused="CKR_KEY_UNEXTRACTABLE")
     assert ("5.2", State.MISSING) in wrong({"wrap": no}, plan())

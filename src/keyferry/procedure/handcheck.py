@@ -47,6 +47,7 @@ class Check:
 
     def __init__(self, acts: Iterable[Act], plan: Plan | None) -> None:
         self._acts = list(acts)
+        self._number = {id(act): number for number, act in enumerate(self._acts)}
         self._wanted = expected(plan)
         self._label = self._wanted.label
         self._pair: Mapping[str, str] = {}
@@ -89,10 +90,12 @@ class Check:
         return self._step("4.1", listed)
 
     def _import(self) -> Finding:
-        return self._step("4.1", self._all(What.IMPORT), label=self._label, slot=self._slot)
+        found = self._step("4.1", self._all(What.IMPORT), label=self._label, slot=self._slot)
+        exported, imported = self._first(What.EXPORT), self._last(self._all(What.IMPORT))
+        return self._behind(found, imported, exported, "the public key was exported: this is another file")
 
     def _listed(self) -> Finding:
-        listed = self._all(What.LIST)
+        listed = self._behind_all(self._all(What.LIST), self._first(What.IMPORT))
         for act in listed:
             found = {handle for handle, label in act.told.items() if label == self._label}
             if act.done and len(found) > 1:
@@ -143,6 +146,7 @@ class Check:
         arrived = self._arrived(key, looks, unwraps)
         digest = wanted.digest or (wrapped.told.get("digest") if wrapped else None)
         arrival = self._unwrapped(key, looks.get("type"), digest, arrived)
+        arrival = self._behind(arrival, arrived, wrapped, "this key was wrapped: this is another file")
         yield self._moved("6", arrival, key.name)
         yield self._logged_in(arrived, key.name)
         yield self._looked_at(arrival, arrived, arrived.told.get("handle"), "the new key") if arrived else arrival
@@ -214,6 +218,22 @@ class Check:
     def _failed(self, what: What) -> list[Act]:
         return [act for act in self._all(what) if not act.done]
 
+    def _first(self, what: What) -> Act | None:
+        return next((act for act in self._all(what) if act.done), None)
+
+    def _behind(self, found: Finding, act: Act | None, before: Act | None, why: str) -> Finding:
+        """The step, if it was not done before the one that it goes on from."""
+        if found.state is not State.DONE or act is None or before is None or self._behind_all([act], before):
+            return found
+        return Finding(found.step, State.DIFFERENT, found.key, found.place, f"it was done before {why}")
+
+    def _behind_all(self, acts: Sequence[Act], before: Act | None) -> list[Act]:
+        """Those that do not stand before an act in the same recording: several may have been made side by side."""
+        if before is None:
+            return list(acts)
+        first, recording = self._number[id(before)], _recording(before)
+        return [act for act in acts if self._number[id(act)] >= first or _recording(act) != recording]
+
     def _until(self, end: Act | None, acts: Sequence[Act]) -> list[Act]:
         """Those that were done before `end`, in the order of the recordings."""
         last = self._acts.index(end) if end else len(self._acts)
@@ -253,6 +273,10 @@ def _take(acts: list[Act], fits: Callable[[Act], bool]) -> Act | None:
     if found:
         acts.remove(found)
     return found
+
+
+def _recording(act: Act) -> str:
+    return act.place.rpartition(":")[0]
 
 
 def _key_of(wrap: Act) -> str:
