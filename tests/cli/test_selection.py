@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from records import both_say
 from runs import World, keyferry
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def test_a_file_says_what_each_key_shall_be(world: World) -> None:
     assert (row["label"], row["approvers"]) == (b"renamed", 2)
     assert "EXTRACTABLE" not in row["flags"]
     assert new[second["classic_handle"]]["new_label"] == second["label"]
+    both_say("complete", world.directory / "run")
 
 
 def test_a_plan_keeps_what_a_file_said(world: World) -> None:

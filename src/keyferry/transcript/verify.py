@@ -12,7 +12,8 @@ from typing import Any
 
 Table = dict[Any, Any]
 COMMANDS = {  # that a migration may give to each tool
-    "key_mgmt_util": "listUsers|log(in|out)HSM|find(Single)?Key|getAttribute|genRSAKeyPair|exportPubKey|unWrapKey|exit",
+    "key_mgmt_util": "listUsers|log(in|out)HSM|find(Single)?Key|getAttribute|getKeyInfo|genRSAKeyPair|exportPubKey|"
+    "unWrapKey|exit",
     "ckdemo": "Open Session|Login|Token Info|Set attribute|Find object|Display Object|Encrypt file|Wrap key|Options|"
     "Quit demo",
     "cloudhsm-cli": "interactive|log(in|out)|user list|cluster hsm-info|key (list|generate-file|unwrap rsa-oaep)|"

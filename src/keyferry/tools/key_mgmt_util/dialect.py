@@ -134,6 +134,7 @@ PROCEDURE: Final = frozenset(
         "findKey",
         "findSingleKey",
         "getAttribute",
+        "getKeyInfo",
         "genRSAKeyPair",
         "exportPubKey",
         "unWrapKey",
