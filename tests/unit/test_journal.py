@@ -130,6 +130,15 @@ def test_it_goes_on_where_it_was(path: Path) -> None:
     assert not is_held(path)
 
 
+def test_to_close_it_twice_closes_no_other_file(path: Path) -> None:
+    """As where a run that died before its manifest is completed on a full disk."""
+    journal = Journal(path)
+    journal.close()
+    with path.open("rb") as other:
+        journal.close()
+        assert other.read() == b""
+
+
 def test_what_is_no_folder_holds_no_run(path: Path) -> None:
     path.write_bytes(b"")
     assert not is_held(path / "journal.jsonl")

@@ -85,6 +85,7 @@ class Journal:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._torn = 0
+        self._closed = False
         self._failed: RecordFailedError | None = None
         self._banners: set[str] = set()
         # The main thread, which alone a signal interrupts, may find it taken by itself: it goes on then.
@@ -191,7 +192,10 @@ class Journal:
         self._torn = 0
 
     def close(self) -> None:
-        """What nothing waited for is put on the disk too."""
+        """What nothing waited for is put on the disk too. A second time is none: another file may have the number."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             if not self._failed:
                 with self._failing():
