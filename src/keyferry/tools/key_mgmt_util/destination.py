@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
 from keyferry.tools.key_mgmt_util import commands
-from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES, KEYS_OF_A_CLUSTER
+from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
@@ -28,7 +28,7 @@ class KeyMgmtUtilDestination:
     """An AWS CloudHSM cluster through key_mgmt_util (Client SDK 3): one session, one login."""
 
     settable_usages: frozenset[str] = frozenset()
-    longest_label = None
+    longest_label = LONGEST_LABEL
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class KeyMgmtUtilDestination:
 
     @staticmethod
     def can_type(text: str) -> bool:
-        return KeyMgmtUtil.can_type(text)
+        return len(text) <= LONGEST_LABEL and KeyMgmtUtil.can_type(text)
 
     @staticmethod
     def can_hold(holding: Holding) -> bool:

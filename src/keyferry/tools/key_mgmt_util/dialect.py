@@ -23,6 +23,7 @@ def words(pattern: str) -> re.Pattern[str]:
 # What can be typed, and what asks for it
 
 MANNERS: Final = Manners(longest_line=1399)  # the tool drops what comes after
+LONGEST_LABEL: Final = 500  # or id: both, and all else that an unwrap says, fit into a line
 COMMAND: Final = Prompt("Command:", rb"Command:[ ]{1,2}")
 PASSWORD: Final = Prompt("Enter password:", rb"(?i:enter[ \t]+password)[ \t]*:[ \t]*")
 PASSWORD_AGAIN: Final = Prompt("Enter password:", PASSWORD.pattern, fatal=True)
