@@ -54,6 +54,8 @@ def test_an_array_of_objects(tmp_path: Path) -> None:
         ([{"handle": 1, "extractable": "true"}], "extractable: 'true'"),
         ([{"handle": 1, "session": True}], "session: True"),
         ([{"handle": 1, "quorum": 0}], "quorum: 0"),
+        ([{"label": "\ud800"}], "label"),
+        ([{"handle": 1, "new_label": "a\udfff"}], "new_label"),
         ([{"handle": 1, "shared_users": ["3", "3"]}], "shared_users"),
         ([{"handle": 1, "shared_users": "3"}], "shared_users"),
         ([{"handle": 1, "new_label": ""}], "new_label"),

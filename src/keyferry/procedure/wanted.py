@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -121,12 +122,20 @@ def _cell(name: str, cell: str) -> object:
     return cell.split(";") if name == "shared_users" else cell
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
 def _is_number(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
+def _is_label(value: object) -> bool:
+    """A text; half a character, as JSON can escape one, is none."""
+    return isinstance(value, str) and not _HALVES.search(value)
+
+
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+    return _is_label(value) and value != ""
 
 
 def _are_users(value: object) -> bool:
@@ -135,7 +144,7 @@ def _are_users(value: object) -> bool:
 
 _COLUMNS: dict[str, tuple[Callable[[object], bool], str]] = {
     "handle": (_is_number, "a number"),
-    "label": (lambda value: isinstance(value, str), "a text"),
+    "label": (_is_label, "a text"),
     "new_label": (_is_text, "a text"),
     "id": (_is_text, "a text"),
     "extractable": (lambda value: isinstance(value, bool), "true or false"),
