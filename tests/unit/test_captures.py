@@ -102,3 +102,11 @@ def test_what_is_no_recording_is_told(tmp_path: Path, data: bytes) -> None:
 def test_what_cannot_be_drawn_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"t:3: an escape sequence"):
         typescript(tmp_path / "t", b"$ vim\n\x1b[5;5Hx\x1b[6;1Hy\n")
+
+
+def test_a_label_of_our_own_recording_may_hold_what_would_redraw_a_screen(tmp_path: Path) -> None:
+    label = "Handle 7 -- label: a\x1b[2Jb\r\n"
+    [sitting] = asciicast(tmp_path / "ours", label, tool="ckdemo", argv=["ckdemo"])
+    assert sitting.lines[0].text == label.rstrip()
+    with pytest.raises(UsageError, match="an escape sequence"):
+        asciicast(tmp_path / "ours", label, tool="cloudhsm-cli", argv=["cloudhsm-cli"])

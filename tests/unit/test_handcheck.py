@@ -136,6 +136,14 @@ def test_the_imported_key_is_the_one_that_wraps_also_without_a_plan() -> None:
     assert wrong({"wrap": other}, None) == [("5.2", State.DIFFERENT)]
 
 
+@pytest.mark.parametrize("kind", ["partition", "HA group"])
+@pytest.mark.parametrize(("label", "shown"), [("clé", "636cc3a9"), ("till ", "till")])
+def test_a_label_is_displayed_as_ckdemo_spells_it(kind: str, label: str, shown: str) -> None:
+    of = make(planned(source(label=label, id="till-7"), new_label="payments"), classic=PARTITION | {"kind": kind})
+    described = replace(RUN["describe"], told={**RUN["describe"].told, "label": shown})
+    assert wrong({"describe": described}, of) == []
+
+
 def test_a_key_is_described_before_it_is_wrapped() -> None:
     late = {"describe": None, "late": RUN["describe"]}
     assert wrong(late, plan()) == [("5.1", State.MISSING)]

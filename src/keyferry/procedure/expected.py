@@ -31,7 +31,15 @@ class Key:
         """Whether a display may be of this key."""
         if self.handles:
             return told.get("handle") in self.handles
-        return all(told.get(name) == value for name, value in self.looks.items())
+        return all(told.get(name) in value for name, value in self.shown.items())
+
+    @property
+    def shown(self) -> dict[str, set[str]]:
+        """How a display may say what it looks like: a label without blanks at its end, or its bytes in hex."""
+        spelled = {name: {value} for name, value in self.looks.items()}
+        if label := self.looks.get("label"):
+            spelled["label"] |= {label.rstrip(), label.encode("utf-8", "surrogateescape").hex()}
+        return spelled
 
 
 @dataclass(frozen=True, slots=True)

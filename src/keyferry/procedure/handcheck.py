@@ -138,7 +138,7 @@ class Check:
         shown = [act for act in self._all(What.DESCRIBE) if act.done and key.is_shown(act.told)]
         wrapped = _take(wraps, lambda act: _key_of(act) in {one.told.get("handle") for one in shown} | key.handles)
         before = [act for act in self._until(wrapped, shown) if wrapped is None or _same(act, wrapped)]
-        yield self._step("5.1", before, key.name, extractable="True", **key.looks)
+        yield self._step("5.1", before, key.name, extractable="True", **key.shown)
         tried = [wrapped] if wrapped else self._failed(What.WRAP)
         wanted = self._wanted
         yield self._step("5.2", tried, key.name, oaep="True", digest=wanted.digest, wrapping=self._imported)

@@ -29,12 +29,13 @@ _ENDED = {
 
 def sittings(capture: Capture) -> Iterator[Sitting]:
     """In their order. UsageError where a line cannot be drawn, so that what stood there is not known."""
-    lines = [_line(raw, capture.width) for raw in capture.lines]
     if capture.command is not None:
         tool, *words = capture.command.split()
+        draws = tool.rpartition("/")[2] == "cloudhsm-cli"  # of the others an escape sequence is some label's
+        lines = [_line(raw, capture.width, draws=draws) for raw in capture.lines]
         yield Sitting(tool, tuple(words), lines, f"{capture.name}:1")
         return
-    yield from _in_a_shell(lines)
+    yield from _in_a_shell([_line(raw, capture.width) for raw in capture.lines])
 
 
 def _in_a_shell(lines: Sequence[Line]) -> Iterator[Sitting]:
@@ -81,10 +82,14 @@ def _sitting(begun: re.Match[str], lines: Sequence[Line], place: str) -> Sitting
     return Sitting(begun["tool"], tuple((begun["words"] or "").split()), lines, place)
 
 
-def _line(raw: Raw, width: int | None) -> Line:
+def _line(raw: Raw, width: int | None, *, draws: bool = True) -> Line:
+    """draws: whether what wrote this may have moved the cursor; else a sequence that is not known stays as it is."""
+    data = raw.data.replace(b"\0", b"")
     try:
-        text = drawn(raw.data.replace(b"\0", b""), width)
+        text = drawn(data, width)
     except UnknownSequenceError as error:
+        if not draws:
+            return Line(data.decode("utf-8", "surrogateescape").rstrip(), raw.place, raw.ended)
         raise UsageError(
             f"{raw.place}: an escape sequence that is not known: {error}",
             hint="record in a plain terminal: TERM=dumb, no full-screen programs",
