@@ -45,8 +45,7 @@ def load(path: pathlib.Path, torn: bool = False, **how: Any) -> Any:
             if torn and len(line) < 2**24 and not line.endswith(b"\n"):
                 return
             try:
-                value = json.loads(line)
-                demand(dump(value, **how) == line, "", "")
+                demand(dump(value := json.loads(line), **how) == line, "", "")
             except (ValueError, RecursionError):
                 raise ValueError(f"{path.name}: line {number}: not as a line is written") from None
             yield f"{path.name}: line {number}", value, line
