@@ -11,6 +11,7 @@ import forked
 import patterns
 from keyferry.emulator import faults
 from keyferry.emulator.store import Store
+from records import by_package, by_script_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +51,13 @@ def keyferry(*arguments: object, answer: str = "", **environment: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def assert_not_wrong(run: Path) -> None:
+    """However a run ended, its record is what it wrote: both verifiers find it intact, complete or not."""
+    if (run / "journal.jsonl").exists():
+        for told in (by_package(run), by_script_here(run)):
+            assert told.verdict in ("complete", "incomplete"), told
+
+
 def through(tool: str) -> dict[str, str]:
     """The environment in which the cluster is reached through this tool, where it is one of the cluster's."""
     return {"KEYFERRY_CLOUDHSM_TOOL": tool} if tool in DESTINATIONS else {}
@@ -81,12 +89,17 @@ class World:
         """`keyferry migrate --json` with this world's configuration; the run directory is `run` inside it."""
         chosen = arguments if "--all" in arguments or "--key" in arguments else ("--all", *arguments)
         call = ("migrate", *chosen, "--json", "--config", self.config, "--run-dir", self.directory / run)
-        return keyferry(*call, **self.environment | environment)
+        done = keyferry(*call, **self.environment | environment)
+        assert_not_wrong(self.directory / run)
+        return done
 
     def resume(self, *arguments: str, run: str = "run", **environment: str) -> Done:
         """`keyferry resume --json` of the run in the directory `run`."""
         call = ("resume", self.directory / run, "--json", "--config", self.config, *arguments)
-        return keyferry(*call, **self.environment | environment)
+        done = keyferry(*call, **self.environment | environment)
+        if done.status == 0:  # else what a test changed in the record may be why
+            assert_not_wrong(self.directory / run)
+        return done
 
     def status(self, run: str = "run") -> dict[str, Any]:
         return keyferry("status", self.directory / run, "--json").document

@@ -20,7 +20,8 @@ class Journaled:
     extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
     leaving: keys whose wrap was intended; entering: files whose unwrap was.
     lasting: whether a Classic handle means the same key in every session.
-    key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since.
+    key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since;
+    refused: whether the run once ended because Classic showed another.
     banners: by session, the version that its tool told.
     approved: hashes of the plan that was approved, and of the signature.
     """
@@ -35,6 +36,7 @@ class Journaled:
     label: str | None = None
     key: str | None = None
     compared: bool = False
+    refused: bool = False
     banners: dict[str, str] = field(default_factory=dict)
     approved: tuple[str, str] | None = None
 
@@ -58,6 +60,8 @@ class Journaled:
 
     def _judgement(self, line: Mapping[str, Any], story: Story) -> str | None:
         match line["kind"]:
+            case "error":
+                self.refused = self.refused or line.get("rule") == "WRAPPING-KEY-MATCH"
             case "planned":
                 self.migration = True
                 if self.approved and self.approved[0] != line["sha256"]:
