@@ -57,6 +57,8 @@ class Recorded:
         person.allow_wrapping(wrapping)
         assert "CKA_EXTRACTABLE=01" in person.describe(handle)
         person.wrap(wrapping, handle)
+        person.choose("4")
+        person.choose("2", "1", "0")
         person.leave("0")
         person.log_in_to_cluster()
         person.unwrap(private, planned["new_label"], "-id", planned["id"])

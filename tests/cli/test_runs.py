@@ -31,6 +31,12 @@ def test_an_ended_run_is_told_as_it_is(world: World) -> None:
     assert (table.status, "ended: 3 verified" in table.out) == (0, True), table.out
 
 
+def test_a_dry_run_that_looked_at_all_has_ended(world: World) -> None:
+    world.migrate("--dry-run")
+    status = world.status()
+    assert (status["state"], status["next"], status["stages"]["planned"]) == ("ended", None, 3)
+
+
 def test_a_run_that_broke_off_says_how_it_goes_on(world: World) -> None:
     world.arm("key_mgmt_util", "die", "unWrapKey", nth=2)
     assert world.migrate().status == 9

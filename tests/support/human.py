@@ -166,6 +166,7 @@ _QUESTION = "|".join(
         r"audit user\[2\]\? ",
         r"Audit User \[3\]: ",
         r"Enter PIN: ",
+        r"Close all sessions\[1\]: ",
         r"to list available objects\) : ",
         r"Accept Template ",
         r"\[31\]AES-KWP\s+",  # the table of mechanisms ends without a prompt

@@ -94,7 +94,9 @@ class Crossing:
 
     def enter(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
         """6 to 7.2: moved, unwrapped and proved. ready: the key and those after it whose files are to move too."""
-        if result.stage is not Stage.UNWRAPPED:
+        if result.stage is Stage.UNWRAPPED:
+            self._step("7.2", result.planned.name)
+        else:
             self._unwrap(result, self._move(result, ready))
         self._prove(result)
         self._unwrapped.append(self._file(result).name)

@@ -65,9 +65,16 @@ def changes(directory: Path) -> Iterator[dict[str, object]]:
 def _state(run: RunState, *, running: bool) -> str:
     if running:
         return "running"
-    if run.order and (not run.ended or run.open_keys):  # else a single action
+    if _has_more(run):
         return "resumable"
     return "needs operator" if Stage.NEEDS_OPERATOR.value in run.stages else "ended"
+
+
+def _has_more(run: RunState) -> bool:
+    """Whether a resumed run would do something: none of a single action, nor of a dry run that looked at all."""
+    if not run.order or (run.ended and run.order.get("selection", {}).get("dry_run")):
+        return False
+    return not run.ended or bool(run.open_keys)
 
 
 def _key(key: KeyState) -> dict[str, object]:
@@ -88,7 +95,7 @@ def _next(run: RunState, directory: Path) -> str | None:
     if run.order.get("legs") and (steps := next_leg(run)):
         keys = " --all" if steps == "4-5" and run.plan is None else ""
         return f"keyferry migrate --run-dir {where} --steps {steps}{keys}"
-    if run.order and (not run.ended or run.open_keys):
+    if _has_more(run):
         return f"keyferry resume {where}"
     if unsure := [key for key in run.keys.values() if key.stage is Stage.NEEDS_OPERATOR]:
         return f"keyferry resolve {where} {unsure[0].handle} --adopt HANDLE | --retry | --skip"

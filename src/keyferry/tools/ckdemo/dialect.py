@@ -63,6 +63,11 @@ MENU = {
 MORE = {"close_session": "Close Session", "logout": "Logout", "generate_key": "Simple Generate Key"}
 """Entries that a migration needs not, so a menu without them is none the worse until one is chosen."""
 
+HARMLESS = frozenset(
+    {"Logout", "Close Session", "Get Info", "Slot Info", "Session Info", "Get Slot List", "Mechanism List"}
+)
+"""Entries that a person may choose by the way: they change no object, and no step takes anything from them."""
+
 PROCEDURE = frozenset(MENU.values())
 DOCUMENTED = PROCEDURE | set(MORE.values())
 """The entries that a migration may choose, and all that are ever chosen."""

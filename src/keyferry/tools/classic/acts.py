@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -82,6 +83,9 @@ def ckdemo_acts(sitting: Sitting) -> Iterator[Act]:
         entries = {number: _VERBS[name] for name, number in screens.menu(start, dialect.MENU).items()}
     except UnknownScreenError:
         entries = {}
+    for title in dialect.HARMLESS if entries else ():
+        with contextlib.suppress(UnknownScreenError):  # not every menu has them all
+            entries |= dict.fromkeys(screens.menu(start, {title: title}).values(), title)
     for place, end in pairwise([*places, len(sitting.lines)]):
         yield from _choice(entries, sitting.lines[place:end], last=end == len(sitting.lines))
 
@@ -96,6 +100,8 @@ def _choice(entries: Mapping[int, str], lines: Sequence[Line], *, last: bool) ->
         yield Act(What.OTHER, "ckdemo", "a menu entry", place, unknown="a choice that is not known here")
     elif verb == "quit":
         yield Act(What.LEAVE, "ckdemo", verb, place)
+    elif verb in dialect.HARMLESS:
+        yield Act(What.LOOK, "ckdemo", verb, place)
     else:
         text = text_of(lines) if last else f"{text_of(lines)}\nEnter your choice : "
         answer = answered(ckdemo.parse, verb, text)
