@@ -203,6 +203,8 @@ class TestObjects:
             session.generate_secret(AES, 17, {})
         with refused("CKR_KEY_SIZE_RANGE"):
             session.generate_rsa(512, {}, {})
+        with refused("CKR_ATTRIBUTE_VALUE_INVALID"):
+            session.generate_rsa(2048, {}, {}, 4)
 
 
 class TestHighAvailability:

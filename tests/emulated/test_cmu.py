@@ -124,7 +124,10 @@ def test_a_wrong_password_counts_until_the_lock(make_place: MakePlace) -> None:
     assert "CKR_PIN_LOCKED" in place.run("cmu", "list", "-slot=0", f"-password={place.pin}").stdout
 
 
-@pytest.mark.parametrize("arguments", [("flist",), ("list", "-p=1"), ("list", "-nothing"), ("list", "-slot=x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("flist",), ("list", "-p=1"), ("list", "-nothing"), ("list", "-slot=x"), ("get", "-slot=1"), ("im", "-slot=1")],
+)
 def test_wrong_arguments_are_refused(make_place: MakePlace, arguments: tuple[str, ...]) -> None:
     done = make_place("5").run("cmu", *arguments)
     assert done.returncode == 1
@@ -133,6 +136,11 @@ def test_wrong_arguments_are_refused(make_place: MakePlace, arguments: tuple[str
 
 def test_help_names_the_program(make_place: MakePlace) -> None:
     assert "Certificate Management Utility" in make_place("5").run("cmu", "?").stdout
+
+
+@pytest.mark.parametrize("word", ["?", "wrapkey"])
+def test_the_banner_stands_before_every_answer(make_place: MakePlace, word: str) -> None:
+    assert make_place("7").run("cmu", word).stdout.startswith(BANNER.replace("\r\n", "\n"))
 
 
 @DIALECTS
@@ -208,8 +216,9 @@ def test_what_cannot_be_set_says_why(make_place: MakePlace) -> None:
     assert (text, status) == ("Error: C_SetAttributeValue returned CKR_ATTRIBUTE_READ_ONLY (0x10)\n", 1)
 
 
-def test_an_unknown_handle_has_no_attributes(make_place: MakePlace) -> None:
-    text, status = make_place().cmu("getattribute", "-slot=0", "-handle=9999")
+@pytest.mark.parametrize("handle", [9999, 2**63])
+def test_an_unknown_handle_has_no_attributes(make_place: MakePlace, handle: int) -> None:
+    text, status = make_place().cmu("getattribute", "-slot=0", f"-handle={handle}")
     assert (text, status) == ("Error: C_GetObjectSize returned CKR_OBJECT_HANDLE_INVALID (0x82)\n", 1)
 
 

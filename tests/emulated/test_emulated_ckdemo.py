@@ -252,6 +252,9 @@ def test_editor_readers(talk: Talk, tmp_path: Path) -> None:
     names = talk.say("1", "which one: ")
     assert talk.say(found(r"(\d+) - CKA_VALUE ", names), "data: ") == "Enter name of binary file with value data: "
     assert talk.say("nowhere", "Template ") == f"Error with binary file\nCKA_MODULUS=0aff\n{EDIT}"
+    talk.say("1", "which one: ")
+    talk.say(found(r"(\d+) - CKA_VALUE ", names), "data: ")
+    assert talk.say("a\0b", "Template ") == f"Error with binary file\nCKA_MODULUS=0aff\n{EDIT}"
     (tmp_path / "value").write_bytes(b"\0")
     talk.say("1", "which one: ")
     talk.say(found(r"(\d+) - CKA_VALUE ", names), "data: ")

@@ -25,7 +25,7 @@ class Reader:
     def number(self, prompt: str, low: int, high: int) -> int:
         """Asks until the answer begins with a number from `low` to `high`."""
         while True:
-            digits = re.match(rb"-?\d+", self.text(prompt))
+            digits = re.match(rb"-?\d{1,4000}", self.text(prompt))  # Python makes no number of more than 4,300
             if digits is None:
                 prompt = f"\nYou must enter a number between {low} and {high}: "
             elif low <= int(digits[0]) <= high:

@@ -162,6 +162,6 @@ class TemplateEditor:
     def _file(self, name: bytes) -> bytes | None:
         try:
             return files.read(name.decode("utf-8", "surrogateescape"))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in the name
             self._terminal.write("Error with binary file")
             return None

@@ -33,6 +33,8 @@ _FUNCTIONS = {
     "import": Function(cmu_keys.IMPORT, cmu_keys.import_object),
     "generateKeyPair": Function(cmu_keys.GENERATE, cmu_keys.generate_key_pair),
 }
+# Of the real tool's functions only; they count where a beginning has to fit one function alone.
+_NOT_EMULATED = ("importKey", "export", "selfSignCertificate", "requestCertificate", "certify", "getPkc", "verifyHsm")
 FAULTS = (
     *shared_faults(tuple(_FUNCTIONS)),
     Fault("pem-swapped", "imports another RSA key of the same size under the wanted label", ("import",)),
@@ -70,15 +72,18 @@ def _run(store: Store, argv: list[str], terminal: Terminal) -> int:
     hsm = Hsm(store, "cmu")
     version = hsm.jitter.pick("client version", "10.3.0-275", "10.5.0-470")
     roomy = hsm.dialect == "7" and version == "10.5.0-470"  # an empty line after the banner and the password
+    banner = f"Certificate Management Utility (64-bit) v{version}. Emulated for rehearsals.\n" * (hsm.dialect == "7")
     if not argv or argv[0] == "?":
-        terminal.write("Certificate Management Utility, emulated. Functions: " + " ".join(_FUNCTIONS) + "\n")
+        terminal.write(banner + "Certificate Management Utility, emulated. Functions: " + " ".join(_FUNCTIONS) + "\n")
         return 0
-    name = the_one(argv[0], _FUNCTIONS)
+    try:
+        name = _name(argv[0])
+    except UsageError:
+        terminal.write(banner)
+        raise
     if strikes_dead(store, "cmu", name, terminal):
         return 1
-    if hsm.dialect == "7":
-        terminal.write(f"Certificate Management Utility (64-bit) v{version}. Emulated for rehearsals.\n")
-    terminal.write("\n" * roomy)
+    terminal.write(banner + "\n" * roomy)
     pubkey = store.setting("cmu_pubkey_option", "pubkey").lower()
     function = _FUNCTIONS[name]
     options = parse(argv[1:], (*function.options, pubkey) if name == "import" else function.options)
@@ -90,6 +95,14 @@ def _run(store: Store, argv: list[str], terminal: Terminal) -> int:
     status = function.work(Run(store, terminal, hsm, session, options, pubkey))
     ends_badly(store, "cmu", name, terminal)
     return status
+
+
+def _name(asked: str) -> str:
+    """The one function that is meant, in any case and shortened."""
+    name = the_one(asked, (*_FUNCTIONS, *_NOT_EMULATED))
+    if name in _NOT_EMULATED:
+        raise UsageError(f"{name}: not emulated")
+    return name
 
 
 def _slot(hsm: Hsm, options: Options, terminal: Terminal) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.classic import cmu_words as words
-from keyferry.emulator.classic.cmu_options import UsageError, the_one
+from keyferry.emulator.classic.cmu_options import MOST_DIGITS, UsageError, the_one
 from keyferry.emulator.classic.errors import CkrError
 from keyferry.emulator.classic.objects import flag
 from keyferry.emulator.faults import strikes
@@ -89,7 +89,7 @@ def _ask_object(run: Run) -> int:
     for obj in run.session.find():
         run.terminal.write(f"{obj.handle:<8}".encode() + obj.label + b"\n")
     answer = run.answer("Enter handler (or 0 for exit): ")
-    if not answer.isdigit():
+    if not answer.isdigit() or len(answer) > MOST_DIGITS:
         raise UsageError("a handle is needed")
     return int(answer)
 

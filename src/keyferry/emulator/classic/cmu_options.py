@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
 _TRUTH = {"t": True, "1": True, "true": True, "f": False, "0": False, "false": False}
 _GENERAL = ("slot", "password")
+MOST_DIGITS = 20  # of a CK_ULONG
 
 
 class UsageError(Exception):
@@ -34,9 +35,11 @@ class Options:
         return _TRUTH.get(value, True)
 
     def number(self, name: str) -> int:
-        if not self.given.get(name, "").isdecimal():
+        """Decimal digits, no more than a CK_ULONG has."""
+        given = self.given.get(name, "")
+        if not (given.isdecimal() and len(given) <= MOST_DIGITS):
             raise UsageError(f"{name}: a number is needed")
-        return int(self.given[name])
+        return int(given)
 
     def hexadecimal(self, name: str) -> bytes:
         try:

@@ -91,6 +91,9 @@ def new_value(key_type: bytes, length: int) -> bytes:
     return with_odd_parity(value) if key_type in (DES2, DES3) else value
 
 
-def check_rsa_size(bits: int) -> None:
+def check_rsa(bits: int, exponent: int) -> None:
+    """CkrError for a pair that the HSM does not make."""
     if bits not in range(1024, 8193, 64):
         raise CkrError("C_GenerateKeyPair", "CKR_KEY_SIZE_RANGE")
+    if exponent not in (3, 65537):
+        raise CkrError("C_GenerateKeyPair", "CKR_ATTRIBUTE_VALUE_INVALID")

@@ -96,7 +96,7 @@ class Session:
     ) -> tuple[int, int]:
         """A new RSA pair; gives the public and the private handle."""
         self._require_officer("C_GenerateKeyPair")
-        policy.check_rsa_size(bits)
+        policy.check_rsa(bits, exponent)
         from keyferry.emulator.classic.crypto import new_rsa  # noqa: PLC0415 - slow to load, seldom needed
 
         modulus, encoded, der = new_rsa(bits, exponent)

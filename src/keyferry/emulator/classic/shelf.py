@@ -30,6 +30,7 @@ CREATE TEMP VIEW visible_object AS
     SELECT 0 AS session, * FROM main.luna_object UNION ALL SELECT 1 AS session, * FROM session_object;
 """
 _TABLES = ("luna_object", "session_object")
+_HIGHEST = 2**63 - 1
 
 
 class Shelf:
@@ -45,6 +46,9 @@ class Shelf:
         return {int(row["handle"]): unpack(row["attributes"]) for row in rows}
 
     def get(self, partition: int, handle: int) -> dict[str, bytes] | None:
+        """None where no object has this handle, as none has one that SQLite cannot hold."""
+        if handle > _HIGHEST:
+            return None
         row = self._store.row(
             "SELECT attributes FROM visible_object WHERE partition = ? AND handle = ?", partition, handle
         )
