@@ -174,10 +174,34 @@ def test_the_single_command_mode_answers_in_json_alone(make_place: MakePlace, mo
     assert json.loads(place.run("cloudhsm-cli", "key", "list").stdout)["error_code"] == 1
     monkeypatch.setenv("CLOUDHSM_ROLE", "crypto-user")
     monkeypatch.setenv("CLOUDHSM_PIN", f"{user}:{password}")
-    made = place.run("cloudhsm-cli", *["key", "generate-symmetric", "aes", "--label", "x", "--key-length-bytes", "16"])
-    assert json.loads(made.stdout)["data"]["key"]["attributes"]["key-length-bytes"] == 16
+    options = ["--label", "x", "--key-length-bytes", "16", "--attributes", "modifiable=false"]
+    place.arm("cloudhsm-cli", "log-noise", "key-generate-symmetric-aes")
+    made = place.run("cloudhsm-cli", *["key", "generate-symmetric", "aes", *options])
+    assert "Falling back to standard error" in made.stderr
+    attributes = json.loads(made.stdout)["data"]["key"]["attributes"]
+    assert (attributes["key-length-bytes"], attributes["modifiable"]) == (16, False)
     listed = json.loads(place.run("cloudhsm-cli", "key", "list", "--filter", "attr.label=x").stdout)
     assert listed["data"]["total_key_count"] == 1
-    misused = place.run("cloudhsm-cli", "key", "list", "--loud")
-    assert misused.returncode
-    assert not misused.stdout.startswith("{")
+    nothing = json.loads(place.run("cloudhsm-cli", "key", "list", "--filter", "attr.public-exponent=none").stdout)
+    assert nothing["data"]["matched_keys"] == []  # a secret key has no exponent, not one of that name
+    for words in (["key", "list", "--loud"], []):
+        misused = place.run("cloudhsm-cli", *words)
+        assert (misused.returncode, misused.stdout) == (2, "")
+        assert "Traceback" not in misused.stderr
+    assert place.run("cloudhsm-cli", "key", "list", "--help").stdout.startswith("Usage: key list ")
+
+
+def test_a_key_that_others_approve_is_neither_used_nor_deleted_alone(
+    make_place: MakePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place()
+    user, password = place.store.setting(CRYPTO_USER), World(place.directory).secrets()[1]
+    login = ["singlecmd", "loginHSM", "-u", "CU", "-s", user, "-p", password]
+    place.run("key_mgmt_util", *login, *["genSymKey", "-t", "31", "-s", "32", "-l", "x", "-m_value", "2"])
+    monkeypatch.setenv("CLOUDHSM_ROLE", "crypto-user")
+    monkeypatch.setenv("CLOUDHSM_PIN", f"{user}:{password}")
+    refused = {"error_code": 1, "data": "Quorum approval is required for this operation"}
+    assert json.loads(place.run("cloudhsm-cli", "key", "delete", "--filter", "attr.label=x").stdout) == refused
+    unwrap = "key unwrap rsa-oaep --hash-function sha1 --mgf mgf1-sha1 --key-type-class aes --label y --data AAAA"
+    asked = place.run("cloudhsm-cli", *unwrap.split(), "--filter", "attr.label=x")
+    assert json.loads(asked.stdout) == refused

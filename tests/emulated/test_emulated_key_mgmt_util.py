@@ -109,6 +109,7 @@ def test_who_cannot_log_in(g2: Cloud, line: str, code: str) -> None:
         ("exportPubKey -k 7", "Error: Key File (-out) is missing."),
         ("unWrapKey -f nothing -w 7 -m 8", "Error: Key filename (-f) is missing."),
         ("unWrapKey -f blob -m 8", "Error: wrapping key handle (-w) is missing."),
+        ("genSymKey -t 31 -s 32 -l a -timeout 1", "Error: Minimum servers (-min_srv) option is missing"),
         ("findKey -l a -l b", ""),
         ("findKey -l", ""),
         ("findKey -x 1", ""),
@@ -144,6 +145,7 @@ def test_lines_are_cut_at_1399_and_words_split_at_blanks_only(g2: Cloud) -> None
 def test_small_commands(g2: Cloud) -> None:
     tool = g2.login()
     assert tool.ask("Error2String -r 0xdb") == "\n\tError Code db maps to HSM Error: Invalid User Type.\n"
+    assert tool.ask("Error2String -r 90").endswith(": Invalid session handle passed in the command\n")
     assert "      OBJ_ATTR_KCV                    = 371\n" in tool.ask("listAttributes")
     assert "2 [FIPS mode with single factor authentication]\n" in tool.ask("getHSMInfo")
     assert "Cfm3GenerateSymmetricKey returned: 0xb3 " in tool.ask("genSymKey -t 21 -s 24 -l no")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STDIN, _STDOUT = 0, 1
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class EndOfInputError(Exception):
@@ -33,6 +33,11 @@ class Terminal:
     def flush(self) -> None:
         while self._out:
             del self._out[: os.write(_STDOUT, self._out[:1] if self.drips else self._out)]
+
+    def complain(self, text: str) -> None:
+        """Text for standard error, at once, behind what was printed before it."""
+        self.flush()
+        os.write(_STDERR, text.encode("utf-8", "surrogateescape"))
 
     def read_line(self) -> bytes:
         """One line without its newline; flushes first. EndOfInputError at the end of input."""

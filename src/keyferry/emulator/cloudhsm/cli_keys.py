@@ -20,7 +20,10 @@ FLAGS = (
     *("modifiable", "never-extractable", "private", "sensitive", "sign", "trusted", "unwrap", "verify", "wrap"),
     "wrap-with-trusted",
 )
-_OTHERS = ("key-type", "label", "id", "check-value", "class", "key-length-bytes", "modulus", "modulus-size-bits")
+_OTHERS = (
+    *("key-type", "label", "id", "check-value", "class", "key-length-bytes"),
+    *("public-exponent", "modulus", "modulus-size-bits"),
+)
 
 
 def type_name(session: Session, key_type: KeyType) -> str:
@@ -83,6 +86,13 @@ def one(session: Session, arguments: Arguments) -> KeyObject:
     return found[0]
 
 
+def approved(key: KeyObject) -> KeyObject:
+    """The key, where nobody needs to approve what is done with it: nothing here signs a quorum's token."""
+    if key.approvers:
+        raise Failed("Quorum approval is required for this operation")
+    return key
+
+
 def listing(session: Session, arguments: Arguments) -> None:
     found = chosen(session, arguments.pairs("filter"))
     start, most = arguments.number("starting-token"), arguments.number("max-items", 10)
@@ -107,7 +117,8 @@ def _fits(session: Session, key: KeyObject, name: str, value: str) -> bool:
         return f"0x{_bytes(key.id).hex()}" == (value.lower() or "0x")
     if attribute == "class":
         return CLASSES[key.key_class] == value
-    return str(attributes(session, key).get(attribute)).lower() == value.lower()
+    found = attributes(session, key)
+    return attribute in found and str(found[attribute]).lower() == value.lower()
 
 
 def _info(session: Session, key: KeyObject) -> dict[str, object]:
@@ -123,12 +134,12 @@ def _info(session: Session, key: KeyObject) -> dict[str, object]:
         "shared-users": users,
     }
     if session.jitter.pick("quorum-values", True, False):
-        found["key-quorum-values"] = {"manage-key-quorum-value": 0, "use-key-quorum-value": key.approvers}
+        found["key-quorum-values"] = {"manage-key-quorum-value": key.approvers, "use-key-quorum-value": key.approvers}
     return found | {"cluster-coverage": coverage}
 
 
 def _flag(key: KeyObject, name: str) -> bool:
-    return name == "modifiable" or name.upper().replace("-", "_") in key.flags
+    return name.upper().replace("-", "_") in key.flags
 
 
 def _id(session: Session, key: KeyObject) -> str:

@@ -104,7 +104,7 @@ def delete(session: Session, arguments: Arguments) -> None:
         session.keys.owned(key.handle, session.user.id)
     except Refused:
         raise Failed("The key could not be deleted by this user") from None
-    session.keys.delete(key.handle)
+    session.keys.delete(cli_keys.approved(key).handle)
     session.answer({"message": "Key deleted successfully"})
 
 
@@ -136,8 +136,9 @@ def _new(  # noqa: PLR0917 - what a key is made of
         raise Failed("The label is too long")
     secret, sensitive = key_class is KeyClass.SECRET, key_class is not KeyClass.PUBLIC
     token = "session" not in arguments and given.get("TOKEN", True)
-    usual = {"SIGN": secret, "VERIFY": secret, "EXTRACTABLE": True, "DESTROYABLE": True, "PRIVATE": True}
-    flags = usual | {"SENSITIVE": sensitive} | dict(given) | {"TOKEN": token, "LOCAL": local}
+    always = dict.fromkeys(("EXTRACTABLE", "DESTROYABLE", "PRIVATE", "MODIFIABLE"), True)
+    usual = always | {"SIGN": secret, "VERIFY": secret, "SENSITIVE": sensitive}
+    flags = usual | dict(given) | {"TOKEN": token, "LOCAL": local}
     flags |= {
         "ALWAYS_SENSITIVE": local and sensitive,
         "NEVER_EXTRACTABLE": local and sensitive and not flags["EXTRACTABLE"],
@@ -154,7 +155,7 @@ def _kept(session: Session, keys: Sequence[KeyObject]) -> list[KeyObject]:
 
 def _opened(session: Session, arguments: Arguments) -> bytes:
     """The value inside the wrapped data. No text tells what was wrong with it."""
-    wrapping = cli_keys.one(session, arguments)
+    wrapping = cli_keys.approved(cli_keys.one(session, arguments))
     try:
         data = a2b_base64(arguments.text("data"), strict_mode=True) or files.read(arguments.text("data-path"))
     except (OSError, ValueError) as error:

@@ -62,16 +62,19 @@ class Session:
     def answer(self, data: object, code: int = 0) -> None:
         """Print the answer, with log lines around it where a fault says so."""
         text = json.dumps({"error_code": code, "data": data}, indent=2, ensure_ascii=False) + "\n"
-        if self.struck("log-noise"):
-            text = f"{_NOISE}{self._log_line('request')}{text}{self._log_line('response')}"
+        noisy = self.struck("log-noise")
+        if noisy:
+            self.terminal.complain(_NOISE + self._log_line("request"))
         if self.struck("die"):
             self._die(text)
         self.terminal.write(text)
+        if noisy:
+            self.terminal.complain(self._log_line("response"))
 
     def noise(self) -> None:
         """What a log directory that cannot be written makes of the start."""
-        self.terminal.write("thread 'CloudHSM Worker' panicked at 'failed to create appender: PermissionDenied'\n")
-        self.terminal.write(_NOISE)
+        panic = "thread 'CloudHSM Worker' panicked at 'failed to create appender: PermissionDenied'\n"
+        self.terminal.complain(panic + _NOISE)
 
     def disturbed(self) -> bool:
         """Faults that may strike any command; True if one has taken the place of the answer."""

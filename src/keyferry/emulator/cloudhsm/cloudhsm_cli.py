@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from keyferry.emulator.store import Store
 
+_HELP = (["-h"], ["--help"])
 _MISUSED, _FAILED = 2, 1  # exit statuses of the single-command mode; inferred
 _FILTER, _VERBOSE = Option("filter", needed=True, many=True), Option("verbose", flag=True)
 _ATTRIBUTES, _LABEL, _SESSION = (
@@ -172,7 +173,7 @@ def _single_command(session: Session, words: Sequence[str]) -> int:
             cli_cluster.enter(session, user, role, password.encode())
         return _answer(session, list(words))
     except Misused as misused:
-        session.terminal.write(f"{misused}\n")
+        session.terminal.complain(f"{misused}\n")  # standard output has nothing but JSON in this mode
         return _MISUSED
     except Failed as failed:
         session.answer(str(failed), 1)
@@ -181,11 +182,14 @@ def _single_command(session: Session, words: Sequence[str]) -> int:
 
 def _answer(session: Session, words: Sequence[str]) -> int:
     """Do a command and print its answer; gives the exit status that it would have alone."""
-    if words[0] == "help":
+    if words[:1] in (["help"], *_HELP):
         wanted = " ".join(words[1:])
         session.terminal.write("".join(one.usage() for name, one in COMMANDS.items() if name.startswith(wanted)))
         return 0
     command, rest = _command(words)
+    if any([word] in _HELP for word in rest):
+        session.terminal.write(command.usage())
+        return 0
     session.begin(command.verb)
     if session.disturbed():
         return 0
@@ -205,4 +209,4 @@ def _command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
     for length in range(len(words), 0, -1):
         if command := COMMANDS.get(" ".join(words[:length])):
             return command, words[length:]
-    raise Misused(f"error: unrecognized subcommand '{words[0]}'")
+    raise Misused(f"error: unrecognized subcommand '{words[0]}'" if words else "Usage: cloudhsm-cli <command>")

@@ -36,6 +36,8 @@ class Code(IntEnum):
     SUCCESS = 0x00
     OPEN_FILE_FAILED = 0x06  # number inferred
     BAD_PKCS_DATA = 0x1B
+    INVALID_COMMAND = 0x82
+    INVALID_SESSION = 0x90
     ALREADY_LOGGED_IN = 0x9F
     NOT_LOGGED_IN = 0xA0
     USER_NOT_INITIALIZED = 0x9D

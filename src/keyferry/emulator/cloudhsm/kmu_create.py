@@ -28,6 +28,8 @@ def new_key(session: Session, args: Arguments, key_class: KeyClass, key_type: Ke
     approvers = args.number("-m_value")
     if "-m_value" in args and approvers not in range(1, _MAX_APPROVERS + 1):
         raise Misused("Error: Invalid m_value.", f"Valid m_value range is 1 to {_MAX_APPROVERS}")
+    if "-timeout" in args and "-min_srv" not in args:
+        raise Misused("Error: Minimum servers (-min_srv) option is missing")
     if "-sess" in args and "-u" in args:
         raise Misused("Error: sharing session keys is not allowed")
     extractable = key_class is KeyClass.PUBLIC or "-nex" not in args

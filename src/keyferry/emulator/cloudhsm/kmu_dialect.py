@@ -21,6 +21,8 @@ ERRORS: Mapping[Code, str] = MappingProxyType(
         Code.SUCCESS: SUCCESS,
         Code.OPEN_FILE_FAILED: "CSP Error: ERR_OPEN_FILE",
         Code.BAD_PKCS_DATA: "CSP Error: ERR_BAD_PKCS_DATA",
+        Code.INVALID_COMMAND: "HSM Error: Invalid command in the current state/configuration",
+        Code.INVALID_SESSION: "HSM Error: Invalid session handle passed in the command",
         Code.ALREADY_LOGGED_IN: "HSM Error: This type of user has already logged in",
         Code.NOT_LOGGED_IN: "HSM Error: No user is logged in to do this operation",
         Code.USER_NOT_INITIALIZED: "HSM Error: user isn't initialized or user with this name doesn't exist",

@@ -76,7 +76,7 @@ def usual_flags(
     key_class: KeyClass, key_type: KeyType, *, local: bool, extractable: bool, token: bool
 ) -> frozenset[str]:
     """The boolean attributes that a new key gets from its class and type, and from how it came to be."""
-    flags = {"PRIVATE", "DESTROYABLE", *_USAGES.get((key_class, key_type), "").split()}
+    flags = {"PRIVATE", "DESTROYABLE", "MODIFIABLE", *_USAGES.get((key_class, key_type), "").split()}
     sensitive = key_class is not KeyClass.PUBLIC
     choices = {
         "TOKEN": token,
