@@ -164,6 +164,16 @@ def test_single_commands_end_with_255_only_if_the_login_failed(g2: Cloud) -> Non
     assert g2.run("-v").stdout.startswith("Util Version\t\t\t:\t2.03\nSDK API Version\t\t\t:\t")
 
 
+def test_a_script_shows_each_line_and_passes_over_comments(g2: Cloud) -> None:
+    (g2.directory / "script").write_text("# login is needed\ndeleteKey -k 1\nexit\nfindKey\n")
+    done = g2.run("scriptfile", "script")
+    assert done.returncode == 0
+    assert (
+        "Comment: # login is needed \nCommand String: deleteKey -k 1 \n\n\tCfm3DeleteKey returned: 0xa0 " in done.stdout
+    )
+    assert "findKey" not in done.stdout
+
+
 def test_the_end_of_input_prints_prompts_but_not_for_ever(g2: Cloud) -> None:
     done = g2.run()
     assert done.stdout.count("\nCommand:  ") > 10

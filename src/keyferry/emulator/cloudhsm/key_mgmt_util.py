@@ -7,6 +7,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import files
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS, FUNCTIONS, dialect_of
 from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
@@ -69,12 +70,16 @@ def _run(session: Session, argv: Sequence[str]) -> int:
     if argv == ["-v"]:
         session.screen.terminal.write(_VERSION)
         return 0
-    if argv and argv[0] != "singlecmd":
+    script = _script(argv)
+    if argv and argv[0] != "singlecmd" and script is None:
         session.screen.say("\n\tError: Unknown commandline arguments. \n")
-        session.screen.say("\n\tSyntax: key_mgmt_util [-v | singlecmd <command>]\n")
+        session.screen.say("\n\tSyntax: key_mgmt_util [-v | singlecmd <command> | scriptfile <file>]\n")
         return 0
     if not _start(session):
         return FAILED
+    if script is not None:
+        _follow(session, script)
+        return 0
     if argv:
         return _single_command(session, argv[1:])
     session.screen.say(help_listing())
@@ -114,6 +119,29 @@ def _single_command(session: Session, words: Sequence[str]) -> int:
         session.screen.terminal.write("Command:" + "".join(f" {word} " for word in words) + "\n")
         _answer(session, words)
     return 0
+
+
+def _script(argv: Sequence[str]) -> list[bytes] | None:
+    """The lines of `scriptfile <file>`; None for other arguments, and a file that cannot be read."""
+    try:
+        [word, name] = argv
+        return files.read(name).splitlines() if word == "scriptfile" else None
+    except (OSError, ValueError):
+        return None
+
+
+def _follow(session: Session, script: Sequence[bytes]) -> None:
+    """Each line a command, shown before its answer. No line is given to a shell here, as the real tool would."""
+    session.screen.finish()
+    for line in script:
+        comment = line.startswith(b"#")
+        text = line.decode("utf-8", "surrogateescape")
+        session.screen.terminal.write(f"{'Comment' if comment else 'Command String'}: {text} \n")
+        words = [] if comment else _words(line)
+        if words == ["exit"]:
+            return
+        if words:
+            _answer(session, words)
 
 
 def _converse(session: Session) -> None:
