@@ -196,6 +196,19 @@ def test_what_was_echoed_at_a_login_means_nothing(shown: str, choice: str) -> No
     assert parse("login", f"{choice}{roles}Enter PIN: {shown}\n{status}")["ok"] is True
 
 
+@pytest.mark.parametrize("label", ["x", "a b", "a: b", "12"])
+def test_what_the_editor_repeats_means_nothing(label: str) -> None:
+    editor = "(1) Add Attribute   (2) Remove Attribute   (0) Accept Template "
+    names = "\n 0 - CKA_CLASS                  3 - CKA_LABEL                 \n"
+    added = f"\n{editor}1\n1\n{names}\nSelect which one: 3\n3\nEnter string value: {label}\n{label}\n"
+    asked = f"25\n25\n\nWhich object do you want to modify (-1 to list available objects) : 7\n7\n{added}"
+    status = "\nStatus: Doing great, no errors (CKR_OK)\nEnter your choice : "
+    whole = f"{asked}\nCKA_LABEL={label}\n\n{editor}0\n0\n{status}"
+    assert parse("setAttribute", whole)["ok"] is True
+    with pytest.raises(UnknownScreenError):
+        parse("setAttribute", whole.replace(f"\n{label}\n", f"\nnot {label}\n"))
+
+
 @pytest.mark.parametrize("words", ["", "(99 for help)", "(99 or 'FULL' for help)"])
 def test_how_help_is_offered_means_nothing(words: str) -> None:
     prompt = f"Enter your choice {words}: "

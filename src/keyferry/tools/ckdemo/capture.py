@@ -100,6 +100,7 @@ _DIALOGUE = {
 }
 _QUESTION = {verb: re.compile(rf"\s*(?:{'|'.join((*_ASKED_AGAIN, *parts))})") for verb, parts in _DIALOGUE.items()}
 
+_BEFORE_TYPED = (*"]:?>", "Accept Template")
 _PADDING = 80  # blanks that may stand around what is repeated
 _STATUS = r"[ \t]*Status:[^\n]*\n"
 _MENU_LINE = re.compile(r"[ \t]*(?:\([ \t]*[0-9]+[ \t]*\)[^\n]*|[A-Z][A-Z &/,()-]*:?[ \t]*)")
@@ -165,14 +166,19 @@ def _whole(verb: str, answer: screens.Answer, text: str) -> screens.Answer:
 def _behind_the_questions(question: re.Pattern[str], body: str) -> str:
     place = 0
     while found := question.match(body, place):
-        typed = re.split(r"[\]:?>]", found.group().rpartition("\n")[2])[-1]
-        place = _behind_the_echo(body, found.end(), typed)
+        place = _behind_the_echo(body, found.end(), found.group().rpartition("\n")[2])
     return body[place:]
 
 
-def _behind_the_echo(text: str, place: int, typed: str) -> int:
-    """The place behind what was typed, where ckdemo repeats it on a line of its own (Options, Echo input)."""
+def _behind_the_echo(text: str, place: int, asked: str) -> int:
+    """The place behind what was typed, where ckdemo repeats it on a line of its own (Options, Echo input).
+
+    asked: the line that ends in what was typed, with the question or without.
+    """
     start = place + 1 if text[place : place + 1] == "\n" else place
-    line, ended, _ = text[start : start + len(typed) + _PADDING].partition("\n")  # never a whole long line again
+    line, ended, _ = text[start : start + len(asked) + _PADDING].partition("\n")  # never a whole long line again
     whole = ended or start + len(line) == len(text)
-    return start + len(line) if whole and typed.strip() and line.strip() == typed.strip() else place
+    typed, asked = line.strip(), asked.strip()
+    question = asked[: len(asked) - len(typed)].rstrip()
+    repeats = typed and asked.endswith(typed) and (not question or question.endswith(_BEFORE_TYPED))
+    return start + len(line) if whole and repeats else place
