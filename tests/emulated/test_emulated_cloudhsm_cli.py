@@ -175,10 +175,13 @@ def test_the_single_command_mode_answers_in_json_alone(make_place: MakePlace, mo
     monkeypatch.setenv("CLOUDHSM_ROLE", "crypto-user")
     monkeypatch.setenv("CLOUDHSM_PIN", f"{user}:{password}")
     options = ["--label", "x", "--key-length-bytes", "16", "--attributes", "modifiable=false"]
+    options += ["--share-crypto-users", "Payments"]
     place.arm("cloudhsm-cli", "log-noise", "key-generate-symmetric-aes")
     made = place.run("cloudhsm-cli", *["key", "generate-symmetric", "aes", *options])
     assert "Falling back to standard error" in made.stderr
-    attributes = json.loads(made.stdout)["data"]["key"]["attributes"]
+    key = json.loads(made.stdout)["data"]["key"]
+    assert [one["username"] for one in key["key-info"]["shared-users"]] == ["payments"]
+    attributes = key["attributes"]
     assert (attributes["key-length-bytes"], attributes["modifiable"]) == (16, False)
     listed = json.loads(place.run("cloudhsm-cli", "key", "list", "--filter", "attr.label=x").stdout)
     assert listed["data"]["total_key_count"] == 1

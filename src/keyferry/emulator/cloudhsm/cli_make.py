@@ -45,7 +45,7 @@ def generate_pair(session: Session, arguments: Arguments) -> None:
         private._replace(owner=user.id, public=spki, value=pkcs8, id=private_id),
     ]
     names = ("public_key", "private_key")
-    made = [cli_keys.shown(session, key) for key in _kept(session, pair)]
+    made = [cli_keys.shown(session, key) for key in _kept(session, arguments, pair)]
     session.answer(dict(zip(names, made, strict=True)))
 
 
@@ -58,7 +58,7 @@ def generate_symmetric(session: Session, arguments: Arguments) -> None:
         raise Failed("A key of this length cannot be generated")
     key = _new(session, arguments, KeyClass.SECRET, key_type, arguments.text("label"), flags)
     value = os.urandom(arguments.number("key-length-bytes"))
-    [made] = _kept(session, [key._replace(owner=owner, value=value, id=key_id)])
+    [made] = _kept(session, arguments, [key._replace(owner=owner, value=value, id=key_id)])
     session.answer({"key": cli_keys.shown(session, made)})
 
 
@@ -75,7 +75,7 @@ def unwrap(session: Session, arguments: Arguments) -> None:
         raise Failed("Unwrapping failed")
     key = _new(session, arguments, KeyClass.SECRET, key_type, arguments.text("label"), flags, local=False)
     made = [_tampered(session, key._replace(owner=owner, value=value, id=key_id))]
-    [stored] = _kept(session, made)
+    [stored] = _kept(session, arguments, made)
     answer = cli_keys.shown(session, stored)
     if session.struck("reference-missing"):
         del answer["key-reference"]
@@ -147,10 +147,15 @@ def _new(  # noqa: PLR0917 - what a key is made of
     return KeyObject(0, key_class, key_type, label, names, session="" if token else session.keys.session)
 
 
-def _kept(session: Session, keys: Sequence[KeyObject]) -> list[KeyObject]:
-    """Store keys on all nodes, or on all but one where a fault says so."""
+def _kept(session: Session, arguments: Arguments, keys: Sequence[KeyObject]) -> list[KeyObject]:
+    """Store keys on all nodes, or on all but one where a fault says so; shared as was asked."""
+    crypto_users = {user.name.lower(): user.id for user in session.cluster.users() if user.type == "CU"}
+    names = [name.lower() for name in arguments.given.get("share-crypto-users", ())]
+    if not set(names) <= set(crypto_users):
+        raise Failed("The key cannot be shared with these users")
     nodes = session.cluster.nodes()
-    return session.keys.add(keys, nodes[:-1] if session.struck("node-failed") else nodes)
+    reached = nodes[:-1] if session.struck("node-failed") else nodes
+    return session.keys.add(keys, reached, {crypto_users[name] for name in names})
 
 
 def _opened(session: Session, arguments: Arguments) -> bytes:

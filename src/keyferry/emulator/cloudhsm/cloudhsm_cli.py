@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 _HELP = (["-h"], ["--help"])
 _MISUSED, _FAILED = 2, 1  # exit statuses of the single-command mode; inferred
 _FILTER, _VERBOSE = Option("filter", needed=True, many=True), Option("verbose", flag=True)
-_ATTRIBUTES, _LABEL, _SESSION = (
+_ATTRIBUTES, _LABEL, _SESSION, _SHARE = (
     Option("attributes", many=True),
     Option("label", needed=True),
     Option("session", flag=True),
+    Option("share-crypto-users", many=True),
 )
 
 
@@ -45,7 +46,7 @@ class Command(NamedTuple):
         return f"Usage: {self.words} {shown}\n"
 
 
-_SYMMETRIC = (_LABEL, Option("key-length-bytes", needed=True), _ATTRIBUTES, _SESSION)
+_SYMMETRIC = (_LABEL, Option("key-length-bytes", needed=True), _ATTRIBUTES, _SESSION, _SHARE)
 _COMMANDS = (
     Command(
         "login",
@@ -77,6 +78,7 @@ _COMMANDS = (
             Option("public-attributes", many=True),
             Option("private-attributes", many=True),
             _SESSION,
+            _SHARE,
         ),
         cli_make.generate_pair,
     ),
@@ -101,6 +103,7 @@ _COMMANDS = (
             Option("data"),
             _ATTRIBUTES,
             _SESSION,
+            _SHARE,
         ),
         cli_make.unwrap,
     ),
