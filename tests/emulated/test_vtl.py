@@ -70,6 +70,16 @@ def test_verify(make_place: MakePlace, luna: str, screen: str) -> None:
     assert ended(make_place(luna).spawn("vtl", "ver")) == (screen, 0)
 
 
+@pytest.mark.parametrize("luna", ["5", "7"])
+def test_verify_without_a_partition(make_place: MakePlace, luna: str) -> None:
+    place = make_place(luna)
+    for table in ("luna_group", "luna_partition"):
+        place.store.run(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    said = place.run("vtl", "verify").stdout
+    assert said.endswith("Error: Unable to find any Luna SA slots/partitions among registered server\n")
+    assert "Slots/Partitions were found" not in said
+
+
 def test_list_servers(make_place: MakePlace) -> None:
     assert make_place("5").run("vtl", "listservers").stdout == "Server: 192.0.2.10  HTL required: no\n"
 

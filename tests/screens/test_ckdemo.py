@@ -188,6 +188,17 @@ def test_a_library_of_another_version_is_a_refusal(last: str) -> None:
     assert (found["ok"], str(found["error"]).count(last)) == (False, 1)
 
 
+@pytest.mark.parametrize("typed", ["x", "", "0"])
+def test_a_question_that_is_asked_again_is_no_other_screen(typed: str) -> None:
+    failed = f"Error during C_Initialize(). Terminate Program.\nError code: 48\nEnter 0 to end.{typed}\n"
+    again = "\nYou must enter a number between 0 and 110: 999\n\nThe acceptable range is from 0 and 110: 0\n"
+    assert parse("startup", failed + again)["status"] == "CKR_DEVICE_ERROR"
+    with pytest.raises(UnknownScreenError):
+        parse("startup", failed + again + "what?\n")
+    with pytest.raises(UnknownScreenError):
+        parse("startup", failed.replace("end.", "end. what?"))
+
+
 @pytest.mark.parametrize("shown", ["", "****", "s3cret", "s3cret\n******", "\n******", "s3cret\ns3cret"])
 @pytest.mark.parametrize("choice", ["3\n", "3\n3\n", "Enter your choice : 3\n3\n"])
 def test_what_was_echoed_at_a_login_means_nothing(shown: str, choice: str) -> None:

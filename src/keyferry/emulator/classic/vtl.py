@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from keyferry.emulator.classic.slots import Slot
     from keyferry.emulator.store import Store
 
+_NO_PARTITION = "Error: Unable to find any Luna SA slots/partitions among registered server\n"
 FAULTS = shared_faults(("listSlots", "verify", "listServers"))
 
 
@@ -61,6 +62,7 @@ def _row(slot: Slot, *, old: bool) -> Sequence[str]:
 
 
 def _verify(client: Client) -> str:
+    """The partitions of this client; an error, of unknown exit status, where there is none."""
     old = client.dialect == "5"
     trailing = " " if old else client.jitter.pick("blank after found", " ", "")
     head = "Slot\tSerial #\tLabel" if old else "Slot\tSerial #        \tLabel"
@@ -70,6 +72,8 @@ def _verify(client: Client) -> str:
         for slot in client.slots()
         if slot.present and not slot.ha
     ]
+    if not rows:
+        return _NO_PARTITION
     return "\n".join(
         ("", "The following Luna SA Slots/Partitions were found:" + trailing, "", head, rule, *rows, "", "")
     )

@@ -116,6 +116,9 @@ CANNOT_INITIALIZE = r"Error during (?P<function>C_\w+)\(\)\..*"
 ERROR_CODE = r"Error code: *(?P<code>[0-9]{1,20})"
 WRONG_VERSION = r"(?:.*\s)?Program will terminate\.?"
 END_QUESTION = r"Enter 0 to end\. *[0-9]*"
+REFUSED_END = rf"{END_QUESTION}[^\n]{{0,60}}"
+"""The question with an answer that was not taken; it is asked again."""
+ASKED_AGAIN = r"You must enter a number between [^\n:]{1,60}:[^\n]*|The acceptable range is [^\n:]{1,60}:[^\n]*"
 
 PIN_REFUSED = frozenset(
     {

@@ -84,8 +84,11 @@ def _not_initialized(function: str, lines: list[str]) -> Json:
 
 
 def _only_the_end(lines: list[str]) -> None:
-    if lines and (len(lines) > 1 or not re.fullmatch(dialect.END_QUESTION, lines[0])):
-        raise unknown("ckdemo", "startup", "a line that is not known", lines[0])
+    """Nothing but the question that ends the program, asked again after what is no number of its range."""
+    first = dialect.REFUSED_END if lines[1:] else dialect.END_QUESTION
+    for place, line in enumerate(lines):
+        if not re.fullmatch(dialect.ASKED_AGAIN if place else first, line):
+            raise unknown("ckdemo", "startup", "a line that is not known", line)
 
 
 def _menu(text: str) -> Json:
