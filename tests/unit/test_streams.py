@@ -3,11 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from keyferry.cli import streams
 from keyferry.errors import KeyferryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _OPENS_A_FILE = """
 import os, sys
@@ -21,7 +25,7 @@ os.write(number, b"%d" % number)
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_no_file_gets_the_number_of_a_stream_that_the_shell_closed(tmp_path: object, closed: str) -> None:
+def test_no_file_gets_the_number_of_a_stream_that_the_shell_closed(tmp_path: Path, closed: str) -> None:
     """Else a message of whatever library would stand in the journal."""
     path = f"{tmp_path}/journal"
     script = f'"$0" -c "$1" "$2" {closed}'

@@ -177,7 +177,7 @@ class Check:
 
     def _looked_at(self, found: Finding, act: Act, handle: str | None, what: str) -> Finding:
         """The step, if somebody looked afterwards at what the runbook says to compare."""
-        behind = self._acts[self._acts.index(act) :]
+        behind = self._acts[self._number[id(act)] :]
         looks = [one for one in behind if one.what is What.LOOK and one.done and one.told.get("handle") == handle]
         return found if looks else self._not_looked(found, what)
 
@@ -236,8 +236,8 @@ class Check:
 
     def _until(self, end: Act | None, acts: Sequence[Act]) -> list[Act]:
         """Those that were done before `end`, in the order of the recordings."""
-        last = self._acts.index(end) if end else len(self._acts)
-        return [act for act in acts if self._acts.index(act) < last]
+        last = self._number[id(end)] if end else len(self._acts)
+        return [act for act in acts if self._number[id(act)] < last]
 
     @staticmethod
     def _last(acts: Sequence[Act]) -> Act | None:

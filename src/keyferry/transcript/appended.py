@@ -28,11 +28,6 @@ class Appended(Generic[T]):
         return self._now[1]
 
     @property
-    def begun(self) -> bool:
-        """Whether a line was begun and not completed."""
-        return self._now[2] is not None
-
-    @property
     def size(self) -> int:
         """Bytes of whole lines."""
         return self._now[0]

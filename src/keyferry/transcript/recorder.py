@@ -150,10 +150,8 @@ class Recorder:
 
     def sync(self) -> None:
         """Put what is written on the disk, sealed by a chain record: what a crash leaves can be checked."""
-        if self._file.begun:
-            self._complete()
-        lines, _, sealed = self._file.state
-        if sealed < lines:
+        self._complete()
+        if self._written.sealed < self._written.lines:
             self._seal()
         self._to_disk()
 
@@ -173,7 +171,7 @@ class Recorder:
             self._anchor.closed(self.path.name, self._written.link, count)
 
     def _seal(self, *end: str) -> None:
-        lines, link, sealed = self._file.state
+        lines, link, sealed = self._written
         self._links = {number: self._links[number] for number in range(sealed + 1, lines + 1)}
         self._event("h", chain.record(lines - 1, link, self._links.values(), *end))
 
@@ -193,7 +191,7 @@ class Recorder:
             self._step = None
 
     def _write_output(self, data: bytes) -> None:
-        if not self._undecoded and data.isascii():
+        if not self._undecoded and data.isascii():  # as nearly always
             if data:
                 self._event("o", data.decode("ascii"))
             return
@@ -219,9 +217,8 @@ class Recorder:
     def _line(self, kind: str, body: bytes) -> None:
         if self._failed:  # a torn line is the end of a record, even if there is space again
             raise self._failed
-        if self._file.begun:
-            self._complete()
-        lines, before, sealed = self._file.state
+        self._complete()
+        lines, before, sealed = self._written
         link = self._links[lines + 1] = chain.link(chain.TRANSCRIPT, kind, before, body)
         try:
             self._file.add(body + b"\n", _Written(lines + 1, link, lines + 1 if kind == "h" else sealed))

@@ -95,5 +95,5 @@ def check_rsa(bits: int, exponent: int) -> None:
     """CkrError for a pair that the HSM does not make."""
     if bits not in range(1024, 8193, 64):
         raise CkrError("C_GenerateKeyPair", "CKR_KEY_SIZE_RANGE")
-    if exponent not in (3, 65537):
+    if exponent not in (3, 65537):  # all that the emulator's RSA makes; a real HSM takes others too
         raise CkrError("C_GenerateKeyPair", "CKR_ATTRIBUTE_VALUE_INVALID")

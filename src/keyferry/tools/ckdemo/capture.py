@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import re
 
-from keyferry.tools.ckdemo import screens
+from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.text import unknown
 
 # A number, or what was not taken for one; where nothing is echoed the next question may follow on the line.
 _TYPED = r"[ \t]*(?:-?[0-9][^\n]*|[^\n]{1,60}(?=\n\s{0,9}You must enter ))?"
-_ASKED_AGAIN = (
-    r"You must enter [^\n:.>]{1,99}(?:\.[ \t]*\n[ \t]*>|[:.>])[^\n]*",
-    r"The acceptable range is [^\n:]{1,60}:[^\n]*",
-)
 _SLOT = (
     r"Slots available[ \t]*:",
     r"slot[ \t]*#[ \t]*[0-9]+[ \t]*-[^\n]*",
@@ -98,17 +94,16 @@ _DIALOGUE = {
         *_TABLE[:1],
     ),
 }
-_QUESTION = {verb: re.compile(rf"\s*(?:{'|'.join((*_ASKED_AGAIN, *parts))})") for verb, parts in _DIALOGUE.items()}
+_QUESTION = {
+    verb: re.compile(rf"\s*(?:{'|'.join((*dialect.ASKED_AGAIN, *parts))})") for verb, parts in _DIALOGUE.items()
+}
 
 _BEFORE_TYPED = (*"]:?>", "Accept Template")
 _PADDING = 80  # blanks that may stand around what is repeated
 _STATUS = r"[ \t]*Status:[^\n]*\n"
 _MENU_LINE = re.compile(r"[ \t]*(?:\([ \t]*[0-9]+[ \t]*\)[^\n]*|[A-Z][A-Z &/,()-]*:?[ \t]*)")
 _LAST_ENTRY = re.compile(r"(?m)^[^\n]{0,80}\([ \t]*0[ \t]*\)[ \t]*Quit\b")
-_MAIN = re.compile(
-    r"[ \t]*Enter your choice[ \t]*(?:\([0-9]+[^()\n]{0,40} for help\)[ \t]*)?:"
-    r"[ \t]*(?P<typed>(?:[0-9]+(?=[ \t]*\Z))?)[ \t]*"
-)
+_MAIN = re.compile(rf"[ \t]*{dialect.CHOICE}(?P<typed>(?:[0-9]+(?=[ \t]*\Z))?)[ \t]*")
 
 
 def turn(verb: str, text: str) -> screens.Answer:

@@ -15,7 +15,9 @@ HIGHEST_HANDLE = 10_000
 QUIET = 0.1
 """Seconds of silence after which a table that ends without a prompt counts as whole, the first time."""
 
-MAIN = Prompt("Enter your choice", rb"Enter your choice *(?:\(\d+[^()\r\n]{0,40} for help\))? *: *")
+CHOICE = r"Enter your choice[ \t]*(?:\(\d+[^()\r\n]{0,40} for help\))?[ \t]*:[ \t]*"
+"""The menu's prompt, in whatever words it offers its help by."""
+MAIN = Prompt("Enter your choice", CHOICE.encode())
 SLOT = Prompt("Select a slot", rb"Select a slot *: *")
 SESSION = Prompt("Select a session", rb"Select a session *: *")
 ROLE_OF_SESSION = Prompt("normal user", rb"[^\r\n]*normal user *\[ *\d+ *\][^\r\n]*\? *")
@@ -64,7 +66,8 @@ MORE = {"close_session": "Close Session", "logout": "Logout", "generate_key": "S
 """Entries that a migration needs not, so a menu without them is none the worse until one is chosen."""
 
 HARMLESS = frozenset(
-    {"Logout", "Close Session", "Get Info", "Slot Info", "Session Info", "Get Slot List", "Mechanism List"}
+    {MORE["logout"], MORE["close_session"]}
+    | {"Get Info", "Slot Info", "Session Info", "Get Slot List", "Mechanism List"}
 )
 """Entries that a person may choose by the way: they change no object, and no step takes anything from them."""
 
@@ -118,7 +121,11 @@ WRONG_VERSION = r"(?:.*\s)?Program will terminate\.?"
 END_QUESTION = r"Enter 0 to end\. *[0-9]*"
 REFUSED_END = rf"{END_QUESTION}[^\n]{{0,60}}"
 """The question with an answer that was not taken; it is asked again."""
-ASKED_AGAIN = r"You must enter a number between [^\n:]{1,60}:[^\n]*|The acceptable range is [^\n:]{1,60}:[^\n]*"
+ASKED_AGAIN = (
+    r"You must enter [^\n:.>]{1,99}(?:\.[ \t]*\n[ \t]*>|[:.>])[^\n]*",
+    r"The acceptable range is [^\n:]{1,60}:[^\n]*",
+)
+"""A question behind an answer that was not taken, with what was typed to it."""
 
 PIN_REFUSED = frozenset(
     {

@@ -85,9 +85,10 @@ def _not_initialized(function: str, lines: list[str]) -> Json:
 
 def _only_the_end(lines: list[str]) -> None:
     """Nothing but the question that ends the program, asked again after what is no number of its range."""
+    again = "|".join(dialect.ASKED_AGAIN)
     first = dialect.REFUSED_END if lines[1:] else dialect.END_QUESTION
     for place, line in enumerate(lines):
-        if not re.fullmatch(dialect.ASKED_AGAIN if place else first, line):
+        if not re.fullmatch(again if place else first, line):
             raise unknown("ckdemo", "startup", "a line that is not known", line)
 
 

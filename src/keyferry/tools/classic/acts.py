@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from keyferry.tools.byhand import Line, Sitting
 
-_CHOICE = re.compile(r"\s*Enter your choice *(?:\(\d+[^()]{0,40} for help\) *)?: *(?P<typed>.*)")
+_CHOICE = re.compile(rf"\s*{dialect.CHOICE}(?P<typed>.*)")
 _VERBS = {
     "open_session": "openSession",
     "login": "login",
