@@ -96,9 +96,32 @@ def test_a_failed_node_leaves_the_key_on_the_others(cloud: Cloud) -> None:
     answer = unwrap(cloud, tool)
     assert "Cfm2UnWrapWithTemplate3 returned: 0x30000080 \n\n\tHSM CLUSTER ERROR: " in answer
     assert "Node id 2 status: 0x30000085 : HSM CLUSTER ERROR: Server in cluster is unavailable\n" in answer
+    handle_line = f"\tKey Unwrapped.  Key Handle: {unwrapped(answer)} \n"
+    assert answer.count(handle_line) == 2
+    assert answer.index(handle_line) < answer.index("Cluster Status:")
+    assert answer.endswith(f"\n{handle_line}")
     missing = tool.ask(f"findSingleKey -k {unwrapped(answer)}")
     assert "Cfm3FindSingleKey returned: 0xa8 " in missing
     assert missing.count("0x00000000") == 2
+
+
+def test_a_failed_node_shows_the_handle_of_a_public_key_once_and_last(cloud: Cloud) -> None:
+    tool = cloud.login()
+    public, _ = tool.make_pair()
+    tool.ask(f"exportPubKey -k {public} -out wrap.pem")
+    cloud.arm("node-failed", "importPubKey")
+    answer = tool.ask("importPubKey -l brought -f wrap.pem")
+    assert answer.count("Public Key Handle: ") == 1
+    assert answer.index("Cluster Status:") < answer.index("Public Key Handle: ")
+
+
+@pytest.mark.parametrize(("servers", "lines"), [("", 2), (" -min_srv 2 -timeout 1", 2), (" -min_srv 3 -timeout 1", 1)])
+def test_a_failed_node_shows_the_handle_again_unless_too_few_servers_have_the_key(
+    cloud: Cloud, servers: str, lines: int
+) -> None:
+    cloud.arm("node-failed")
+    answer = cloud.login().ask(f"genSymKey -t 31 -s 16 -l some{servers}")
+    assert answer.count("Symmetric Key Created.  Key Handle: ") == lines
 
 
 def test_min_srv_rolls_back_what_a_failed_node_lacks(cloud: Cloud) -> None:

@@ -56,7 +56,11 @@ def create(
     line: Callable[[Sequence[KeyObject]], str],
     function: str = "",
 ) -> None:
-    """Store the keys and tell: result, handles, cluster block. A failed node leaves them on the others."""
+    """Store the keys and print result, handle line and cluster block.
+
+    A failed node leaves the keys on the others. The handle line then comes twice, before and after the block;
+    importPubKey prints it once, after the block.
+    """
     owner, shared = session.user.id, args.numbers("-u")
     if not set(shared) <= {user.id for user in session.cluster.users()}:
         raise Refused(Code.NO_SUCH_USER)
@@ -70,12 +74,15 @@ def create(
     made = session.keys.add([key._replace(owner=owner) for key in keys], reached, shared)
     code = Code.OPERATION_INCOMPLETE if failed else Code.SUCCESS
     session.screen.result(function or session.dialect.functions[session.verb], code)
-    session.screen.say(line(made))
+    if not (failed and session.verb == "importPubKey"):
+        session.screen.say(line(made))
     if "-attest" in args:
         session.screen.say("\n\tAttestation Check : [PASS]\n")
     session.screen.block(states)
     if len(reached) < args.number("-min_srv"):
         _wait_for_servers(session, args, made)
+    elif failed and session.dialect.repeats_handle:
+        session.screen.say(line(made))
 
 
 def _wait_for_servers(session: Session, args: Arguments, made: Sequence[KeyObject]) -> None:

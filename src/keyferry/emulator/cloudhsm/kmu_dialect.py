@@ -107,6 +107,7 @@ class Dialect(NamedTuple):
     wrong_password: Code = Code.LOGIN_FAILURE
     unknown_user: Code = Code.NO_SUCH_USER
     daemon_answers: bool = False
+    repeats_handle: bool = True
 
 
 _OLD_BLOCK = Block("\n\tCluster Error Status\n", "\tNode id {} and err state 0x{:08x} : {}\n")
@@ -185,6 +186,7 @@ def dialect_of(generation: str, jitter: Jitter) -> Dialect:
         wrong_password=pick("wrong-password", base.wrong_password, Code.LOGIN_FAILURE_AT_CLIENT),
         unknown_user=pick("unknown-user", base.unknown_user, Code.USER_NOT_INITIALIZED),
         daemon_answers=pick("daemon", base.daemon_answers, True),
+        repeats_handle=pick("repeated-handle", base.repeats_handle, False),
     )
 
 

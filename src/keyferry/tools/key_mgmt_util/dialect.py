@@ -146,15 +146,15 @@ PROCEDURE: Final = frozenset(
 """Those of a migration."""
 STEPS: Final = {
     "startup": frozenset({"OpenSession", "GetPartitionInfo"}),
-    "genRSAKeyPair": frozenset({"DeleteKey"}),
-    "genSymKey": frozenset({"DeleteKey"}),
-    "importPubKey": frozenset({"DeleteKey"}),
+    "genRSAKeyPair": frozenset({"DeleteKey", "FindSingleKey"}),
+    "genSymKey": frozenset({"DeleteKey", "FindSingleKey"}),
+    "importPubKey": frozenset({"DeleteKey", "FindSingleKey"}),
     "exportPrivateKey": frozenset({"UnWrapHostKey"}),
-    "imSymKey": frozenset({"WrapHostKey", "ImportWrapKey", "CreateUnwrapTemplate", "DeleteKey"}),
+    "imSymKey": frozenset({"WrapHostKey", "ImportWrapKey", "CreateUnwrapTemplate", "DeleteKey", "FindSingleKey"}),
     "exSymKey": frozenset({"UnWrapHostKey"}),
-    "unWrapKey": frozenset({"CreateUnwrapTemplate", "DeleteKey"}),
+    "unWrapKey": frozenset({"CreateUnwrapTemplate", "DeleteKey", "FindSingleKey"}),
 }
-"""Functions that may report success besides: a step before, or the roll-back of a key not on all nodes."""
+"""Functions that may report success besides: a step before, or what `-min_srv` polls and rolls back."""
 
 SUCCESS: Final = words(r"HSM Return ?: ?SUCCESS ?>?")
 

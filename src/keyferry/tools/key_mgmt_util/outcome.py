@@ -19,7 +19,8 @@ _NO_CLUSTER = words(r"Couldn't get cluster error info")
 _NODE = words(
     r"Node id ?:? ?(?P<id>\d{1,10}) (?:and err state|status) ?:? ?0x(?P<code>[0-9a-f]{1,16}) ?: ?(?P<text>.+)"
 )
-_POLL = words(r"Checking key status \(\d+ seconds?\)\.*|Rolling back\.*")
+_POLL = words(r"Checking (?:key|private key|public key) status(?: \(\d+ seconds?\)\.*| failed\.*)|Rolling back\.*")
+_REPEATED_WHILE_POLLING = frozenset({"DeleteKey", "FindSingleKey"})
 _NOT_ON_ALL = words(
     r"Couldn't verify key sync on \d+ servers.*|Not a valid min_srv count.*"
     r"|Key generation suc+es+ful in all servers \d+ present in the cluster.*"
@@ -119,6 +120,7 @@ class _Scan:
         self._refusal: str | None = None
         self._not_on_all: str | None = None
         self._in_block = self._polled = False
+        self._polls = False
 
     def line(self, line: str) -> None:
         if found := _RESULT.fullmatch(line):
@@ -130,7 +132,8 @@ class _Scan:
         elif _NO_CLUSTER.fullmatch(line):
             self._in_block = False
         elif _POLL.fullmatch(line):
-            self._polled, self._in_block = True, False
+            self._polls = self._polled = True
+            self._in_block = False
         elif _NOT_ON_ALL.fullmatch(line):
             self._not_on_all = self._not_on_all or line
         elif any(pattern.fullmatch(line) for pattern in REFUSALS):
@@ -168,7 +171,8 @@ class _Scan:
     def _result(self, line: str, found: re.Match[str]) -> None:
         result = Result(found["name"], int(found["code"], 16), (found["text"] or "").strip())
         self._check_success(line, result.code, result.text)
-        if result.function in self._results and not (self._polled and _plain(result.function) == "DeleteKey"):
+        repeatable = self._polls and _plain(result.function) in _REPEATED_WHILE_POLLING
+        if result.function in self._results and not repeatable:
             raise self._unknown("a second result of one function: two commands in one text?", line)
         known = FUNCTIONS[self._verb] | STEPS.get(self._verb, frozenset())
         if result.code == 0 and _plain(result.function) not in known:

@@ -6,7 +6,7 @@ Where a command makes a key, its handle can stand beside a failure: then the key
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.tools.key_mgmt_util.answers import NUMBER, Answer, handle, whole
 from keyferry.tools.key_mgmt_util.dialect import words
@@ -14,8 +14,11 @@ from keyferry.tools.key_mgmt_util.sheet import Sheet
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable
 
     from keyferry.names import CloudHandle
+
+T = TypeVar("T")
 
 _PAIR = words(rf"(?:Cfm\d\w+ ?: ?)?public key handle ?: ?{NUMBER} private key handle ?: ?{NUMBER}")
 _SECRET = words(rf"Symmetric Key Created\. ?Key Handle ?: ?{NUMBER}")
@@ -51,12 +54,7 @@ class Wrapped:
 def key_pair(text: str) -> Answer[KeyPair]:
     """genRSAKeyPair."""
     sheet = Sheet("genRSAKeyPair", text)
-    found = sheet.take_one(_PAIR)
-    pair = KeyPair(handle(sheet, found[1]), handle(sheet, found[2])) if found else None
-    if found:
-        sheet.demand_ended(found)
-    sheet.take_one(_ATTESTATION)
-    return whole(sheet, sheet.outcome(), pair)
+    return _made(sheet, _PAIR, lambda found: KeyPair(handle(sheet, found[1]), handle(sheet, found[2])))
 
 
 def secret_key(text: str) -> Answer[CloudHandle]:
@@ -109,12 +107,19 @@ def wrapped(text: str) -> Answer[Wrapped]:
 
 def _one_key(verb: str, pattern: re.Pattern[str], text: str) -> Answer[CloudHandle]:
     sheet = Sheet(verb, text)
-    found = sheet.take_one(pattern)
-    key = handle(sheet, found[1]) if found else None
-    if found:
-        sheet.demand_ended(found)
+    return _made(sheet, pattern, lambda found: handle(sheet, found[1]))
+
+
+def _made(sheet: Sheet, pattern: re.Pattern[str], read: Callable[[re.Match[str]], T]) -> Answer[T]:
+    """Read the handle line. A key that is on some HSMs only has it twice, before and after the cluster block."""
+    found = sheet.take_repeated(pattern)
+    for match in found:
+        sheet.demand_ended(match)
     sheet.take_one(_ATTESTATION)
-    return whole(sheet, sheet.outcome(), key)
+    outcome = sheet.outcome()
+    if len(found) > 1 and outcome.failure is None:
+        raise sheet.unknown("the handle line is there twice, although every HSM succeeded", found[1].string)
+    return whole(sheet, outcome, read(found[0]) if found else None)
 
 
 def _one_file(verb: str, pattern: re.Pattern[str], text: str) -> Answer[str]:

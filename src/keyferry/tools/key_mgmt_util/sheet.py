@@ -47,6 +47,18 @@ class Sheet:
             raise self.unknown("a field that is there twice: two commands in one text?", found[1].string)
         return found[0] if found else None
 
+    def take_repeated(self, pattern: re.Pattern[str]) -> list[re.Match[str]]:
+        """Take off the equal lines of this form: a partial success prints its handle line twice.
+
+        Raises:
+            UnknownScreenError: two lines of this form differ.
+        """
+        found = self.take(pattern)
+        for match in found[1:]:
+            if match.groups() != found[0].groups():
+                raise self.unknown("two different lines that name a handle", match.string)
+        return found
+
     def demand_ended(self, found: re.Match[str]) -> None:
         """UnknownScreenError for a line that the text breaks off in: the number at its end may go on."""
         if found.string in self._unended:
