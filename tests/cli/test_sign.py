@@ -41,7 +41,7 @@ def checked(run: Path, allowed: Path) -> Done:
 
 def test_each_role_signs_and_the_record_stays_whole(run: Path, alice: Path, tmp_path: Path) -> None:
     for role in ROLES:
-        done = keyferry("sign", run, "--key", alice, "--role", role)
+        done = keyferry("sign", "--rehearsal", run, "--key", alice, "--role", role)
         assert done.status == 0, done.err
     done = checked(run, allowed_signers(tmp_path / "allowed", alice_at_example=alice))
     assert done.status == 0, done.err
@@ -57,7 +57,7 @@ def test_each_role_signs_and_the_record_stays_whole(run: Path, alice: Path, tmp_
 
 
 def test_the_signature_can_be_checked_without_keyferry(run: Path, alice: Path, tmp_path: Path) -> None:
-    keyferry("sign", run, "--key", alice, "--role", "witness")
+    keyferry("sign", "--rehearsal", run, "--key", alice, "--role", "witness")
     [signature] = (run / "signatures").iterdir()
     allowed = allowed_signers(tmp_path / "allowed", alice=alice)
     words = ["-f", str(allowed), "-I", "alice", "-n", "keyferry-run@v1", "-s", str(signature)]
@@ -76,7 +76,7 @@ def test_a_key_in_an_agent_signs_by_its_public_half(run: Path, alice: Path, tmp_
             environment = {"SSH_AUTH_SOCK": str(socket)}
             subprocess.run(["ssh-add", "-q", str(alice)], env=os.environ | environment, check=True)
             alice.unlink()
-            assert keyferry("sign", run, "--key", alice.with_suffix(".pub"), **environment).status == 0
+            assert keyferry("sign", "--rehearsal", run, "--key", alice.with_suffix(".pub"), **environment).status == 0
         finally:
             agent.terminate()
     assert checked(run, allowed_signers(tmp_path / "allowed", alice=alice)).status == 0
@@ -86,15 +86,15 @@ def test_a_stranger_and_nobody_are_refused(run: Path, alice: Path, tmp_path: Pat
     allowed = allowed_signers(tmp_path / "allowed", alice=alice)
     done = checked(run, allowed)
     assert (done.status, "nobody has signed" in done.err) == (6, True)
-    keyferry("sign", run, "--key", alice)
-    keyferry("sign", run, "--key", make_key(tmp_path, "mallory"))
+    keyferry("sign", "--rehearsal", run, "--key", alice)
+    keyferry("sign", "--rehearsal", run, "--key", make_key(tmp_path, "mallory"))
     done = checked(run, allowed)  # one good one does not make up for it
     assert (done.status, "a valid signature, but by a key that" in done.err) == (6, True)
 
 
 def test_a_signature_of_another_role_or_run_is_none(run: Path, alice: Path, tmp_path: Path) -> None:
     allowed = allowed_signers(tmp_path / "allowed", alice=alice)
-    keyferry("sign", run, "--key", alice)
+    keyferry("sign", "--rehearsal", run, "--key", alice)
     [signature] = (run / "signatures").iterdir()
     signature.rename(signature.with_name(signature.name.replace("operator", "approver")))
     assert checked(run, allowed).status == 6
@@ -107,7 +107,7 @@ def test_a_signature_of_another_role_or_run_is_none(run: Path, alice: Path, tmp_
 
 
 def test_a_flipped_bit_of_a_signature_is_noticed_without_ssh_keygen(run: Path, alice: Path) -> None:
-    keyferry("sign", run, "--key", alice)
+    keyferry("sign", "--rehearsal", run, "--key", alice)
     [signature] = (run / "signatures").iterdir()
     data = bytearray(signature.read_bytes())
     signature.chmod(0o600)
@@ -126,27 +126,27 @@ def test_what_is_no_signature_may_not_lie_among_them(run: Path, name: str) -> No
 
 
 def test_only_a_whole_record_is_signed_and_by_one_key_once(run: Path, alice: Path) -> None:
-    assert keyferry("sign", run, "--key", alice).status == 0
-    again = keyferry("sign", run, "--key", alice)
+    assert keyferry("sign", "--rehearsal", run, "--key", alice).status == 0
+    again = keyferry("sign", "--rehearsal", run, "--key", alice)
     assert (again.status, "is there already" in again.err) == (2, True)
     edit(run / "sessions" / "003-ckdemo.cast", event_removed)
-    assert keyferry("sign", run, "--key", alice, "--role", "witness").status == 6
+    assert keyferry("sign", "--rehearsal", run, "--key", alice, "--role", "witness").status == 6
     assert len(list((run / "signatures").iterdir())) == 1
 
 
 def test_a_signed_run_without_its_manifest_was_not_killed(run: Path, alice: Path) -> None:
-    keyferry("sign", run, "--key", alice)
+    keyferry("sign", "--rehearsal", run, "--key", alice)
     (run / "manifest.json").unlink()
     (run / "journal.jsonl").chmod(0o600)
     both_say("wrong", run, "manifest.json")
 
 
 def test_without_ssh_keygen_a_signature_is_said_not_to_be_checked(run: Path, alice: Path) -> None:
-    keyferry("sign", run, "--key", alice)
+    keyferry("sign", "--rehearsal", run, "--key", alice)
     done = keyferry("verify", run, PATH="/nowhere")
     assert (done.status, "1 signature, not checked: ssh-keygen is not there" in done.out) == (0, True)
 
 
 def test_a_key_that_is_none_signs_nothing(run: Path, tmp_path: Path) -> None:
-    assert keyferry("sign", run, "--key", tmp_path / "nowhere").status == 2
+    assert keyferry("sign", "--rehearsal", run, "--key", tmp_path / "nowhere").status == 2
     assert not (run / "signatures").exists()

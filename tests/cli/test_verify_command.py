@@ -67,7 +67,7 @@ def test_the_report_says_at_its_top_what_verifying_came_to(run: Path) -> None:
 
 
 def test_the_report_names_the_keys_that_signed(run: Path, tmp_path: Path) -> None:
-    keyferry("sign", run, "--key", make_key(tmp_path, "alice"), "--role", "witness")
+    keyferry("sign", "--rehearsal", run, "--key", make_key(tmp_path, "alice"), "--role", "witness")
     [[role, name, key]] = keyferry("report", run, "--json").document["verification"]["signatures"]
     assert (role, key.split(":")[0]) == ("witness", "SHA256")
     for form in ("html", "md"):
@@ -94,7 +94,7 @@ def test_words_that_name_no_run(arguments: tuple[str, ...], tmp_path: Path, monk
 def test_the_script_is_in_every_run_and_the_package_gives_it(run: Path) -> None:
     assert (run / "verify.py").read_bytes() == SCRIPT.read_bytes()
     assert keyferry("verify", "--emit-script").out == SCRIPT.read_text()
-    assert len(SCRIPT.read_text().splitlines()) < 200
+    assert len(SCRIPT.read_text().splitlines()) <= 350
     digest = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
     assert digest in (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
 

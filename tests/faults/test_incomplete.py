@@ -121,7 +121,7 @@ def test_a_signed_run_is_not_gone_on_with(world: World, tmp_path: Path) -> None:
     world.arm("key_mgmt_util", "other-value", "unWrapKey")
     assert world.migrate().status == 6
     run = world.directory / "run"
-    assert keyferry("sign", run, "--key", make_key(tmp_path, "alice")).status == 0
+    assert keyferry("sign", "--rehearsal", run, "--key", make_key(tmp_path, "alice")).status == 0
     done = world.resume()
     assert (done.status, "is signed" in done.err) == (2, True)
     both_say("complete", run)

@@ -17,6 +17,7 @@ from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
 from keyferry.procedure import command, wanted
 from keyferry.procedure.order import Selection
+from keyferry.procedure.rehearsal import WHY, is_rehearsal
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.wanted import Listed
 
@@ -155,9 +156,12 @@ def _approve(allowed: Path | None, signature: Path | None) -> command.Approve | 
     return command.Approve(allowed, signature) if allowed else None
 
 
-def run(settings: Config, selection: Selection, run_dir: Path | None, *, as_json: bool) -> Exit:
+def run(
+    settings: Config, selection: Selection, run_dir: Path | None, *, as_json: bool, rehearsal: bool = False
+) -> Exit:
     """Run a migration, show it and what came of it; gives the exit code."""
-    return show(functools.partial(command.migrate, settings, selection, run_dir), as_json=as_json)
+    carry = functools.partial(command.migrate, settings, selection, run_dir, rehearsal=rehearsal)
+    return show(carry, as_json=as_json)
 
 
 def show(carry: Callable[[Bus], RunResult], *, as_json: bool) -> Exit:
@@ -184,4 +188,6 @@ def _tell(result: RunResult) -> None:
             f"wrapping key {key.label}: {key.pair.public} and {key.pair.private} on the new side, {key.classic_handle}"
             " on the old one;\n  both stay there, and in the cluster's backups, until they are removed\n"
         )
+    if is_rehearsal(result.run_dir):
+        sys.stdout.write(f"rehearsal: {WHY}\n")
     sys.stdout.write(f"record: {result.run_dir}\n")

@@ -62,7 +62,7 @@ def rehearse(
         jitter=jitter,
         destination=destination.value,
     )
-    code = run(config.load(folder / "keyferry.toml", {}), Selection(), folder / "run", as_json=json)
+    code = run(config.load(folder / "keyferry.toml", {}), Selection(), folder / "run", as_json=json, rehearsal=True)
     if not json:
         _next(folder)
     raise typer.Exit(int(code))

@@ -10,6 +10,7 @@ import typer
 from keyferry.cli import render
 from keyferry.errors import CheckFailedError, Exit, UnreachableError, UsageError
 from keyferry.procedure import signing
+from keyferry.procedure.rehearsal import WHY
 from keyferry.procedure.signing import Role
 from keyferry.procedure.verification import UNSIGNED, Verdict
 from keyferry.procedure.verification import verify as check
@@ -70,6 +71,9 @@ def sign(
         Path, typer.Option("--key", metavar="PATH", help="A private key, or a public one that an agent or token holds.")
     ],
     role: Annotated[Role, typer.Option("--role", help="As what you sign.")] = Role.OPERATOR,
+    of_rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Sign although the run was a rehearsal with emulated tools.")
+    ] = False,
 ) -> None:
     """Verify a run's record and sign its head with ssh-keygen."""
     verdict = check(run)
@@ -78,6 +82,12 @@ def sign(
             f"{run}: the record is not complete, so there is nothing to sign",
             seen="\n".join(verdict.open),
             keys="nothing was signed",
+        )
+    if verdict.rehearsal and not of_rehearsal:
+        raise CheckFailedError(
+            f"{run}: this run is a rehearsal: {WHY}",
+            keys="nothing was signed",
+            hint="sign the record of the real run; --rehearsal signs this one",
         )
     target = signing.sign(run, verdict.head, role, key)
     render.head(verdict.head, sys.stdout)
@@ -90,6 +100,8 @@ def _tell(verdict: Verdict) -> None:
         f"run {verdict.run_id}: {'complete' if verdict.complete else 'incomplete'} and intact",
         f"{sessions} with {events}, {counted(verdict.lines, 'journal line')}",
     ]
+    if verdict.rehearsal:
+        lines.append(f"rehearsal: {WHY}")
     if verdict.totals:
         lines.append(render.totals(verdict.totals))
     lines += [*(f"incomplete: {why}" for why in verdict.open), *verdict.notes]

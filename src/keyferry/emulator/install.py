@@ -24,8 +24,10 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
 
 # Shell and Python at once: a `#!` line takes no interpreter whose path has a blank in it, or is long.
 # -I: neither the caller's directory nor his environment decides which modules the tool runs on.
+# The second line says what this is; Keyferry looks for it where it hashes a program (docs/audit.md).
 _SCRIPT = """\
 #!/bin/sh
+# keyferry-emulated-tool
 '''exec' {python} -I "$0" "$@"
 ' '''
 import sys

@@ -39,10 +39,20 @@ class Approve:
 
 
 def migrate(
-    config: Config, selection: Selection, run_dir: Path | None, bus: Bus, max_failures: int | None = None
+    config: Config,
+    selection: Selection,
+    run_dir: Path | None,
+    bus: Bus,
+    max_failures: int | None = None,
+    *,
+    rehearsal: bool = False,
 ) -> RunResult:
-    """Carry keys across. Errors after the start are in the result; UsageError and the like before it are raised."""
-    return _run(config, replace(order(config, selection), max_failures=max_failures), run_dir, bus)
+    """Carry keys across. Errors after the start are in the result; UsageError and the like before it are raised.
+
+    rehearsal: say so in the record, whatever the tools are.
+    """
+    ordered = replace(order(config, selection), max_failures=max_failures, rehearsal=rehearsal)
+    return _run(config, ordered, run_dir, bus)
 
 
 def plan(config: Config, selection: Selection, out: Path, bus: Bus) -> RunResult:
@@ -146,7 +156,7 @@ def opened(
     if order and order.plan:  # where this process dies before it has compared it, a resumed run does exactly this
         directory.write(PLAN, order.plan.canonical())
     settings: dict[str, object] = {f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS}
-    directory.begin(settings, order.record() if order else None)
+    directory.begin(settings, order.record() if order else None, rehearsal=bool(order and order.rehearsal))
     with at_work(config, directory, secrets, bus) as parties:
         yield parties, directory
 

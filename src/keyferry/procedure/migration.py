@@ -20,6 +20,7 @@ from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
+from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_cluster, same_owner
 from keyferry.procedure.state import PLAN, PairStage
@@ -291,6 +292,7 @@ class Migration:
             settings=self._order.settings,
             **self._identities(),
             keys=tuple(planned),
+            rehearsal=is_rehearsal(self._directory.path),
         )
 
     def _tell(self) -> None:

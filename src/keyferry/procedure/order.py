@@ -73,7 +73,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A selection and the settings that it is carried out with, by `section.key`; exactly `plan`, if there is one."""
+    """A selection and the settings that it is carried out with, by `section.key`; exactly `plan`, if there is one.
+
+    rehearsal: `keyferry rehearse` gave the order.
+    """
 
     selection: Selection
     settings: Mapping[str, Value]
@@ -84,6 +87,7 @@ class Order:
     approval: Approval | None = None
     legs: bool = False
     sessions: int = 1
+    rehearsal: bool = False
 
     @property
     def wanted(self) -> tuple[str, ...]:

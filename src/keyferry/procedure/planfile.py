@@ -39,6 +39,7 @@ class Plan:
 
     run_id: of the run that made the plan; the ids that it gives to keys are made of it. made: RFC 3339, UTC.
     classic, cloudhsm: who the two parties say that they are.
+    rehearsal: it was made in a rehearsal (rehearsal.py).
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Plan:
     classic: Mapping[str, str]
     cloudhsm: Mapping[str, str]
     keys: tuple[PlannedKey, ...]
+    rehearsal: bool = False
 
     def document(self) -> dict[str, object]:
         """`keys` is an iterator: there can be thousands."""
@@ -61,6 +63,7 @@ class Plan:
             "run_id": self.run_id,
             "keyferry": self.keyferry,
             "made": self.made,
+            "rehearsal": self.rehearsal,
             "selection": selection | {"keys": list(self.selection.named)},
             "settings": dict(self.settings),
             "classic": dict(self.classic),
@@ -138,6 +141,7 @@ def _plan(document: object) -> Plan:
         run_id=str,
         keyferry=str,
         made=str,
+        rehearsal=bool,
         selection=dict,
         settings=dict,
         classic=dict,
@@ -156,6 +160,7 @@ def _plan(document: object) -> Plan:
         classic=_texts(top["classic"], "classic"),
         cloudhsm=_texts(top["cloudhsm"], "cloudhsm"),
         keys=tuple(_key(one) for one in top["keys"]),
+        rehearsal=top["rehearsal"],
     )
 
 

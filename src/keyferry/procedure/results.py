@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
+from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.state import Decision, Stage
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class RunResult:
         return {
             "schema": "keyferry.run/1",
             "run_dir": str(self.run_dir),
+            "rehearsal": is_rehearsal(self.run_dir),
             "wrapping_key": self.wrapping_key.json() if self.wrapping_key else None,
             "keys": [result.json() for result in self.keys],
             "totals": self.totals,

@@ -41,11 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """facts: what this run is, by name. stay: keys of the plan that do not cross, each with the reason."""
+    """facts: what this run is, by name. stay: keys of the plan that do not cross, each with the reason.
+
+    rehearsal: the plan was made with emulated tools.
+    """
 
     facts: tuple[tuple[str, str], ...]
     entries: tuple[Entry, ...]
     stay: tuple[tuple[str, str], ...]
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def runbook(plan: Plan) -> Runbook:
     partition = f"label {plan.classic.get('label')}, serial {plan.classic.get('serial')}"
     steps = _Steps(plan.settings, plan.cloudhsm.get("tool", ""), partition)
     search = plan.classic.get("kind") != LASTING
-    return Runbook(facts, tuple(steps.entries(keys, search=search)), stay)
+    return Runbook(facts, tuple(steps.entries(keys, search=search)), stay, plan.rehearsal)
 
 
 def generic(settings: Mapping[str, Value]) -> Runbook:

@@ -24,6 +24,7 @@ RULES = (
     "Anything on a screen that is not expected here: stop, and type nothing more.",
     "The first key is proved in step 7.2 before step 5.2 of the second.",
 )
+REHEARSAL = "REHEARSAL: this plan was made with emulated tools. It is not a plan for real HSMs."
 SIGNED = "Initials ______  Time ____________"
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|&~])")
@@ -42,6 +43,16 @@ ul{list-style:none;padding-left:0}.host{color:#444;margin:.2em 0}.sign{margin:.6
 @media print{body{font-size:10.5pt;margin:0;padding:0}section{break-inside:avoid}kbd{background:none}}
 """
 
+# A fixed element is repeated on each printed page, and so is the margin's text where the browser knows it.
+REHEARSAL_STYLE = """
+@page{@top-center{content:"REHEARSAL";color:#a51d1d;font:bold 9pt sans-serif}}
+.rehearsal{position:sticky;top:0;padding:.3em .6em;background:#fff}
+.rehearsal{border:2px solid #a51d1d;color:#a51d1d;font-weight:700}
+.watermark{display:none}
+@media print{.rehearsal{position:static}.watermark{display:block;position:fixed;inset:40% 0 auto;text-align:center;
+transform:rotate(-30deg);color:#a51d1d;opacity:.15;font:700 60pt sans-serif}}
+"""
+
 
 def markdown(book: Runbook) -> str:
     return "\n".join(_markdown(book)) + "\n"
@@ -49,15 +60,20 @@ def markdown(book: Runbook) -> str:
 
 def _markdown(book: Runbook) -> Iterator[str]:
     yield f"# {TITLE}\n"
+    label = f"**{REHEARSAL}**\n"
+    yield from [label] * book.rehearsal
     yield from (f"* {_md(name)}: {_md(value)}" for name, value in book.facts)
     yield from ("", *(f"* {_md(rule)}" for rule in RULES))
     for entry in book.entries:
-        yield f"\n## {_md(_heading(entry))}\n\nOn {_md(entry.host)}."
+        yield f"\n## {_md(_heading(entry))}\n"
+        yield from [label] * book.rehearsal
+        yield f"On {_md(entry.host)}."
         for part in entry.parts:
             yield from _md_part(part)
         yield f"\n- [ ] step {entry.number} done    {_md(SIGNED)}"
     if book.stay:
         yield "\n## Keys that stay\n"
+        yield from [label] * book.rehearsal
         yield from (f"* {_md(name)}: {_md(why)}" for name, why in book.stay)
 
 
@@ -99,7 +115,11 @@ def page(book: Runbook) -> str:
 def _page(book: Runbook) -> Iterator[str]:
     yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    yield f"<title>{TITLE}</title><style>{STYLE}</style></head><body>\n<h1>{TITLE}</h1>\n<table>"
+    style = STYLE + (REHEARSAL_STYLE if book.rehearsal else "")
+    yield f"<title>{TITLE}</title><style>{style}</style></head><body>\n"
+    if book.rehearsal:
+        yield f'<p class="rehearsal">{REHEARSAL}</p><div class="watermark" aria-hidden="true">REHEARSAL</div>\n'
+    yield f"<h1>{TITLE}</h1>\n<table>"
     yield from (f"<tr><th>{_html(name)}</th><td>{_html(value)}</td></tr>" for name, value in book.facts)
     yield f"</table>\n<p>{'<br>'.join(map(_html, RULES))}</p>\n"
     yield from map(_section, book.entries)

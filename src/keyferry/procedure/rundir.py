@@ -127,8 +127,13 @@ class RunDirectory:
                 hint="free space or mend the folder, then look at both sides before running again",
             ) from error
 
-    def begin(self, settings: dict[str, object], order: dict[str, object] | None = None) -> None:
-        """Say what this run is. order: what `migrate` was told of the keys, for a run that is resumed."""
+    def begin(
+        self, settings: dict[str, object], order: dict[str, object] | None = None, *, rehearsal: bool = False
+    ) -> None:
+        """Say what this run is. order: what `migrate` was told of the keys, for a run that is resumed.
+
+        rehearsal: whether `keyferry rehearse` starts it.
+        """
         about = {
             "schema": "keyferry.run-info/1",
             "run_id": self.run_id,
@@ -146,6 +151,7 @@ class RunDirectory:
             operator=about["operator"],
             settings=settings,
             order=order or {},
+            rehearsal=rehearsal,
         )
 
     def finish(self) -> None:

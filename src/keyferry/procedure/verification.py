@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import MismatchError, UnknownScreenError, UnreachableError, UsageError
-from keyferry.procedure import manifest, signing
+from keyferry.procedure import manifest, rehearsal, signing
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
@@ -36,6 +36,7 @@ UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
 class Verdict:
     """A record that is intact.
 
+    rehearsal: a tool was emulated, or `keyferry rehearse` started the run.
     signatures: names of their files, not yet looked at. open: why the record is not complete. notes: what is covered
     by nothing outside itself.
     """
@@ -47,6 +48,7 @@ class Verdict:
     events: int = 0
     lines: int = 0
     ended: bool = False
+    rehearsal: bool = False
     signatures: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -177,6 +179,7 @@ class _Verification:
         if why:
             raise wrong(manifest.JOURNAL, number, why)
         self._verdict.run_id = entry.get("run_id", self._verdict.run_id)
+        self._verdict.rehearsal |= rehearsal.begun_as(entry)
         self._verdict.ended = entry["kind"] == "end" or (self._verdict.ended and entry["kind"] != "resumed")
 
     def _check_key(self) -> None:
@@ -207,6 +210,7 @@ class _Verification:
             raise session.wrong("not the session that the journal says was opened", 1)
         if session.header["continues"] != self._before[session.name]:
             raise session.wrong("it does not continue what the journal says went before it", 1)
+        self._verdict.rehearsal |= rehearsal.emulated(session.header)
         words, greeting, typed = self._witness.words(session), "", False
         for event in itertools.chain([first], events) if first else ():
             typed = typed or event.code in "is"

@@ -16,6 +16,8 @@ from keyferry.names import Sha256
 from keyferry.terminal import about, ssh
 from keyferry.terminal.far_shell import BrokenShellError, FarShell
 from keyferry.terminal.host import (
+    EMULATED,
+    EMULATED_WITHIN,
     INSTALLED,
     PREFIX,
     Note,
@@ -102,6 +104,7 @@ class FarHost:
         size, digest = self._do(f"wc -c <{shlex.quote(path)} && {self._hash(path)}", f"cannot read {tool}").split(
             None, 1
         )
+        start = bytes.fromhex(self._do(_show(path, EMULATED_WITHIN), f"cannot read {tool}"))
         marker = secrets.token_hex(8)
         words = ("/bin/sh", "-c", _TOOL, marker, self._directory, path, *arguments)
         return Program(
@@ -115,6 +118,7 @@ class FarHost:
             size=int(size),
             link=self,
             marker=marker.encode(),
+            emulated=EMULATED in start,
         )
 
     def room(self, name: str) -> FarHost:

@@ -33,6 +33,10 @@ INSTALLED = {
 PREFIX: Final = "keyferry-"
 """Private folders are called so, and 16 hex digits."""
 
+EMULATED: Final = b"# keyferry-emulated-tool"
+"""Stands in the first bytes of every emulated tool. It prevents mix-ups; it proves nothing."""
+EMULATED_WITHIN: Final = 512
+
 Note: TypeAlias = "Callable[[str, str], None]"
 """Hears of each folder before it is made: the host's name ("" for where keyferry itself runs), and its path."""
 
@@ -53,7 +57,8 @@ class Link(Protocol):
 class Program:
     """How one tool is started on its host: what `Console` needs to open it.
 
-    size: of its file, in bytes. link: None where the terminal that the program has is our own. marker: a line
+    size: of its file, in bytes. emulated: whether the file says that it is an emulated tool.
+    link: None where the terminal that the program has is our own. marker: a line
     that is printed just before the program starts; what comes before it is a login shell's.
     """
 
@@ -67,6 +72,7 @@ class Program:
     size: int = 0
     link: Link | None = None
     marker: bytes = b""
+    emulated: bool = False
 
 
 class Host(Protocol):
@@ -148,10 +154,12 @@ class LocalHost:
     def program(self, tool: str, *arguments: str) -> Program:
         path = self._find(tool)
         with path.open("rb") as file:
+            emulated = EMULATED in file.read(EMULATED_WITHIN)
+            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         argv = (str(path), *arguments)
         env, size = clean_environment(self._without), path.stat().st_size
-        return Program(tool, self.name, str(path), argv, self.directory, env, Sha256(digest), size)
+        return Program(tool, self.name, str(path), argv, self.directory, env, Sha256(digest), size, emulated=emulated)
 
     @functools.cached_property
     def facts(self) -> Mapping[str, str]:

@@ -86,6 +86,7 @@ class Sessions:
             "path": program.path,
             "sha256": program.sha256,
             "size": program.size,
+            "emulated": program.emulated,
             "machine": dict(host.facts),
             "argv": [tool, *arguments],
             "run_id": self._run_id,

@@ -57,6 +57,7 @@ class Run:
         self.extractable, self.removed, self.named = Table(), Table(), Table()
         self.open, self.menu, self.tools, self.acts = list[str](), list[str](), set[Any](), set[Any]()
         self.run_id = self.plan = self.key = self.compared = self.migration = None
+        self.rehearsal = False
         for path in sorted(folder.rglob("*")):
             name, plain = str(path.relative_to(folder)), path.is_file()
             demand(not path.is_symlink() and (plain or (path.is_dir() and name in FOLDERS)), name, "no file of a run")
@@ -119,6 +120,7 @@ class Run:
         match line["kind"], line.get("act"):
             case "begin", _:
                 self.run_id, self.migration, self.named["run.json"] = line["run_id"], line["order"], {line["about"]}
+                self.rehearsal |= line.get("rehearsal") is True
             case "opened", _:
                 self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
             case (("closed" | "torn"), _):
@@ -163,6 +165,7 @@ class Run:
             new = [] if code == "h" else [*new, head[:8]]
             if not header:
                 header, self.menu = value, []
+                self.rehearsal |= header.get("emulated") is True
                 self.tools.add(tuple((field, header[field]) for field in ("tool", "host", "path", "sha256")))
                 demand((self.run_id, known["header"]) == (header["run_id"], head), place, "not the journal's session")
             for command in [text] if code == "i" else header["argv"][1:2] if code == "header" else []:
@@ -195,5 +198,7 @@ if __name__ == "__main__":
         print("WRONG:", ascii(str(error))[1:-1])
         raise SystemExit(6) from None
     print(f"run {run.run_id!a}: {'in' * bool(run.open)}complete and intact", *run.open, *run.signed, sep="\n")
+    if run.rehearsal:
+        print("rehearsal: at least one tool was emulated, or `keyferry rehearse` started the run")
     print(f"head: {head}" if asked.head else "unsigned: whoever can rewrite everything can forge everything")
     raise SystemExit(7 if run.open else 0)

@@ -39,6 +39,7 @@ def build(run: RunFiles) -> Report:
     return Report(
         run_id=text(run.info, "run_id") or text(begin, "run_id") or "?",
         keyferry=text(run.info, "keyferry") or text(begin, "keyferry") or "?",
+        rehearsal=_is_rehearsal(run),
         complete=ending == COMPLETE,
         ending=ending,
         started=text(run.info, "started") or text(begin, "at") or "?",
@@ -63,6 +64,11 @@ def build(run: RunFiles) -> Report:
         exceptions=tuple(exceptions(run, keys)),
         not_proven=tuple(doubts.not_proven(keys, pair, complete=ending == COMPLETE)),
     )
+
+
+def _is_rehearsal(run: RunFiles) -> bool:
+    headers = (cast.recording.header for cast in run.casts)
+    return any(flag(header, "emulated") for header in headers) or bool(flag(_last(run, "begin"), "rehearsal"))
 
 
 def _ending(run: RunFiles) -> str:

@@ -176,6 +176,7 @@ class Verification:
 class Report:
     """A run. complete: it ended by its own balance, and its manifest is there; `ending` says how else it ended.
 
+    rehearsal: at least one tool was emulated, or `keyferry rehearse` started the run.
     head: what the whole record hashes to; of a run without a manifest the journal's (`sealed` is false, no words).
     hosts: what the two hosts say of themselves, by side. logins: each secret's name and what came of it.
     verification: None where nobody has verified the record.
@@ -183,6 +184,7 @@ class Report:
 
     run_id: str
     keyferry: str
+    rehearsal: bool
     complete: bool
     ending: str
     started: str

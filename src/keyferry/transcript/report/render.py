@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Commands of one act that a page shows; the record has them all."""
+REHEARSAL = "at least one tool of this run was emulated, or `keyferry rehearse` started it"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 
 
@@ -69,7 +70,7 @@ def _rendered(name: str, report: Report, shown: Callable[[object], object]) -> s
     )
     environment.filters.update(clock=_clock, moment=_moment, signed=_signed)
     environment.filters["typed"] = lambda text: markupsafe.Markup(typed_html(text))  # noqa: S704 - it escapes
-    return environment.get_template(name).render(r=report, picture=picture, shown=SHOWN)
+    return environment.get_template(name).render(r=report, picture=picture, shown=SHOWN, rehearsal=REHEARSAL)
 
 
 def printable_html(value: object) -> object:
