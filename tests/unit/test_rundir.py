@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.errors import RecordFailedError, UsageError
+from keyferry.errors import JournalHeldError, RecordFailedError, UsageError
+from keyferry.procedure.journal import read
 from keyferry.procedure.rundir import RunDirectory
+from keyferry.procedure.state import load
 from keyferry.transcript.recorder import Recorder
+from records import both_say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +120,93 @@ def test_a_full_disk_is_an_error_of_its_own(tmp_path: Path, mocker: MockerFixtur
     with pytest.raises(RecordFailedError, match="No space left"):
         run.write_json("plan.json", {})
     assert not (run.path / "plan.json").exists()
+
+
+@pytest.mark.parametrize("left", [[], ["sessions/"], ["sessions/", "files/", "verify.py", "run.json.part"]])
+@pytest.mark.parametrize("journal", [b"", b'{"seq":1,"at":"2026-'])
+def test_a_run_that_was_killed_before_its_first_line_is_started_again(
+    tmp_path: Path, left: list[str], journal: bytes
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    (folder / "journal.jsonl").write_bytes(journal)
+    for name in left:
+        (folder / name).mkdir(mode=0o700) if name.endswith("/") else (folder / name).write_bytes(b"half")
+    with pytest.raises(UsageError, match="no run began here") as told:
+        load(folder)
+    assert f"--run-dir {folder}" in (told.value.hint or "")
+    run = RunDirectory.create(folder, tmp_path)
+    run.begin({})
+    run.finish()
+    assert read(folder / "journal.jsonl").entries[0]["run_id"] == run.run_id
+    both_say("complete", folder)
+
+
+def test_an_empty_private_folder_becomes_the_run_directory(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    assert RunDirectory.create(folder, tmp_path).path == folder
+
+
+@pytest.mark.parametrize("name", ["plan.json", "sessions/001-vtl.cast", "notes"])
+def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "run"
+    (folder / name).parent.mkdir(mode=0o700, parents=True)
+    folder.chmod(0o700)
+    (folder / name).write_bytes(b"somebody's")
+    if name != "plan.json":  # a plan of the user's own in a folder without a journal
+        (folder / "journal.jsonl").write_bytes(b"")
+    with pytest.raises(UsageError, match="cannot be made"):
+        RunDirectory.create(folder, tmp_path)
+    assert (folder / name).read_bytes() == b"somebody's"
+
+
+def test_two_processes_do_not_start_in_one_folder(tmp_path: Path) -> None:
+    first = RunDirectory.create(tmp_path / "run", tmp_path)
+    with pytest.raises(JournalHeldError):
+        RunDirectory.create(tmp_path / "run", tmp_path)
+    first.begin({})
+    first.journal.close()
+    with pytest.raises(UsageError, match="cannot be made"):
+        RunDirectory.create(tmp_path / "run", tmp_path)
+
+
+LEFT = ["manifest.json.part", "plan.json.part", "files/7.wrapped.part"]
+
+
+def test_what_was_left_under_a_temporary_name_does_not_spoil_the_record(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", tmp_path)
+    run.begin({})
+    for name in LEFT:
+        (run.path / name).write_bytes(b'{"half":')
+    run.finish()
+    assert not any((run.path / name).exists() for name in LEFT)
+    both_say("complete", run.path)
+
+
+def test_what_was_left_under_a_temporary_name_is_removed_on_resume(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", tmp_path)
+    run.begin({})
+    run.journal.close()
+    for name in LEFT:
+        (run.path / name).write_bytes(b'{"half":')
+    both_say("incomplete", run.path)
+    again, past = RunDirectory.reopen(run.path)
+    again.go_on(past)
+    assert not any((run.path / name).exists() for name in LEFT)
+    again.finish()
+    both_say("complete", run.path)
+
+
+def test_a_file_that_could_not_be_written_leaves_nothing(tmp_path: Path, mocker: MockerFixture) -> None:
+    run = RunDirectory.create(tmp_path / "run", tmp_path)
+    run.begin({})
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    fsync = mocker.patch("os.fsync", side_effect=full)
+    with pytest.raises(RecordFailedError):
+        run.finish()
+    mocker.stop(fsync)
+    assert not list(run.path.glob("*.part"))
+    again, past = RunDirectory.reopen(run.path)
+    again.complete(past)
+    both_say("complete", run.path)

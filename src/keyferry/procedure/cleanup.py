@@ -20,6 +20,7 @@ from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.leftovers import remove_folders
 from keyferry.procedure.resume import same_cluster, same_owner
 from keyferry.procedure.state import JOURNAL, PairStage, Stage
+from keyferry.procedure.unbegun import is_unbegun
 from keyferry.procedure.wrapping import PEM, hash_of, read_pem
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _check_needed(past: RunState, run_dir: Path) -> None:
     """Refused while another run needs the pair. Runs are looked for beside this one."""
     for journal in sorted(run_dir.parent.glob(f"*/{JOURNAL}")):
         other_dir = journal.parent
-        if other_dir.samefile(run_dir):
+        if other_dir.samefile(run_dir) or is_unbegun(other_dir):
             continue
         try:
             other = state.load(other_dir)

@@ -17,6 +17,7 @@ from keyferry.procedure.results import RunResult
 from keyferry.procedure.resume import recalled, same_owner
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.state import PLAN, Stage, load
+from keyferry.procedure.unbegun import is_unbegun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +182,7 @@ def leg(  # noqa: PLR0917 - what was said at the command line
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - as above
 
     side = (legs.SIDES[steps],)
-    if steps == "1-2" and not run_dir.exists():
+    if steps == "1-2" and (is_unbegun(run_dir) or not run_dir.exists()):
         order = replace(orders.order(config, selection), legs=True)
         with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts() as interrupts:
             result = legs.LEGS[steps](parties, directory, order, interrupts).run()

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from keyferry.terminal.host import PART
 from keyferry.text import canonical
 from keyferry.transcript import chain
 
@@ -95,11 +96,15 @@ def head_of(manifest: Mapping[str, Any]) -> str:
 
 
 def files(folder: Path) -> Iterator[str]:
-    """The files of a run in order, less the manifest and the signatures, which come after it."""
+    """The files of a run in order, without the manifest and the signatures, which are written after it.
+
+    A temporary name is never one of them: the file is gone as soon as it is written again.
+    """
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if not path.is_dir() and name != MANIFEST and not name.startswith(f"{SIGNATURES}/"):
-            yield name
+        if path.is_dir() or name == MANIFEST or name.startswith(f"{SIGNATURES}/") or name.endswith(PART):
+            continue
+        yield name
 
 
 def tools(folder: Path, story: Story) -> list[dict[str, str]]:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import platform
 import secrets
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from keyferry.procedure import manifest
 from keyferry.procedure.intact import check_sessions
 from keyferry.procedure.journal import Journal, now
 from keyferry.procedure.state import build
+from keyferry.procedure.unbegun import clear, demand_begun, is_unbegun, temporaries
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical
 from keyferry.transcript import standalone, torn
@@ -38,17 +41,21 @@ class RunDirectory:
         self.files = path / "files"
         if journal is None:
             path.mkdir(mode=0o700, parents=True)
-            self.sessions.mkdir(mode=0o700)
-            self.files.mkdir(mode=0o700)
-        self.journal = journal or Journal(path / manifest.JOURNAL)
+            journal = Journal(path / manifest.JOURNAL)  # first of all: it shows that this is a run directory
+            self._make_folders()
+        self.journal = journal
+
+    def _make_folders(self) -> None:
+        self.sessions.mkdir(mode=0o700, exist_ok=True)
+        self.files.mkdir(mode=0o700, exist_ok=True)
 
     @classmethod
     def create(cls, wanted: Path | None, parent: Path) -> RunDirectory:
-        """Make the folder `wanted`, or `parent/<UTC time>-<id>`; UsageError where it is there already."""
+        """Make the folder `wanted`, or `parent/<UTC time>-<id>`. UsageError if it exists and a run began in it."""
         run_id = secrets.token_hex(4)
         path = wanted.absolute() if wanted else parent / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{run_id}"
         try:
-            return cls(path, run_id)
+            return cls._claim(path, run_id) if is_unbegun(path) else cls(path, run_id)
         except OSError as error:
             raise UsageError(
                 f"the run directory {path} cannot be made: {error.strerror}",
@@ -58,11 +65,25 @@ class RunDirectory:
             ) from error
 
     @classmethod
+    def _claim(cls, path: Path, run_id: str) -> RunDirectory:
+        """Take over the folder of a run that never began. JournalHeldError if another process is starting one."""
+        there = path / manifest.JOURNAL
+        journal = Journal.reopen(there)[0] if there.exists() else Journal(there)
+        if not is_unbegun(path):  # another process was faster
+            journal.close()
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        clear(path)
+        directory = cls(path, run_id, journal)
+        directory._make_folders()
+        return directory
+
+    @classmethod
     def reopen(cls, path: Path) -> tuple[RunDirectory, RunState]:
         """Lock the folder of a run that is to go on, and read how far it came; nothing in it is changed yet.
 
         CheckFailedError where the journal, a session, or a completed run's manifest is not as it was written.
         """
+        demand_begun(path)
         journal, found = Journal.reopen(path / manifest.JOURNAL)
         try:
             past = build(found, path)
@@ -79,6 +100,7 @@ class RunDirectory:
         UsageError where somebody has signed what it was: that record stays as it is.
         """
         self.demand_unsigned()
+        self._remove_temporaries()
         (self.path / manifest.MANIFEST).unlink(missing_ok=True)
         sync_folder(self.path)
         self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)
@@ -103,6 +125,11 @@ class RunDirectory:
         for file in past.unclosed:
             head, count = torn.measure(self.path / file)
             self.journal.write("torn", file=file, head=head, count=count)
+
+    def _remove_temporaries(self) -> None:
+        """Remove what a process that was killed while it wrote a file left under a temporary name."""
+        for path in temporaries(self.path):
+            path.unlink()
 
     def leave(self) -> None:
         """Unlock a folder in which nothing was changed."""
@@ -162,6 +189,7 @@ class RunDirectory:
         self.journal.close()
         if self.journal.failed:
             return
+        self._remove_temporaries()
         story = manifest.Story()
         with self.journal.path.open("rb") as lines:
             for line in lines:

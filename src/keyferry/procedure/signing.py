@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.procedure.manifest import SIGNATURES
+from keyferry.procedure.unbegun import temporaries
 from keyferry.terminal.host import write_private
 from keyferry.transcript import signatures
 from keyferry.transcript.check import wrong
@@ -58,6 +59,8 @@ def sign(run: Path, head: str, role: Role, key: Path) -> Path:
         raise UsageError(f"{target} is there already", hint="this key has signed this run in this role")
     try:
         target.parent.mkdir(mode=0o700, exist_ok=True)
+        for left in temporaries(target.parent):
+            left.unlink()
         write_private(target, data)
         target.chmod(0o400)
     except OSError as error:

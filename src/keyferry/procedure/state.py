@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.names import ClassicHandle, CloudHandle, Sha256
 from keyferry.procedure.journal import Journaled, read
+from keyferry.procedure.unbegun import demand_begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,6 +153,7 @@ class RunState:
 
 def load(directory: Path) -> RunState:
     """Read a run's journal and plan. CheckFailedError where either is not as the run wrote it."""
+    demand_begun(directory)
     return build(read(directory / JOURNAL), directory)
 
 

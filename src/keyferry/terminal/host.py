@@ -30,6 +30,9 @@ INSTALLED = {
 }
 """Where the vendors' packages put the tools."""
 
+PART: Final = ".part"
+"""Ends the temporary name of a file that is being written."""
+
 PREFIX: Final = "keyferry-"
 """Private folders are called so, and 16 hex digits."""
 
@@ -292,14 +295,18 @@ def keep(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file (0600) whole or not at all: under another name, to the disk (if durable), then renamed."""
-    temporary = path.with_name(path.name + ".part")
+    temporary = path.with_name(path.name + PART)
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:  # on a full disk as well as at a signal: nothing may be left under the temporary name
+        temporary.unlink(missing_ok=True)
+        raise
     if durable:
         sync_folder(path.parent)
