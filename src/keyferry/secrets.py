@@ -6,11 +6,15 @@ import resource
 import shlex
 import stat
 import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 from keyferry.errors import UsageError
 
 SHORTEST = 4
+_NOTHING = "nothing was started"
+_OTHER_SOURCES = "name another source: file:PATH, cmd:ARGV, fd:N or env:NAME"
 _KINDS = "use prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
 
 
@@ -74,7 +78,26 @@ def named_variable(source: str) -> str | None:
 
 
 def _prompt(name: str, _rest: str, _base: Path | None) -> bytes:
-    return getpass.getpass(f"{name}: ").encode()
+    if not has_terminal():
+        raise UsageError(f"there is no terminal to ask for the {name} on", keys=_NOTHING, hint=_OTHER_SOURCES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(f"{name}: ").encode()
+        except EOFError:
+            raise UsageError(f"the {name} was not typed", keys=_NOTHING) from None
+        except getpass.GetPassWarning:
+            what = f"the terminal cannot hide the {name} while it is typed"
+            raise UsageError(what, keys=_NOTHING, hint=_OTHER_SOURCES) from None
+
+
+def has_terminal() -> bool:
+    """Whether somebody can be asked: there is a controlling terminal, or standard input is a terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin is not None and sys.stdin.isatty()
+    return True
 
 
 def _descriptor(_name: str, rest: str, _base: Path | None) -> bytes:

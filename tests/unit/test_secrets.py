@@ -91,6 +91,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_from_a_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keyferry.secrets.has_terminal", lambda: True)
     monkeypatch.setattr("getpass.getpass", {"the pin: ": VALUE.decode()}.__getitem__)
     assert resolve("the pin", "prompt").reveal() == VALUE
 

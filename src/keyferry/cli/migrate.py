@@ -47,6 +47,12 @@ class Steps(StrEnum):
     ENTER = "7"
 
 
+Approval = Annotated[
+    Path | None,
+    typer.Option(
+        "--require-approval", metavar="ALLOWED_SIGNERS", help="The plan must be signed by one of these, not by you."
+    ),
+]
 Signature = Annotated[
     Path | None, typer.Option("--signature", metavar="FILE", help="Of the plan, instead of PLAN.sig.")
 ]
@@ -58,6 +64,7 @@ MaxFailures = Annotated[
 Sessions = Annotated[
     int | None, typer.Option("--sessions", min=1, metavar="N", help="At work at the same time on each side; else 1.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask questions. No effect yet: this command asks none.")]
 
 
 @with_settings
@@ -76,12 +83,7 @@ def migrate(
     again: Again = False,
     require_kcv: RequireKcv = False,
     non_extractable: NonExtractable = False,
-    require_approval: Annotated[
-        Path | None,
-        typer.Option(
-            "--require-approval", metavar="ALLOWED_SIGNERS", help="The plan must be signed by one of these, not by you."
-        ),
-    ] = None,
+    require_approval: Approval = None,
     signature: Signature = None,
     operator: Operator = None,
     run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
@@ -89,6 +91,7 @@ def migrate(
     max_failures: MaxFailures = None,
     sessions: Sessions = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
+    _yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Carry symmetric keys from a Classic partition to AWS CloudHSM."""

@@ -15,17 +15,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown(bus: Bus) -> Iterator[None]:
-    """Show events on stderr: the steps as they go, a bar for the keys on a terminal, else a line for each key."""
+    """Show events on stderr: the steps as they go, a bar for the keys on a terminal, else a line for each key.
+
+    The bar starts with the first event: secrets are asked for before that, on a screen that nothing redraws.
+    """
     if not sys.stderr.isatty():
-        bus.join(_Lines())
+        lines(bus)
         yield
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - start-up
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        bus.join(_Bar(progress))
+    bar = _Bar()
+    bus.join(bar)
+    try:
         yield
+    finally:
+        bar.stop()
+
+
+def lines(bus: Bus) -> None:
+    """Show events on stderr as plain lines, for a command that asks questions while tools run."""
+    bus.join(_Lines())
 
 
 class _Lines:
@@ -54,15 +62,32 @@ class _Lines:
 
 
 class _Bar:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    """A live progress bar, which redraws the last line of the screen from the first event on."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
         self._lines = _Lines()
         self._task: TaskID | None = None
 
     def __call__(self, event: Event) -> None:
+        progress = self._started()
         if isinstance(event, KeysPlanned):
-            self._task = self._progress.add_task("keys", total=event.total)
+            self._task = progress.add_task("keys", total=event.total)
         elif isinstance(event, KeyFinished) and self._task is not None:
-            self._progress.advance(self._task)
+            progress.advance(self._task)
         if (line := self._lines.line(event)) and not isinstance(event, KeyFinished):
-            self._progress.console.print(line)
+            progress.console.print(line)
+
+    def stop(self) -> None:
+        """Remove the bar and show the cursor again."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def _started(self) -> Progress:
+        if self._progress is None:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - start-up
+
+            columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+            self._progress = Progress(*columns, console=console(stderr=True), transient=True)
+            self._progress.start()
+        return self._progress

@@ -12,7 +12,7 @@ import typer
 
 from keyferry.cli import progress, render
 from keyferry.cli.confirm import confirm_label
-from keyferry.cli.migrate import Json, MaxFailures, Sessions, show
+from keyferry.cli.migrate import Json, MaxFailures, Sessions, Yes, show
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import UsageError
@@ -50,6 +50,7 @@ def resume(
     type_again: Annotated[
         bool, typer.Option("--type-again", help="Type a secret once more although its last login was refused.")
     ] = False,
+    _yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Go on with a run that was interrupted: find out what came of its last commands, then do what is left."""
@@ -101,8 +102,8 @@ def cleanup(
         confirm_label(left.label, "all of these", yes=yes)
 
     bus = Bus()
-    with progress.shown(bus):
-        removed = list(clean(settings, run.absolute(), bus, confirm).told())
+    progress.lines(bus)
+    removed = list(clean(settings, run.absolute(), bus, confirm).told())
     if json:
         render.document({"schema": "keyferry.cleanup/1", "run_dir": str(run.absolute()), "removed": removed})
         return
