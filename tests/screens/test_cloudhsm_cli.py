@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fixture_files import FIXTURES, Fixture, check_cases, check_document, of_tool
-from keyferry.errors import UnknownScreenError
+from keyferry.errors import KeyferryError, LockoutNearError, UnknownScreenError
 from keyferry.tools.cloudhsm_cli.destination import described
 from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
-from keyferry.tools.cloudhsm_cli.screens import Key, keys, locked, users
+from keyferry.tools.cloudhsm_cli.screens import Key, hsms, keys
+from keyferry.tools.cloudhsm_cli.users import obstacle, users
 
 SAMPLES = Path(__file__).parents[3] / "shared/reference/samples/cloudhsm_cli"
 NOT_ANSWERS = {
@@ -88,25 +91,62 @@ def test_a_check_value_of_another_length_is_not_understood(value: str) -> None:
         described(_listed(f'"check-value": "{value}"'))
 
 
-_ADMIN = '{"username": "admin", "role": "admin", "locked": "false"}'
+_ADMIN = '{"username": "admin", "role": "admin", "locked": "false", "mfa": [], "cluster-coverage": "full"}'
+_OURS = {"username": "cu1", "role": "crypto-user", "locked": "false", "mfa": [], "cluster-coverage": "full"}
+_TOKEN_SIGN = {"strategy": "token-sign", "status": "enabled"}
+
+
+def _obstacle(*entries: object, allow_raised: bool = False) -> KeyferryError | None:
+    listed = json.dumps({"error_code": 0, "data": {"users": [json.loads(_ADMIN), *entries]}})
+    return obstacle("CU1", users(listed), allow_raised=allow_raised)
+
+
+@pytest.mark.parametrize("change", [{}, {"quorum": [_TOKEN_SIGN]}, {"locked": False}, {"username": "Cu1"}])
+def test_a_crypto_user_who_can_log_in_with_a_password(change: dict[str, object]) -> None:
+    assert _obstacle(_OURS | change) is None
 
 
 @pytest.mark.parametrize(
-    ("ours", "told"),
+    ("change", "why", "acceptable"),
     [
-        ('{"username": "cu1", "role": "crypto-user", "locked": "false"}', False),
-        ('{"username": "CU1", "role": "crypto-user", "locked": true}', True),
-        ('{"username": "cu1", "role": "crypto-user"}', None),
-        ('{"username": "cu1", "role": "crypto-user", "locked": null}', None),
-        ('{"username": "cu1", "role": "crypto-user", "locked": "temporarily"}', None),
-        ('{"username": "cu1", "locked": {}}', None),
-        ('{"role": "crypto-user", "locked": "false"}', None),
-        ('"cu1"', None),
-        (_ADMIN, False),
+        ({"locked": "true"}, "is locked after", True),
+        ({"locked": True}, "is locked after", True),
+        ({"locked": "inconsistent"}, "locked on some HSMs", True),
+        ({"role": "inconsistent"}, "role of the user 'cu1' is inconsistent", False),
+        ({"role": "admin"}, "not a crypto user: its role is admin", False),
+        ({"username": "cu2"}, "no crypto user 'CU1'", False),
+        ({"cluster-coverage": "inconsistent"}, "cluster-coverage: inconsistent", False),
+        ({"cluster-coverage": "partial"}, "cluster-coverage: partial", False),
+        ({"mfa": [_TOKEN_SIGN]}, "MFA) enabled: a password alone", False),
+        ({"mfa": [{"strategy": "token-sign", "status": "inconsistent"}]}, "MFA) enabled on some HSMs", False),
+        ({"mfa": "inconsistent"}, "MFA) enabled on some HSMs", False),
     ],
 )
-def test_our_own_user_is_not_locked_only_where_that_is_told(ours: str, told: bool | None) -> None:
-    assert locked("cu1", users(f'{{"error_code": 0, "data": {{"users": [{_ADMIN}, {ours}]}}}}')) is told
+def test_a_user_who_cannot_log_in_is_refused_with_the_cause(
+    change: dict[str, object], why: str, acceptable: bool
+) -> None:
+    refusal = _obstacle(_OURS | change)
+    assert isinstance(refusal, LockoutNearError)
+    assert why in refusal.what
+    assert (_obstacle(_OURS | change, allow_raised=True) is None) is acceptable
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"username": "cu1", "role": "crypto-user"},
+        *(_OURS | {name: odd} for name in ("locked", "mfa", "role") for odd in (None, [7], 7)),
+        _OURS | {"locked": "temporarily"},
+        _OURS | {"mfa": [{"strategy": "token-sign", "status": "pending"}]},
+        _OURS | {"mfa": ["token-sign"]},
+        _OURS | {"username": None},
+        "cu1",
+    ],
+)
+def test_a_state_that_is_not_shown_is_not_taken_for_a_good_one(entry: object) -> None:
+    error = _obstacle(entry)
+    assert isinstance(error, UnknownScreenError)
+    assert error.rule == "LOCKOUT-NEAR"
 
 
 @pytest.mark.parametrize(
@@ -127,18 +167,77 @@ def test_what_was_typed_before_an_answer_means_nothing(before: str, behind: str)
         parse("login", f"{before}{answer}$ \nwhat?")
 
 
-@pytest.mark.parametrize(
-    "other", ['{"username": "admin"}', '{"username": "admin", "locked": 7}', "{}", "null", '"x"', "[]"]
-)
-def test_odd_entries_of_other_users_are_let_stand(other: str) -> None:
-    ours = '{"username": "cu1", "role": "crypto-user", "locked": "false"}'
-    assert locked("cu1", users(f'{{"error_code": 0, "data": {{"users": [{other}, {ours}]}}}}')) is False
+@pytest.mark.parametrize("other", [{"username": "admin"}, {"username": "admin", "locked": 7}, {}, None, "x", []])
+def test_odd_entries_of_other_users_are_let_stand(other: object) -> None:
+    assert _obstacle(other, _OURS) is None
 
 
-def _listed(attributes: str) -> Key:
+CASES = Path(__file__).parents[3] / "shared/cases"
+_FLAGS = ("sign", "token", "extractable", "wrap-with-trusted")
+
+
+@pytest.mark.parametrize("name", [*_FLAGS, "key-length-bytes", "check-value", "id", "class", "key-type"])
+def test_an_inconsistent_value_is_named_and_never_taken_for_one(name: str) -> None:
+    key = _listed(f'"{name}": "inconsistent"')
+    assert (key.covered, key.inconsistent) == (False, (name,))
+    told = described(key)
+    assert told.attributes[name.upper().replace("-", "_")] == "inconsistent"
+    shown = {"token": told.token, "extractable": told.extractable, "key-length-bytes": told.bits}
+    assert shown.get(name) is None
+    assert told.kcv is None or name != "check-value"
+
+
+def test_inconsistent_may_be_a_label() -> None:
+    key = _listed('"label": "inconsistent"')
+    assert (key.covered, key.inconsistent, key.label) == (True, (), "inconsistent")
+
+
+@pytest.mark.parametrize("member", ["manage-key-quorum-value", "use-key-quorum-value"])
+def test_an_inconsistent_quorum_value_is_found_too(member: str) -> None:
+    key = _listed('"sign": true', info=f'"key-quorum-values": {{"{member}": "inconsistent"}},')
+    assert (key.covered, key.inconsistent) == (False, (member,))
+
+
+@pytest.mark.parametrize("odd", ['"sign": "yes"', '"sign": 1', '"key-length-bytes": true', '"key-length-bytes": "16"'])
+def test_a_value_of_another_kind_is_not_understood(odd: str) -> None:
+    with pytest.raises(UnknownScreenError, match=r"is not (?:true or false|a number)"):
+        _listed(odd)
+
+
+@pytest.mark.parametrize("name", ["total_key_count", "returned_key_count", "matched_keys"])
+def test_an_inconsistent_count_is_said_to_be_one(name: str) -> None:
+    answer: dict[str, object] = {"matched_keys": [], "total_key_count": 0, "returned_key_count": 0}
+    with pytest.raises(UnknownScreenError, match=f"the HSMs of the cluster disagree about {name}"):
+        keys(json.dumps({"error_code": 0, "data": answer | {name: "inconsistent"}}))
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside this repository")
+def test_the_public_cases() -> None:
+    listed: Any = parse("key-list", (CASES / "cloudhsm-cli-key-list-inconsistent.txt").read_text())
+    [key] = listed["keys"]
+    assert (key["covered"], key["attributes"]["sign"]) == (False, "inconsistent")
+    told: Any = parse("user-list", (CASES / "cloudhsm-cli-user-list-locked-inconsistent.txt").read_text())
+    [user] = told["users"]
+    assert user["locked"] == "inconsistent"
+
+
+@pytest.mark.parametrize("serials", [["5.1G1"], ["", "5.1G1"], ["5.1G1", "5.1G1"], ["5.1G1", "inconsistent"], [7]])
+def test_hsms_are_told_apart_by_their_serial_numbers(serials: list[object]) -> None:
+    text = json.dumps({"error_code": 0, "data": {"hsms": [{"serial-number": one, "count": 3} for one in serials]}})
+    if serials == ["5.1G1"]:
+        assert hsms(text) == ({"serial-number": "5.1G1"},)
+    else:
+        with pytest.raises(UnknownScreenError):
+            hsms(text)
+
+
+def _listed(attributes: str, info: str = "") -> Key:
+    """A key with these attributes beside, or in place of, the usual ones."""
+    usual = {"key-type": "aes", "label": "x", "class": "secret-key", "key-length-bytes": 16}
+    every = json.dumps(usual | json.loads(f"{{{attributes}}}"))
     text = f"""\
 {{"error_code": 0, "data": {{"matched_keys": [{{"key-reference": "0x00000000000003d5",
-  "key-info": {{"key-owners": [], "shared-users": [], "cluster-coverage": "full"}},
-  "attributes": {{"key-type": "aes", "label": "x", "class": "secret-key", "key-length-bytes": 16, {attributes}}}}}],
+  "key-info": {{"key-owners": [], "shared-users": [], {info} "cluster-coverage": "full"}},
+  "attributes": {every}}}],
   "total_key_count": 1, "returned_key_count": 1}}}}"""
     return keys(text).keys[0]

@@ -9,9 +9,13 @@ import pytest
 from keyferry.errors import KeyferryError, LockoutNearError, UnknownScreenError
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
-from keyferry.tools.cloudhsm_cli.screens import User
+from keyferry.tools.cloudhsm_cli.users import User
 
 ODD = User(None, None, None)
+
+
+def _ours(*, locked: bool | None) -> User:
+    return User("cu1", "crypto-user", locked, mfa=False, coverage="full")
 
 
 def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = False) -> None:
@@ -24,8 +28,8 @@ def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = Fa
 @pytest.mark.parametrize(
     ("users", "error"),
     [
-        ([User("cu1", "crypto-user", True)], LockoutNearError),
-        ([User("cu1", "crypto-user", None)], UnknownScreenError),
+        ([_ours(locked=True)], LockoutNearError),
+        ([_ours(locked=None)], UnknownScreenError),
         ([User("admin", "admin", False), ODD], UnknownScreenError),
     ],
 )
@@ -41,4 +45,4 @@ def test_a_user_who_may_be_locked_ends_it_unless_that_is_allowed(
 
 @pytest.mark.parametrize("other", [ODD, User("admin", "admin", None), User("admin", None, True)])
 def test_other_users_end_nothing(monkeypatch: pytest.MonkeyPatch, other: User) -> None:
-    _look(monkeypatch, other, User("cu1", "crypto-user", False))
+    _look(monkeypatch, other, _ours(locked=False))

@@ -136,10 +136,10 @@ def delete(settings: Config, handle: Handle, yes: Yes = False, json: Json = Fals
 @app.command("user-list")
 @with_cloudhsm
 def list_users(settings: Config, json: Json = False) -> None:
-    """List users, and whether they are locked; needs no login."""
+    """List the users with their roles, locks and MFA. Needs no login."""
     with cloudhsm_cli_before_login(settings) as tool:
-        users = tool.users()
-    _show("user-list", {"users": [{"type": u.role, "name": u.name, "locked": u.locked} for u in users]}, as_json=json)
+        found = [user.json() for user in tool.users()]
+    _show("user-list", {"users": found}, as_json=json)
 
 
 @app.command("cluster-hsm-info")

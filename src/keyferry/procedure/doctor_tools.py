@@ -12,7 +12,7 @@ from keyferry.tools.ckdemo.dialect import LOCKOUT_FLAGS
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.cloudhsm_cli.dialect import FEWEST_HSMS, ROLE
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
-from keyferry.tools.cloudhsm_cli.screens import locked as locked_among
+from keyferry.tools.cloudhsm_cli.users import obstacle
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
 from keyferry.tools.vtl import driver as vtl
@@ -33,11 +33,6 @@ CONFIGURATIONS: Final = {"cloudhsm-cli": "/opt/cloudhsm/etc/cloudhsm-cli.cfg"}
 """Where a tool of the cluster has another configuration file than the setting's default."""
 _VERSION: Final = re.compile(r"\bv?(\d+(?:\.\d+)+[\w-]*)")
 _FIPS: Final = {"00000002": "FIPS mode", "00000000": "not in FIPS mode"}
-_LOCKED: Final = {
-    True: "the user is locked",
-    False: "not locked; how many logins failed is not told",
-    None: "it is not told whether the user is locked",
-}
 _RAISED: Final = "find out who typed wrong secrets; --allow-raised-counter goes on all the same"
 
 
@@ -145,10 +140,10 @@ def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits
         yield _no_user(name)
         return
     yield Finding("cloudhsm", "user", "ok", name)
-    locked = locked_among(name, users)
-    verdict: Verdict = "ok" if locked is False else "fail"
-    text = _LOCKED[locked]
-    yield Finding("cloudhsm", "failure counter", verdict, text, None if locked is False else _RAISED)
+    if refusal := obstacle(name, users):
+        yield Finding("cloudhsm", "failure counter", "fail", refusal.what, refusal.hint)
+    else:
+        yield Finding("cloudhsm", "failure counter", "ok", "not locked; the tool shows no counter of failed logins")
 
 
 def _no_user(name: str) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.plan import PlannedKey
     from keyferry.tools.parties import DestinationKey, Holding
 
+_HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
 _HISTORY = ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")
 _FLAGS = (*USAGES, "SENSITIVE", "PRIVATE", "MODIFIABLE")
 
@@ -62,7 +64,10 @@ def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]
     equal, other = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"], []
     for name in _FLAGS:
         before, now = planned.key.attributes.get(f"CKA_{name}"), _now(arrived, name)
-        if before is None or now is None:
+        if before is None or not arrived.attributes.get(name):
+            continue
+        if now is None:
+            other.append(f"{name} not readable")
             continue
         was = before == "01"
         if was == now:
@@ -73,8 +78,9 @@ def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]
 
 
 def _now(arrived: DestinationKey, name: str) -> bool | None:
-    value = arrived.attributes.get(name)
-    return int(value, 16) != 0 if value else None
+    """Whether the flag is set; None where the key does not say so in a number, as where the HSMs disagree."""
+    value = arrived.attributes.get(name, "")
+    return int(value, 16) != 0 if _HEX.fullmatch(value) else None
 
 
 def kcv_match(ours: Kcv | None, theirs: Kcv | None, *, handle: int, require: bool) -> str:

@@ -151,8 +151,12 @@ class Wrapping:
         return pair
 
     def _generated(self, pair: Pair, **how: object) -> None:
-        destination = self._parties.destination
         self._journal.write("done", act="generate", public=pair.public, private=pair.private, **how)
+        self._check_coverage(pair)
+
+    def _check_coverage(self, pair: Pair) -> None:
+        """CLUSTER-COVERAGE of both halves."""
+        destination = self._parties.destination
         nodes = [destination.coverage(half).nodes for half in (pair.public, pair.private)]
         self._journal.write("done", act="cover", public=nodes[0], private=nodes[1])
 
@@ -160,6 +164,8 @@ class Wrapping:
         steps.start(self._parties.bus, "2.1")
         public, private = self._halves(pair)
         self._check_private(private)
+        if self._past.public is not None:  # made by an earlier process: an HSM may have joined the cluster since
+            self._check_coverage(pair)
         if self._past.sha256 is None or not self._pem.exists():
             self._fetch(pair.public)
         exported, digest = read_pem(self._pem)

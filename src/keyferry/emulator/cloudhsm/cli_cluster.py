@@ -1,4 +1,4 @@
-"""The commands of cloudhsm-cli about users and the cluster. Forms of `user list` and `cluster hsm-info`: inferred."""
+"""The commands of cloudhsm-cli about users and the cluster."""
 
 from __future__ import annotations
 
@@ -8,12 +8,39 @@ from keyferry.emulator.cloudhsm.cli_session import Failed
 from keyferry.emulator.cloudhsm.cluster import LOCK_AFTER, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keyferry.emulator.cloudhsm.cli_session import Session
     from keyferry.emulator.cloudhsm.cli_words import Arguments
     from keyferry.emulator.cloudhsm.cluster import User
 
 ROLES = {"CU": "crypto-user", "CO": "admin", "AU": "internal(APPLIANCE_USER)"}
 _TYPES = {role: kind for kind, role in ROLES.items()}
+_TOKEN_SIGN = {"strategy": "token-sign"}
+_OF_USERS: Mapping[str, Mapping[str, object]] = {
+    "user-locked": {"locked": "true"},
+    "user-locked-somewhere": {"locked": "inconsistent"},
+    "user-role-differs": {"role": "inconsistent"},
+    "user-not-everywhere": {"cluster-coverage": "inconsistent"},
+    "user-mfa": {"mfa": [_TOKEN_SIGN | {"status": "enabled"}]},
+    "user-mfa-differs": {"mfa": [_TOKEN_SIGN | {"status": "inconsistent"}]},
+}
+"""What a fault changes in the entry of each crypto user."""
+
+FIPS_STATE = "fips_state"  # the setting that holds a cluster's mode, where it is not the usual one
+_FIPS = "2 [FIPS mode with single factor authentication]"
+_NON_FIPS = "0 [non-FIPS mode with single factor authentication]"
+_HSM1 = {
+    "model": "NITROX-III CNN35XX-NFBE",
+    "hardware-version-major": "5",
+    "hardware-version-minor": "3",
+    "firmware-version-major": "2",
+    "firmware-version-minor": "6",
+    "firmware-build-number": "16",
+    "firmware-id": "CNN35XX-NFBE-FW-2.06-16",
+}
+_HSM2M = dict.fromkeys(_HSM1, "0") | {"model": "UNKNOWN-HSM2M-MODEL", "firmware-id": "UNKNOWN-HSM2M-FIRMWARE"}
+"""The values of hsm2m.medium are not public."""
 
 
 def login(session: Session, arguments: Arguments) -> None:
@@ -49,34 +76,48 @@ def logout(session: Session, _arguments: Arguments) -> None:
 
 
 def users(session: Session, _arguments: Arguments) -> None:
-    struck = session.struck("user-locked")
-    session.answer({"users": [_shown(session, user, struck=struck) for user in session.cluster.users()]})
+    struck = {fault: session.struck(fault) for fault in _OF_USERS}
+    session.answer({"users": [_shown(session, user, struck) for user in session.cluster.users()]})
 
 
-def _shown(session: Session, user: User, *, struck: bool) -> dict[str, object]:
-    locked = user.failures >= LOCK_AFTER or (struck and user.type == "CU")
-    return {
+def _shown(session: Session, user: User, struck: Mapping[str, bool]) -> dict[str, object]:
+    """Every member in the order of the documented form, each a string or a list; `quorum` only in newer versions."""
+    locked = "true" if user.failures >= LOCK_AFTER else "false"
+    found: dict[str, object] = {
         "username": user.name.lower(),
         "role": ROLES.get(user.type, user.type),
-        "locked": session.jitter.pick("locked-as-text", str(locked).lower(), locked),
+        "locked": locked,
         "mfa": [],
+        **({"quorum": []} if session.jitter.pick("user-quorum", True, False) else {}),
         "cluster-coverage": "full",
     }
+    if user.type == "CU":
+        for fault, change in _OF_USERS.items():
+            found |= change if struck[fault] else {}
+    return found
 
 
 def hsm_info(session: Session, _arguments: Arguments) -> None:
-    model = session.jitter.pick("hsm-model", "LS2 Family", "NITROX-III CNN35XX-NFBE")
+    nodes = session.cluster.nodes()
+    if session.struck("hsm-joined"):
+        nodes = [*nodes, max(nodes) + 1]
+    if session.struck("hsm-left"):
+        nodes = nodes[:-1]
+    if session.struck("hsm-replaced"):
+        nodes = [*nodes[:-1], nodes[-1] + 20]
+    if session.struck("no-hsm"):
+        nodes = []
+    about = session.jitter.pick("hsm-type", _HSM2M, _HSM1)
+    states = (_FIPS, _NON_FIPS) if about is _HSM2M else (_FIPS,)  # hsm1 clusters are in FIPS mode always
+    state = session.store.setting(FIPS_STATE) or session.jitter.pick("fips-state", *states)
     found = [
         {
             "vendor": "Marvell Semiconductors, Inc.",
-            "model": model,
+            "model": about["model"],
             "serial-number": f"5.{node}G2107-ICM{node:06}",
-            "hardware-version-major": "7",
-            "hardware-version-minor": "2",
-            "firmware-version-major": "10",
-            "firmware-version-minor": "2",
-            "fips-state": "2 [FIPS mode with single factor authentication]",
+            **{name: value for name, value in about.items() if name != "model"},
+            "fips-state": state,
         }
-        for node in session.cluster.nodes()
+        for node in nodes
     ]
     session.answer({"hsms": found})

@@ -47,6 +47,8 @@ def shown(session: Session, key: KeyObject, *, verbose: bool = True) -> dict[str
     described = attributes(session, key)
     if "check-value" in described and session.struck("check-value-wrong"):
         described["check-value"] = "0xfade00" if described["check-value"] != "0xfade00" else "0x00fade"
+    if session.struck("attribute-differs"):
+        described["sign"] = "inconsistent"
     return found | {"key-info": _info(session, key), "attributes": described}
 
 
@@ -126,7 +128,7 @@ def _info(session: Session, key: KeyObject) -> dict[str, object]:
     whole = bool(key.session) or set(session.keys.nodes_with(key.handle)) == set(nodes)
     if session.struck("coverage-partial"):
         whole = False
-    coverage = "full" if whole else session.jitter.pick("coverage-word", "partial", "inconsistent")
+    coverage = "full" if whole else session.jitter.pick("coverage-word", "inconsistent", "partial")
     names = {user.id: user.name.lower() for user in session.cluster.users()}
     users = [{"username": names[user], "key-coverage": coverage} for user in session.keys.shared_with(key.handle)]
     found: dict[str, object] = {

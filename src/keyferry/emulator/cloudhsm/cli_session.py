@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TOOL = "cloudhsm-cli"
 PROMPT = "aws-cloudhsm > "
 _NOISE = "Error writing to log file. Falling back to standard error.\n"
+_TOO_FEW = "Cannot perform the requested key operation as the key must be available on at least 2 HSMs."
+_TOO_FEW_ADVICE = "Either increase the number of HSMs in the cluster, or disable the key availability check."
 _FEWEST = 2  # HSMs on which a key must be, unless the client is told otherwise
 
 
@@ -52,7 +54,7 @@ class Session:
             )
         checked = self.store.setting("key_availability_check", "on") == "on"
         if checked and len(self.cluster.nodes()) < _FEWEST:
-            raise Failed("Cannot perform the requested key operation as the key must be available on at least 2 HSMs")
+            raise Failed(_TOO_FEW + self.jitter.pick("too-few-break", " ", "\n") + _TOO_FEW_ADVICE)
         return self.logged_in
 
     def struck(self, fault: str) -> bool:

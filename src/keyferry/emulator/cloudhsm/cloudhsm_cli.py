@@ -121,6 +121,15 @@ FAULTS = (
     Fault("log-noise", "log lines around the answer, as where the log directory cannot be written", ("startup", *_ALL)),
     Fault("not-configured", "the tool ends at its start", ("startup",)),
     Fault("user-locked", "the crypto user shows as locked", ("user-list",)),
+    Fault("user-locked-somewhere", "the lock of the crypto user shows as inconsistent", ("user-list",)),
+    Fault("user-role-differs", "the role of the crypto user shows as inconsistent", ("user-list",)),
+    Fault("user-not-everywhere", "the coverage of the crypto user shows as inconsistent", ("user-list",)),
+    Fault("user-mfa", "the crypto user shows with MFA enabled", ("user-list",)),
+    Fault("user-mfa-differs", "the MFA of the crypto user shows as inconsistent", ("user-list",)),
+    Fault("hsm-joined", "one more HSM is listed", ("cluster-hsm-info",)),
+    Fault("hsm-left", "one HSM fewer is listed", ("cluster-hsm-info",)),
+    Fault("hsm-replaced", "one HSM is listed under another serial number", ("cluster-hsm-info",)),
+    Fault("no-hsm", "no HSM is listed", ("cluster-hsm-info",)),
     Fault("node-failed", "the key is on all nodes but one", (_PAIR, _UNWRAP)),
     Fault("pem-swapped", "the file holds the public key of somebody else's pair", ("key-generate-file",)),
     Fault("other-value", "the key stored is another one of the same length", (_UNWRAP,)),
@@ -130,6 +139,7 @@ FAULTS = (
     Fault("reference-missing", "success without the reference of a key", (_UNWRAP, _LIST)),
     Fault("check-value-wrong", "another check value than the key's", (_LIST,)),
     Fault("coverage-partial", "one node does not have the key", (_LIST,)),
+    Fault("attribute-differs", "`sign` of a key shows as inconsistent, its coverage as full", (_LIST, _UNWRAP, _PAIR)),
 )
 
 

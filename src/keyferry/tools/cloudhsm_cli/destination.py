@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import (
     CheckFailedError,
-    LockoutNearError,
     MismatchError,
     NeedsOperatorError,
     ToolRefusedError,
@@ -12,8 +11,9 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
-from keyferry.tools.cloudhsm_cli import commands, dialect, screens
+from keyferry.tools.cloudhsm_cli import commands, dialect
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
+from keyferry.tools.cloudhsm_cli.users import obstacle
 from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class CloudHsmCliDestination:
         self._session = CloudHsmCli.open(self._sessions, self._host, self._limits)
         self._hsms = self.tool.hsms()
         self._check_available()
-        self._check_not_locked()
+        self._check_user()
 
     def marks(self) -> Sequence[str]:
         return [serial for hsm in self._hsms if (serial := hsm.get("serial-number"))]
@@ -131,15 +131,16 @@ class CloudHsmCliDestination:
         return made.handle
 
     def coverage(self, handle: CloudHandle) -> Coverage:
-        """CLUSTER-COVERAGE: the tool itself says that the key is on all HSMs."""
+        """CLUSTER-COVERAGE: every coverage that the tool prints is full, and the HSMs agree about every attribute."""
         self._just_told = self._key(handle)
         if not self._just_told.covered:
             raise MismatchError(
-                f"key {handle} is not on every HSM of the cluster",
+                f"key {handle} {_uncovered(self._just_told)}",
                 rule="CLUSTER-COVERAGE",
                 tool=dialect.TOOL,
-                keys=f"key {handle} exists on some HSMs only",
-                hint="synchronise the cluster, then look again with `key list --verbose`",
+                seen=_printed(self._just_told),
+                keys=f"key {handle} is not the same on every HSM of the cluster and must not be used",
+                hint="synchronize the cluster, then check the key with `key list --verbose`",
             )
         return Coverage(tuple(range(len(self._hsms))))
 
@@ -204,20 +205,10 @@ class CloudHsmCliDestination:
             return True
         return False
 
-    def _check_not_locked(self) -> None:
-        locked = screens.locked(self._user, self.tool.users())
-        if locked is False or self._allow_raised:
-            return
-        kind, state = (
-            (LockoutNearError, "is locked") if locked else (UnknownScreenError, "may be locked: it is not told")
-        )
-        raise kind(
-            f"the crypto user {self._user} {state}",
-            rule="LOCKOUT-NEAR",
-            tool=dialect.TOOL,
-            keys="no password was typed, nothing was changed",
-            hint="an admin can give the user a new password; --allow-raised-counter types this one once",
-        )
+    def _check_user(self) -> None:
+        """LOCKOUT-NEAR: nothing that the tool shows of this user stands in the way of a login with a password."""
+        if refusal := obstacle(self._user, self.tool.users(), allow_raised=self._allow_raised):
+            raise refusal
 
     def _check_available(self) -> None:
         """DESTINATION-AVAILABILITY: keys are used only where two HSMs have them."""
@@ -234,12 +225,12 @@ class CloudHsmCliDestination:
     def _check_whole(self, made: Key) -> None:
         if not made.covered:
             raise NeedsOperatorError(
-                f"key {made.handle} was made, but is not on every HSM",
+                f"key {made.handle} was made, but it {_uncovered(made)}",
                 rule="CLUSTER-COVERAGE",
                 tool=dialect.TOOL,
-                keys=f"key {made.handle} ({made.label}) exists on some HSMs of the cluster only",
-                hint="see with `key list --verbose` where it is, have the cluster synchronised or delete it, then run"
-                " again",
+                seen=_printed(made),
+                keys=f"key {made.handle} ({made.label}) is not the same on every HSM and must not be used",
+                hint="check it with `key list --verbose`; synchronize the cluster or delete the key, then run again",
             )
 
 
@@ -263,6 +254,19 @@ def described(key: Key) -> DestinationKey:
         public_key=_public_key(key),
         attributes={name.upper().replace("-", "_"): _plain(value) for name, value in found.items()},
     )
+
+
+def _uncovered(key: Key) -> str:
+    """What is wrong with a key that is not covered."""
+    if key.inconsistent:
+        return f"is inconsistent: the HSMs of the cluster disagree about {', '.join(key.inconsistent)}"
+    return "is not on every HSM of the cluster"
+
+
+def _printed(key: Key) -> str:
+    """The words that the tool printed."""
+    attributes = (f"{name}: {value}" for name, value in key.attributes.items() if name in key.inconsistent)
+    return "\n".join((f"coverage: {', '.join(key.coverage)}", *attributes))
 
 
 def _flag(key: Key, name: str) -> bool | None:
@@ -293,9 +297,9 @@ def _id(shown: str) -> str:
 
 
 def _kcv(key: Key) -> Kcv | None:
-    """None where there is none, as for generic secrets."""
+    """None where there is none, as for generic secrets, and where the HSMs disagree about it."""
     shown = str(key.attributes.get("check-value", "")).lower().removeprefix("0x")
-    if not shown:
+    if not shown or shown == dialect.INCONSISTENT:
         return None
     if len(shown) != 6 or not _is_hex(shown):
         raise UnknownScreenError(f"key {key.handle}: no check value of three bytes: {shown!r}", tool=dialect.TOOL)

@@ -28,7 +28,18 @@ KEY_TYPE_CLASSES = {"AES": "aes", "DES3": "des3", "GENERIC_SECRET": "generic-sec
 KEY_TYPES = {"aes": "AES", "des3": "DES3", "3des": "DES3", "generic-secret": "GENERIC_SECRET", "rsa": "RSA", "ec": "EC"}
 HASHES = ("sha1", "sha224", "sha256", "sha384", "sha512")
 FULL = "full"
-"""What is said of a key that is on every HSM of the cluster."""
+"""The coverage of a key that is on every HSM of the cluster."""
+
+INCONSISTENT = "inconsistent"
+"""Stands in place of a boolean, number, role, status or coverage about which the HSMs of the cluster disagree."""
+
+FLAGS = frozenset(
+    {"encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive", "wrap-with-trusted", "trusted", "token"}
+    | {"private", "sensitive", "always-sensitive", "extractable", "never-extractable", "local", "modifiable"}
+    | {"destroyable"}
+)
+NUMBERS = frozenset({"key-length-bytes", "modulus-size-bits"})
+"""Attributes of a key that are booleans, and those that are numbers."""
 
 FEWEST_HSMS = 2
 """A key must be available on so many, unless the client was configured otherwise."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from keyferry.errors import KeyferryError, ToolRefusedError, UnknownScreenError, UnreachableError
 from keyferry.terminal.prompts import ENDED
 from keyferry.text import last_lines
-from keyferry.tools.cloudhsm_cli import commands, dialect, screens
+from keyferry.tools.cloudhsm_cli import commands, dialect, screens, users
 from keyferry.tools.cloudhsm_cli.commands import KeyFilter, UnwrapRequest
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
     from keyferry.terminal.sessions import Sessions
-    from keyferry.tools.cloudhsm_cli.screens import Key, Page, Pair, User
+    from keyferry.tools.cloudhsm_cli.screens import Key, Page, Pair
+    from keyferry.tools.cloudhsm_cli.users import User
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
 
@@ -79,8 +80,8 @@ class CloudHsmCli:
         return commands.can_type(text)
 
     def users(self) -> tuple[User, ...]:
-        """All users, and whether they are locked; needs no login."""
-        return self._ask(screens.USERS, screens.users)
+        """All users with their states; needs no login."""
+        return self._ask(screens.USERS, users.users)
 
     def hsms(self) -> tuple[Mapping[str, str], ...]:
         """What each HSM says of itself, by the tool's names; needs no login."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import ToolRefusedError
 from keyferry.terminal.editor import UnknownSequenceError, drawn
 from keyferry.tools.captured import SCHEMA, Json, hidden
-from keyferry.tools.cloudhsm_cli import screens
+from keyferry.tools.cloudhsm_cli import screens, users
 from keyferry.tools.cloudhsm_cli.dialect import TOOL
 from keyferry.tools.text import unknown
 
@@ -82,10 +82,10 @@ def _said(verb: str) -> Callable[[str], Json]:
 
 
 def _users(text: str) -> Json:
-    found = [{"type": one.role, "name": one.name, "locked": one.locked} for one in screens.users(text)]
-    if any(None in one.values() for one in found):  # a run needs its own user only; here nobody's own is known
-        raise unknown(TOOL, screens.USERS, "a user of whom name, role and whether he is locked are not all told", text)
-    return {"users": found}
+    found = users.users(text)
+    if any(None in (one.name, one.role, one.locked) for one in found):  # a run needs its own user only
+        raise unknown(TOOL, screens.USERS, "a user without a name, a role, or a known value of `locked`", text)
+    return {"users": [one.json() for one in found]}
 
 
 def _login(text: str) -> Json:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyferry.names import CloudHandle
 from keyferry.tools.cloudhsm_cli.answers import data
-from keyferry.tools.cloudhsm_cli.dialect import FULL, TOOL
+from keyferry.tools.cloudhsm_cli.dialect import FLAGS, FULL, INCONSISTENT, NUMBERS, TOOL
 from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
 T = TypeVar("T")
 
@@ -22,6 +22,7 @@ LOGIN, LOGOUT, QUIT = "login", "logout", "quit"
 PAIR, FILE = "key generate-asymmetric-pair rsa", "key generate-file"
 UNWRAP, LIST, DELETE = "key unwrap rsa-oaep", "key list", "key delete"
 HSM_INFO, USERS = "cluster hsm-info", "user list"
+SERIAL = "serial-number"
 
 _REFERENCE = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _TOKEN = re.compile(r"[\w.:+/=-]{1,200}", re.ASCII)
@@ -33,10 +34,18 @@ class Login:
     role: str
 
 
+_WORDS: dict[type, str] = {str: "text", int: "a number", bool: "true or false", dict: "an object", list: "a list"}
+_FREE_TEXT = frozenset({"label", "username"})
+"""Members whose value an operator chose: `inconsistent` there may be a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key object. attributes: as printed, by the tool's names. covered: the cluster as a whole and every owner
-    have it on all HSMs; None where it is not told (a list without --verbose).
+    """A key object.
+
+    attributes: as printed, by the tool's names. inconsistent: the names of the values about which the HSMs disagree.
+    covered: every coverage is `full` and nothing is inconsistent; None where the tool does not print it (a list without
+    --verbose).
     """
 
     handle: CloudHandle
@@ -44,6 +53,8 @@ class Key:
     covered: bool | None
     owners: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    inconsistent: tuple[str, ...] = ()
+    coverage: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -65,17 +76,6 @@ class Page:
     next_token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user of the cluster; locked: after five wrong passwords. None is what the answer does not tell, or not in
-    a way that is known: whoever needs it must not take it for no.
-    """
-
-    name: str | None
-    role: str | None
-    locked: bool | None
-
-
 class _Reader:
     """Takes fields out of one answer; UnknownScreenError, with the text, for what is missing or of another kind."""
 
@@ -84,8 +84,10 @@ class _Reader:
 
     def field(self, value: object, name: str, kind: type[T]) -> T:
         found = value.get(name) if isinstance(value, dict) else None
+        if found == INCONSISTENT and kind is not str:
+            raise unknown(TOOL, self._verb, f"the HSMs of the cluster disagree about {name}", self._text)
         if type(found) is not kind:
-            raise unknown(TOOL, self._verb, f"no {name} of type {kind.__name__}", self._text)
+            raise unknown(TOOL, self._verb, f"no {name} that is {_WORDS[kind]}", self._text)
         return found
 
     def key(self, value: object) -> Key:
@@ -93,24 +95,50 @@ class _Reader:
         attributes: dict[str, Any] = self.field(value, "attributes", dict)
         if not _REFERENCE.fullmatch(reference):
             raise unknown(TOOL, self._verb, "no reference of a key", reference)
-        if any(not isinstance(one, str | bool | int) for one in attributes.values()):
-            raise unknown(TOOL, self._verb, "an attribute that is neither text, number nor truth value", self._text)
-        self.field(attributes, "label", str)
+        self._check_attributes(attributes)
         handle = CloudHandle(int(reference, 16))
         if not isinstance(value, dict) or "key-info" not in value:
-            return Key(handle, attributes, None)
+            return Key(handle, attributes, None, inconsistent=tuple(_inconsistent(attributes)))
         info: dict[str, Any] = self.field(value, "key-info", dict)
         owners: list[object] = self.field(info, "key-owners", list)
         shared: list[object] = self.field(info, "shared-users", list)
-        told = {self.field(one, "key-coverage", str) for one in (*owners, *shared)}
-        covered = {self.field(info, "cluster-coverage", str), *told} == {FULL}
-        return Key(handle, attributes, covered, *(self._names(holders) for holders in (owners, shared)))
+        coverage = (
+            self.field(info, "cluster-coverage", str),
+            *(self.field(one, "key-coverage", str) for one in (*owners, *shared)),
+        )
+        inconsistent = tuple(dict.fromkeys((*_inconsistent(info), *_inconsistent(attributes))))
+        covered = set(coverage) == {FULL} and not inconsistent
+        holders = (self._names(owners), self._names(shared))
+        return Key(handle, attributes, covered, *holders, inconsistent=inconsistent, coverage=coverage)
+
+    def _check_attributes(self, attributes: Mapping[str, object]) -> None:
+        """Every value is of its kind, or inconsistent; what a newer version adds is text, a number or a boolean."""
+        for name, value in attributes.items():
+            if not isinstance(value, str | bool | int):
+                raise unknown(TOOL, self._verb, f"{name} is neither text, a number nor true or false", self._text)
+            if name in FLAGS and not isinstance(value, bool) and value != INCONSISTENT:
+                raise unknown(TOOL, self._verb, f"{name} is not true or false", self._text)
+            if name in NUMBERS and type(value) is not int and value != INCONSISTENT:
+                raise unknown(TOOL, self._verb, f"{name} is not a number", self._text)
+        self.field(attributes, "label", str)
 
     def _names(self, holders: list[object]) -> tuple[str, ...]:
         return tuple(self.field(one, "username", str) for one in holders)
 
     def fail(self, why: str) -> Exception:
         return unknown(TOOL, self._verb, why, self._text)
+
+
+def _inconsistent(value: object, name: str = "") -> Iterator[str]:
+    """The names of the members, at any depth, that are inconsistent."""
+    if isinstance(value, dict):
+        for member, one in value.items():
+            yield from _inconsistent(one, member)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _inconsistent(one, name)
+    elif value == INCONSISTENT and name not in _FREE_TEXT:
+        yield name
 
 
 def login(text: str) -> Login:
@@ -168,33 +196,13 @@ def keys(text: str) -> Page:
 
 
 def hsms(text: str) -> tuple[Mapping[str, str], ...]:
-    """`{"hsms": [{"model": ..., "serial-number": ...}, ...]}`, at least one."""
+    """`{"hsms": [{"model": ..., "serial-number": ...}, ...]}`, at least one, each with a serial number of its own."""
     answer, read = data(HSM_INFO, text), _Reader(HSM_INFO, text)
     found: list[object] = read.field(answer, "hsms", list)
-    if not found or not all(isinstance(one, dict) for one in found):
-        raise read.fail("no HSM is told of")
-    return tuple({str(name): str(value) for name, value in one.items()} for one in found if isinstance(one, dict))
-
-
-def users(text: str) -> tuple[User, ...]:
-    """`{"users": [{"username": "cu1", "role": "crypto-user", "locked": "false", ...}, ...]}`
-
-    Entries may be odd: they are mostly of other users, of whom nothing is needed.
-    """
-    answer, read = data(USERS, text), _Reader(USERS, text)
-    return tuple(_user(one) for one in read.field(answer, "users", list))
-
-
-def _user(value: object) -> User:
-    told = value if isinstance(value, dict) else {}
-    name, role = (found if isinstance(found := told.get(key), str) else None for key in ("username", "role"))
-    return User(name, role, {"true": True, "false": False}.get(str(told.get("locked")).lower()))
-
-
-def locked(name: str, among: Iterable[User]) -> bool | None:
-    """Whether this user is locked; None if it is not told, or if an entry without a name may be his."""
-    every = tuple(among)
-    mine = {user.locked for user in every if user.name is not None and user.name.lower() == name.lower()}
-    if not mine:  # the login will refuse who is not there
-        return None if any(user.name is None for user in every) else False
-    return True if True in mine else None if None in mine else False
+    serials = [read.field(one, SERIAL, str) for one in found]
+    if not serials or not all(serials):
+        raise read.fail("it lists no HSM" if not serials else "an HSM without a serial number")
+    if INCONSISTENT in serials or len(set(serials)) != len(serials):
+        raise read.fail(f"the serial numbers do not tell the HSMs apart: {', '.join(serials)}")
+    members = (one.items() for one in found if isinstance(one, dict))
+    return tuple({name: value for name, value in one if isinstance(value, str)} for one in members)
