@@ -24,14 +24,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
 @pytest.mark.parametrize(
     ("tool", "fault", "at", "status", "state", "rule"),
     [
-        ("key_mgmt_util", "other-value", "unWrapKey", 6, "failed", "KCV-MATCH"),
+        ("key_mgmt_util", "other-value", "unWrapKey", 6, "needs_operator", "KCV-MATCH"),
         ("key_mgmt_util", "label-changed", "unWrapKey", 6, "failed", "ATTRIBUTES-MATCH"),
         ("key_mgmt_util", "extractable-changed", "unWrapKey", 6, "failed", "ATTRIBUTES-MATCH"),
         ("key_mgmt_util", "node-failed", "unWrapKey", 7, "needs_operator", "CLUSTER-COVERAGE"),
         ("key_mgmt_util", "handle-missing", "unWrapKey", 10, "needs_operator", "OUTCOME-UNKNOWN"),
         ("key_mgmt_util", "garbage", "unWrapKey", 10, "needs_operator", "OUTCOME-UNKNOWN"),
         ("key_mgmt_util", "die", "unWrapKey", 9, "needs_operator", "OUTCOME-UNKNOWN"),
-        ("cloudhsm-cli", "other-value", UNWRAP, 6, "failed", "KCV-MATCH"),
+        ("cloudhsm-cli", "other-value", UNWRAP, 6, "needs_operator", "KCV-MATCH"),
         ("cloudhsm-cli", "label-changed", UNWRAP, 6, "failed", "ATTRIBUTES-MATCH"),
         ("cloudhsm-cli", "extractable-changed", UNWRAP, 6, "failed", "ATTRIBUTES-MATCH"),
         ("cloudhsm-cli", "usage-changed", UNWRAP, 6, "failed", "ATTRIBUTES-MATCH"),

@@ -130,6 +130,10 @@ def _tell(found: dict[str, Any]) -> None:
     if found["keys"]:
         columns = ("Classic", "Label", "CloudHSM", "Stage")
         render.table("Keys", columns, [_row(key) for key in found["keys"]])
+    for key in found["keys"]:
+        if key["stage"] == "needs operator":
+            detail = f"{key['rule']} ({key['classic_handle']}): {key['detail']}"
+            sys.stdout.write(f"  {printable(detail)}\n")
     pair = found["wrapping_key"]
     sys.stdout.write(f"run {found['run_id']}, {found['state']}: {_stages(found)}\n")
     sys.stdout.write(f"wrapping key {printable(pair['label'] or '')}: {pair['stage']}\n" if pair["label"] else "")

@@ -16,15 +16,18 @@ def balance(
     before: frozenset[CloudHandle],
     now: frozenset[CloudHandle],
     arrived: frozenset[CloudHandle],
+    rejected: frozenset[CloudHandle] = frozenset(),
 ) -> None:
     """MismatchError where the totals do not balance.
 
     before, now: the new side's secret keys before anything was changed, and now. arrived: all that unwraps of
-    this run made. A key that needs an operator may have come without anybody seeing its handle.
+    this run made. rejected: those of them that have another value, which an operator may have removed. A key that
+    needs an operator may have come without anybody seeing its handle.
     """
     totals = result.totals
     ended = sum(count for state, count in totals.items() if state != "planned")
-    gone = sorted(key.cloudhsm_handle for key in result.keys if key.cloudhsm_handle and key.cloudhsm_handle not in now)
+    wanted = {key.cloudhsm_handle for key in result.keys if key.cloudhsm_handle is not None}
+    gone = sorted(wanted - rejected - now)
     told = arrived.union(*(key.others for key in result.keys))
     strange = sorted(now - before - told)
     if ended == totals["planned"] and not gone and len(strange) <= totals["needs_operator"]:

@@ -10,7 +10,7 @@ from keyferry.errors import Exit, InterruptedRunError, KeyferryError, MismatchEr
 from keyferry.events import KeyFinished
 from keyferry.procedure import steps
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
-from keyferry.procedure.state import Stage
+from keyferry.procedure.state import WRONG_VALUE, Stage
 from keyferry.procedure.wrapping import hash_of
 from keyferry.tools.parties import Arrival, Holding
 
@@ -194,6 +194,9 @@ class Crossing:
         error.fill(step=self._parties.step)
         if isinstance(error, NeedsOperatorError):
             result.end("needs_operator", error.rule or "CLUSTER-COVERAGE", error.what)
+        elif error.rule == WRONG_VALUE and result.cloudhsm_handle is not None:
+            error.hint = self._wrong_value(result, result.cloudhsm_handle)
+            result.end("needs_operator", WRONG_VALUE, f"{error.what}; {error.hint}")
         elif result.open and result.stage is Stage.UNWRAP_INTENT:
             error.fill(keys=f"whether {result.planned.name!r} was unwrapped is not known: `keyferry resume` finds out")
             result.end("needs_operator", error.rule or "OUTCOME-UNKNOWN", error.what)
@@ -202,6 +205,15 @@ class Crossing:
             unsure = "OUTCOME-UNKNOWN" if result.open else "TOOL-REFUSED"
             result.end("failed", error.rule or unsure, error.what)
         self.ended(result)
+
+    def _wrong_value(self, result: KeyResult, handle: CloudHandle) -> str:
+        """What to do about a key of the new side that has another value than its source."""
+        destination = self._lane.destination
+        return (
+            f"inspect key {handle} with `{destination.inspection(handle)}`, remove it with"
+            f" `{destination.removal(handle)}`, then answer with"
+            f" `keyferry resolve RUN {result.handle} --retry | --skip`"
+        )
 
     def ended(self, result: KeyResult) -> None:
         """Write down what became of a key."""

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from keyferry.errors import CheckFailedError, LoginRefusedError, UsageError
+from keyferry.errors import CheckFailedError, LoginRefusedError, MismatchError, UsageError
 from keyferry.names import account
 from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
@@ -16,8 +16,9 @@ from keyferry.procedure.manifest import MANIFEST
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.resume import recalled, same_owner
 from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.state import PLAN, Stage, load
+from keyferry.procedure.state import PLAN, WRONG_VALUE, Stage, load
 from keyferry.procedure.unbegun import is_unbegun
+from keyferry.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +43,11 @@ def resume(
     from keyferry.procedure.migration import Migration  # noqa: PLC0415 - as above
 
     past = load(run_dir)
+    if past.wrong_values:
+        return _stopped(run_dir, past)
     if past.ended and not past.open_keys:
         result = RunResult(run_dir, recalled(_plan(run_dir, past).keys, past))
-        if not (run_dir / MANIFEST).exists():
-            with reopened(run_dir) as (directory, past):
-                directory.complete(past)
-            result.head = directory.head
+        _complete(result)
         return result
     with reopened(run_dir) as (directory, past):
         config, order = ordered(config, past, run_dir)
@@ -60,6 +60,32 @@ def resume(
     with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
         result = Migration(parties, directory, order, interrupts, past).run()
     result.head = directory.head
+    return result
+
+
+def _complete(result: RunResult) -> None:
+    """Complete the record of a run that does nothing more, if its process died before it could."""
+    if (result.run_dir / MANIFEST).exists():
+        return
+    with reopened(result.run_dir) as (directory, past):
+        directory.complete(past)
+    result.head = directory.head
+
+
+def _stopped(run_dir: Path, past: RunState) -> RunResult:
+    """A key with another value is on the new side (KCV-MATCH): nothing is typed until an operator has decided."""
+    [*others, key] = past.wrong_values
+    more = f" (and {counted(len(others), 'other')})" if others else ""
+    error = MismatchError(
+        f"key {key.handle}{more} arrived on the new side with another value, and nobody has decided about it yet",
+        rule=WRONG_VALUE,
+        seen=key.detail,
+        keys=f"nothing was typed to any tool; key {key.cloud_handle} of the new side must not be used",
+        hint=f"remove key {key.cloud_handle} with the tool, then `keyferry resolve RUN {key.handle} --retry | --skip`",
+        record=str(run_dir),
+    )
+    result = RunResult(run_dir, recalled(_plan(run_dir, past).keys, past), error=error)
+    _complete(result)
     return result
 
 
@@ -166,6 +192,12 @@ def _may_adopt(past: RunState, key: KeyState, decision: Decision) -> None:
     others = {other.cloud_handle for other in past.keys.values() if other is not key}
     if decision.handle in others | {past.pair.public, past.pair.private}:
         raise UsageError(f"{decision.handle} is another key of this run", keys="nothing was recorded")
+    if decision.handle in past.rejected:
+        raise UsageError(
+            f"key {decision.handle} has another value than the key that it was unwrapped for ({WRONG_VALUE})",
+            keys="nothing was recorded",
+            hint="remove it with the tool, then answer --retry or --skip",
+        )
     if decision.handle in (past.before or ()):
         raise UsageError(f"key {decision.handle} was there before this run began", keys="nothing was recorded")
 
@@ -189,6 +221,9 @@ def leg(  # noqa: PLR0917 - what was said at the command line
         result.head = directory.head
         return result
     with reopened(run_dir) as (directory, past):
+        if past.wrong_values:
+            directory.leave()
+            return _stopped(run_dir, past)
         legs.demand_next(past, steps, run_dir)
         config, order = ordered(config, past, run_dir)
         chosen = _plan(run_dir, past).selection if past.plan else selection

@@ -23,7 +23,7 @@ from keyferry.procedure.planfile import Plan
 from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_cluster, same_owner
-from keyferry.procedure.state import PLAN, PairStage
+from keyferry.procedure.state import PLAN, WRONG_VALUE, PairStage
 from keyferry.procedure.wrapping import Wrapping
 from keyferry.text import counted
 
@@ -254,8 +254,11 @@ class Migration:
         arrived = {result.cloudhsm_handle for result in self.result.keys if result.cloudhsm_handle is not None}
         if self._past:
             arrived |= self._past.arrived
+        rejected = {result.cloudhsm_handle for result in self.result.keys if result.rule == WRONG_VALUE}
+        if self._past:
+            rejected |= self._past.rejected
         now = frozenset(self._parties.destination.secret_keys())
-        balance(self.result, before, now, frozenset(arrived))
+        balance(self.result, before, now, frozenset(arrived), frozenset(filter(None, rejected)))
         self._end()
 
     def _end(self) -> None:

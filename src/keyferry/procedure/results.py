@@ -103,10 +103,10 @@ class RunResult:
 
 
 def _code(result: KeyResult, some_crossed: bool) -> Exit:
+    if result.state not in ("needs_operator", "failed"):
+        return Exit.DONE
+    if Exit.MISMATCH in (result.code, result.error and result.error.exit_code):
+        return Exit.MISMATCH
     if result.state == "needs_operator":
         return Exit.NEEDS_OPERATOR
-    if result.state == "failed":
-        if Exit.MISMATCH in (result.code, result.error and result.error.exit_code):
-            return Exit.MISMATCH
-        return Exit.PARTIAL if some_crossed else Exit.FAILED
-    return Exit.DONE
+    return Exit.PARTIAL if some_crossed else Exit.FAILED

@@ -38,6 +38,9 @@ class Stage(StrEnum):
     NEEDS_OPERATOR = "needs operator"
 
 
+WRONG_VALUE = "KCV-MATCH"
+"""The rule of a key that arrived with another value than its source, or without the proof that was required."""
+
 ENDS = frozenset({Stage.VERIFIED, Stage.SKIPPED, Stage.FAILED, Stage.NEEDS_OPERATOR})
 
 
@@ -95,6 +98,11 @@ class KeyState:
         """Whether nothing is left to do or to find out for this key."""
         return self.stage in ENDS and not self.open and self.decision is None
 
+    @property
+    def has_wrong_value(self) -> bool:
+        """Whether a key with another value is on the new side, and nobody has decided yet what to do about it."""
+        return (self.stage, self.rule, self.decision) == (Stage.NEEDS_OPERATOR, WRONG_VALUE, None)
+
 
 @dataclass(slots=True)
 class PairState:
@@ -113,7 +121,8 @@ class RunState:
     """A run as far as it came. before: the new side's secret keys before anything was changed.
 
     marks: what tells the cluster from others. there: of a run in legs, what its first leg saw of those keys.
-    arrived: every key that an unwrap of this run made, also one that failed later.
+    arrived: every key that an unwrap of this run made, also one that failed later. rejected: those of them that have
+    another value than their source.
     unclosed: sessions that no line says to be complete. folders: private ones that its processes made, each with
     its host ("" for the one where keyferry ran).
     logins: the last outcome for each secret by its name (`typed`: nobody saw how it went). head: the hash of
@@ -129,6 +138,7 @@ class RunState:
     there: Mapping[str, Any] = field(default_factory=dict)
     plan: Sha256 | None = None
     arrived: set[CloudHandle] = field(default_factory=set)
+    rejected: set[CloudHandle] = field(default_factory=set)
     pair: PairState = field(default_factory=PairState)
     keys: dict[ClassicHandle, KeyState] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
@@ -143,6 +153,10 @@ class RunState:
     @property
     def open_keys(self) -> list[KeyState]:
         return [key for key in self.keys.values() if not key.settled]
+
+    @property
+    def wrong_values(self) -> list[KeyState]:
+        return [key for key in self.keys.values() if key.has_wrong_value]
 
     @property
     def stages(self) -> dict[str, int]:
@@ -192,7 +206,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "intent" | "done" if entry["act"] in _PAIR_STAGES:
             _pair_went_on(state.pair, entry)
         case "key":
-            _key_ended(state.keys[entry["key"]], entry)
+            _key_ended(state, state.keys[entry["key"]], entry)
         case "resolve":
             handle = entry.get("handle")
             decision = Decision(entry["order"], None if handle is None else CloudHandle(handle))
@@ -240,7 +254,7 @@ def _key_went_on(key: KeyState, entry: Entry) -> None:
         key.cloud_handle = CloudHandle(entry["handle"])
 
 
-def _key_ended(key: KeyState, entry: Entry) -> None:
+def _key_ended(state: RunState, key: KeyState, entry: Entry) -> None:
     stage = Stage(entry["state"].replace("_", " "))
     if key.stage not in ENDS:
         key.before = key.stage
@@ -250,6 +264,8 @@ def _key_ended(key: KeyState, entry: Entry) -> None:
     key.others = frozenset(map(CloudHandle, entry.get("others", ())))
     if entry["handle"] is not None:
         key.cloud_handle = CloudHandle(entry["handle"])
+        if key.has_wrong_value:
+            state.rejected.add(key.cloud_handle)
 
 
 def _pair_went_on(pair: PairState, entry: Entry) -> None:

@@ -65,6 +65,8 @@ def changes(directory: Path) -> Iterator[dict[str, object]]:
 def _state(run: RunState, *, running: bool) -> str:
     if running:
         return "running"
+    if run.wrong_values:
+        return "needs operator"
     if _has_more(run):
         return "resumable"
     return "needs operator" if Stage.NEEDS_OPERATOR.value in run.stages else "ended"
@@ -92,6 +94,8 @@ def _key(key: KeyState) -> dict[str, object]:
 def _next(run: RunState, directory: Path) -> str | None:
     """The command that takes this run further."""
     where = shlex.quote(str(directory))
+    for key in run.wrong_values:
+        return f"keyferry resolve {where} {key.handle} --retry | --skip"
     if run.order.get("legs") and (steps := next_leg(run)):
         keys = " --all" if steps == "4-5" and run.plan is None else ""
         return f"keyferry migrate --run-dir {where} --steps {steps}{keys}"

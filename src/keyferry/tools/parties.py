@@ -213,6 +213,12 @@ class Destination(Protocol):
     def question(self, label: str) -> str:
         """The words with which a person asks the tool itself for the keys of a label."""
 
+    def inspection(self, handle: CloudHandle) -> str:
+        """The words with which a person has the tool show one key."""
+
+    def removal(self, handle: CloudHandle) -> str:
+        """The words with which a person has the tool delete one key; no run types them for a secret key."""
+
     def describe(self, handle: CloudHandle) -> DestinationKey: ...
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair: ...

@@ -101,6 +101,12 @@ class CloudHsmCliDestination:
     def question(self, label: str) -> str:
         return commands.list_keys(KeyFilter(label=label), None, verbose=True)
 
+    def inspection(self, handle: CloudHandle) -> str:
+        return commands.list_keys(KeyFilter(handle), None, verbose=True)
+
+    def removal(self, handle: CloudHandle) -> str:
+        return commands.delete(handle)
+
     def describe(self, handle: CloudHandle) -> DestinationKey:
         """What `coverage` was told a moment ago, if that was of this key: it is one and the same command."""
         told, self._just_told = self._just_told, None

@@ -165,6 +165,10 @@ def _id(text: str | None) -> str:
     return "" if text is None else f" -id {word('id', text)}"
 
 
+def delete_key(handle: CloudHandle) -> str:
+    return f"deleteKey -k {handle}"
+
+
 def get_attributes(handle: CloudHandle, file: str) -> str:
     return f"getAttribute -o {handle} -a {dialect.ALL_ATTRIBUTES} -out {file}"
 

@@ -102,6 +102,12 @@ class KeyMgmtUtilDestination:
     def question(self, label: str) -> str:
         return commands.find_keys(commands.KeyFilter(label=label))
 
+    def inspection(self, handle: CloudHandle) -> str:
+        return commands.get_attributes(handle, f"attributes-of-{handle}")
+
+    def removal(self, handle: CloudHandle) -> str:
+        return commands.delete_key(handle)
+
     def describe(self, handle: CloudHandle) -> DestinationKey:
         return described(handle, self.tool.get_attributes(handle))
 

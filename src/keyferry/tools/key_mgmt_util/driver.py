@@ -164,7 +164,7 @@ class KeyMgmtUtil(Conversation):
 
     def delete_key(self, handle: CloudHandle) -> None:
         """Delete one key; the other half of a pair stays. NeedsOperatorError where some nodes keep it."""
-        line = f"deleteKey -k {handle}"
+        line = commands.delete_key(handle)
         self._changed(line, self._ask(line, screens.delete_key, self._limits.answer), f"key {handle} was deleted")
 
     def list_attributes(self) -> Mapping[str, int]:
