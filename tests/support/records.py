@@ -98,7 +98,10 @@ def rechain(path: Path) -> tuple[str, str, int]:
             value[2] = " ".join([str(count), before.hex(), *new, *end])
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
         before = hashlib.sha256(b"keyferry-transcript/1\n" + kind.encode() + b"\n" + before + body).digest()
-        new = [] if kind == "h" else [*new, before.hex()[:8]]
+        if kind == "h":
+            new.clear()
+        else:
+            new.append(before.hex()[:8])
         count += 1
         out.append(body + b"\n")
     path.chmod(0o600)
@@ -147,3 +150,13 @@ def _forge_session(path: Path, change: Callable[[str, list[Any]], list[Any]], co
     path.chmod(0o600)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return rechain(path)
+
+
+def lengthen(run: Path, session: str, events: int, text: str = "xxxxxxxxx\r\n") -> None:
+    """Add so many output events to the end of a session, named by its number and tool."""
+
+    def change(name: str, values: list[Any]) -> list[Any]:
+        *others, last = values
+        return [*others, *[[last[0], "o", text]] * events, last] if name == f"{session}.cast" else values
+
+    forge(run, change)

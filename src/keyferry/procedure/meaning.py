@@ -163,7 +163,7 @@ class Calls:
 
     def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
         self._session, self._witness = session, witness
-        self._screen, self._line = "", 1
+        self._screen, self._line = list[str](), 1
         self._verb = " ".join(session.header["argv"][1:2])
         if self._verb not in allowed:
             raise session.wrong(f"{self._verb!r} is none of the documented commands of this run", 1)
@@ -172,14 +172,15 @@ class Calls:
         if event.code == "i" and not event.data.strip().isdecimal():
             raise self._session.wrong(f"{event.data.strip()!r} is none of the documented answers", event.line)
         if event.code == "o":
-            self._screen, self._line = self._screen + event.data, event.line
+            self._screen.append(event.data)
+            self._line = event.line
 
     def end(self) -> None:
         """Look at the key that cmu showed; a refusal, or a screen that ended the run, tells nothing of it."""
         if self._verb != "getAttribute":
             return
         with contextlib.suppress(UnknownScreenError, ToolRefusedError):
-            shown = cmu.attributes(self._screen)
+            shown = cmu.attributes("".join(self._screen))
             self._witness.public(self._session, shown.get("label"), shown.get("modulus"), self._line)
 
 
@@ -190,28 +191,34 @@ class Menu:
         self._session, self._allowed, self._witness = session, allowed, witness
         if session.header["argv"][1:]:
             raise session.wrong("the tool was started with a command", 1)
-        self._screen = ""
+        self._shown: list[str] = []
         self._menu: dict[int, str] = {}
         self._entry = self._handle = ""
         self._line = 1
 
     def hear(self, event: Event) -> None:
         if event.code == "o":
-            self._screen += event.data
+            self._shown.append(event.data)
         elif event.code == "i":
-            if not self._screen.strip():
+            screen = self._screen
+            if not screen.strip():
                 raise self._session.wrong("it was typed before anything was asked", event.line)
-            question = self._screen.rpartition("\n")[2].encode()
+            question = screen.rpartition("\n")[2]
             typed = event.data.strip()
-            if ckdemo.MAIN.compiled().search(b"\n" + question):
+            if ckdemo.MAIN.ends(question):
                 self._choose(typed, event.line)
-            elif ckdemo.OBJECT_SHOWN.compiled().search(b"\n" + question):
+            elif ckdemo.OBJECT_SHOWN.ends(question):
                 self._handle, self._line = typed, event.line
-            elif any(asked.compiled().search(b"\n" + question) for asked in _OF_THE_IMPORTED):
+            elif any(asked.ends(question) for asked in _OF_THE_IMPORTED):
                 self._witness.uses(self._session, event)
-            elif ckdemo.KEY_TO_WRAP.compiled().search(b"\n" + question):
+            elif ckdemo.KEY_TO_WRAP.ends(question):
                 self._witness.wraps(self._session, event)
-            self._screen = ""
+            self._shown.clear()
+
+    @property
+    def _screen(self) -> str:
+        """Everything the tool has printed since the last input."""
+        return "".join(self._shown)
 
     def end(self) -> None:
         """The session may have ended behind a display."""

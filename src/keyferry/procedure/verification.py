@@ -211,15 +211,16 @@ class _Verification:
         if session.header["continues"] != self._before[session.name]:
             raise session.wrong("it does not continue what the journal says went before it", 1)
         self._verdict.rehearsal |= rehearsal.emulated(session.header)
-        words, greeting, typed = self._witness.words(session), "", False
+        words, greeting, typed = self._witness.words(session), list[str](), False
         for event in itertools.chain([first], events) if first else ():
             typed = typed or event.code in "is"
-            greeting += event.data if event.code == "o" and not typed else ""
+            if event.code == "o" and not typed:
+                greeting.append(event.data)
             if event.code == "i" and not one_line(event.data):
                 raise session.wrong("more than one line was typed", event.line)
             words.hear(event)
         words.end()
-        if self._journaled.banners.get(session.name, "") not in plain(greeting):
+        if self._journaled.banners.get(session.name, "") not in plain("".join(greeting)):
             raise session.wrong("the tool does not say the version that the journal has of it")
 
     def _check_end(self, session: Session, anchored: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeErr
 from keyferry.terminal.echo import EchoMask, line_end
 from keyferry.terminal.editor import Questions, Row, UnknownSequenceError, start_of_row
 from keyferry.terminal.noise import LoginNoise
-from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
+from keyferry.terminal.prompts import ENDED, WINDOW, Heard, Manners, Prompt
 from keyferry.terminal.values import RULE, ValueFilter
 from keyferry.terminal.wording import Wording
 from keyferry.text import last_lines
@@ -35,7 +35,6 @@ GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
 
 _QUESTION = re.compile(rb"[^\s\0] ?[]:?>] *\Z")
-_WINDOW = 600  # bytes at the end of an answer in which a prompt is looked for; the longest has four lines
 
 
 class Console:
@@ -232,7 +231,7 @@ class Console:
             raise self._end(self._error(UnreachableError, what, self._come)) from None
 
     def _prompted(self, prompts: tuple[Prompt, ...]) -> tuple[Prompt, re.Match[bytes]] | None:
-        start = max(0, len(self._come) - _WINDOW)
+        start = max(0, len(self._come) - WINDOW)
         for prompt in prompts:
             if prompt.name == ENDED or not (match := prompt.compiled().search(self._come, start, self._cursor)):
                 continue

@@ -3,6 +3,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+WINDOW = 600
+"""Bytes at the end of an answer in which a prompt is searched for. The longest prompt has four lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -26,6 +29,11 @@ class Prompt:
         """A prompt for a screen seen before that ends without one: its own last characters."""
         data = text.encode("utf-8", "surrogateescape")[-length:]
         return cls(name, re.escape(data), anywhere=True)
+
+    def ends(self, line: str) -> bool:
+        """Whether a recorded line, without its newline, ends with this prompt."""
+        shown = b"\n" + line.encode("utf-8", "surrogateescape")
+        return self.compiled().search(shown[-WINDOW:]) is not None
 
     def compiled(self) -> re.Pattern[bytes]:
         if self.settle is not None:

@@ -151,8 +151,8 @@ class Run:
             self.moved[line["file"]] = before | {"file": line["file"], line["host"]: line["sha256"]}
 
     def read_session(self, name: str) -> None:
-        known, header, new = self.sessions[name], Table(), list[str]()
-        head, count, screen, complete, torn = "0" * 64, 0, "", False, known["end"] != "closed"
+        known, header, new, screen = self.sessions[name], Table(), list[str](), list[str]()
+        head, count, complete, torn = "0" * 64, 0, False, known["end"] != "closed"
         for count, (place, value, line) in enumerate(load(self.folder / name, torn, ensure_ascii=False)):
             at, code, text = value if header else (0, "header", "")
             event = (code in CODES) == bool(header) and type(at) in (int, float) and type(text) is str
@@ -161,16 +161,19 @@ class Run:
                 told, ours = text.removesuffix(" end"), " ".join([str(count - 1), head, *new])
                 demand(told == ours, place, "not what was written since the chain record before it")
                 complete = told != text
+                new.clear()
             head = link("keyferry-transcript/1", code, head, line[:-1])
-            new = [] if code == "h" else [*new, head[:8]]
+            new += [head[:8]] if code != "h" else []
             if not header:
                 header, self.menu = value, []
                 self.rehearsal |= header.get("emulated") is True
                 self.tools.add(tuple((field, header[field]) for field in ("tool", "host", "path", "sha256")))
                 demand((self.run_id, known["header"]) == (header["run_id"], head), place, "not the journal's session")
             for command in [text] if code == "i" else header["argv"][1:2] if code == "header" else []:
-                self.typed(header["tool"], command.strip(), screen.strip(), place)
-            screen = "" if code == "i" else screen + text if code == "o" else screen
+                self.typed(header["tool"], command.strip(), "".join(screen).strip(), place)
+            if code == "i":
+                screen.clear()
+            screen += [text] if code == "o" else []
         ends = {None: (None, None), "torn": (head, count), "closed": (head, count - 1 if complete else None)}
         demand(header and (known.get("head"), known.get("count")) == ends[known["end"]], name, "not the journal's end")
         self.open += [] if complete or known["end"] else [f"{name!a} was not completed"]
@@ -180,7 +183,7 @@ class Run:
         if not screen or tool in ("key_mgmt_util", "cloudhsm-cli"):
             known = bool(re.fullmatch(rf"((?:{COMMANDS[tool]})( [^\0-\x1f]*)?)?", line))
             known &= {("unwrap", file) for file in re.findall(r" (?:-f|--data-path) (\S+)", line)} <= self.acts
-        elif tool == "ckdemo" and re.search(r"Enter your choice.*:$", screen):
+        elif tool == "ckdemo" and "Enter your choice" in screen.rpartition("\n")[2] and screen.endswith(":"):
             entry = rf"(?im)\(\s*(\d+)\)\s*(?:{COMMANDS[tool]})(?=\s\s|\s*\(\s*\d|\s*$)"
             self.menu = self.menu or re.findall(entry, screen)
             known = line in self.menu
