@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import in_fork
 import patterns
+import tmpfs
 from longer import LONG
 from place import Place, openssl
 from undisturbed import Plain
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from place import MakePlace
 
@@ -23,6 +27,29 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # A machine that does other things meanwhile is no failure of what is tested.
 settings.register_profile("keyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("keyferry")
+
+in_fork.install()
+
+
+@pytest.fixture(autouse=True)
+def _real_exec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start real executables in tests marked `real_exec`, and in the long form in all."""
+    if LONG or request.node.get_closest_marker("real_exec"):
+        monkeypatch.setenv(in_fork.REAL, "1")
+
+
+def pytest_configure() -> None:
+    tmpfs.use()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """In tests marked `real_disk`, a folder in the system's temporary directory; else pytest's own."""
+    if not request.node.get_closest_marker("real_disk"):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="keyferry-test-", dir=tmpfs.DISK) as folder:
+        yield Path(folder)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

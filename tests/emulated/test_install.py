@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from place import MakePlace
 
+pytestmark = pytest.mark.real_exec
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from keyferry.procedure.results import RunResult
     from keyferry.terminal.prompts import Heard, Prompt
 
+pytestmark = pytest.mark.real_exec
+
 
 @pytest.fixture(params=["5", "7"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
+pytestmark = pytest.mark.real_disk
+
 
 def _watched(mocker: MockerFixture, journal: Path) -> Counter[tuple[str, str | None]]:
     """Of this journal's lines, those that were not on the disk when something was typed: kind, and act or state."""

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from sshd import SshHost, TwoHosts
 
-pytestmark = pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="no sshd here (Debian: openssh-server)")
+pytestmark = [
+    pytest.mark.real_exec,
+    pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="no sshd here (Debian: openssh-server)"),
+]
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ from sshd import SSHD, two_hosts
 if TYPE_CHECKING:
     from sshd import TwoHosts
 
-pytestmark = pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="no sshd here (Debian: openssh-server)")
+pytestmark = [
+    pytest.mark.real_exec,
+    pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="no sshd here (Debian: openssh-server)"),
+]
 
 NOISE = """\
 #!/bin/bash

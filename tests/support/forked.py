@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+import in_fork
 import keyferry
 from keyferry.errors import KeyferryError
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 COMMAND = "from keyferry.cli.__main__ import main\nmain()\n"
+_EXECUTE = "import os, sys\nos.execvpe(sys.argv[1], sys.argv[1:], os.environ)\n"
 _ROOT = Path(__file__).parents[2]
 _COUNTED = "KEYFERRY_TEST_COVERAGE"
 _MOST = 1 << 18  # bytes of a request
@@ -45,12 +47,19 @@ def run(
     Raises TimeoutExpired after `limit` seconds, the process being killed.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        stdin.write(given.encode())
+        stdin.write(given.encode(errors="surrogateescape"))
         stdin.seek(0)
         status = _ended([*arguments], script, environment, [stdin.fileno(), out.fileno(), err.fileno()], limit)
         for stream in (out, err):
             stream.seek(0)
-        return subprocess.CompletedProcess(arguments, status, out.read().decode(), err.read().decode())
+        text, complaint = (stream.read().decode(errors="surrogateescape") for stream in (out, err))
+        return subprocess.CompletedProcess(arguments, status, text, complaint)
+
+
+def execute(command: Sequence[object], *, given: str = "", limit: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a program without a terminal; an emulated tool or a Python program runs in the fork (in_fork.py)."""
+    words = [str(word) for word in command]
+    return run(words, given=given, environment=os.environ, limit=limit, script=_EXECUTE)
 
 
 def _ended(arguments: list[str], script: str, environment: Mapping[str, str], streams: list[int], limit: float) -> int:
@@ -90,7 +99,9 @@ def _serve(requests: socket.socket) -> None:
     with _counted() if _COUNTED in os.environ else contextlib.nullcontext():
         for module in pkgutil.walk_packages(keyferry.__path__, "keyferry."):
             importlib.import_module(module.name)
+    importlib.import_module("player")
     _load_typers_own()
+    in_fork.install()
     gc.freeze()  # else each child's collector touches, and so copies, all of this
     while True:
         request, descriptors, _flags, _address = socket.recv_fds(requests, _MOST, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pexpect
 
+import forked
 from keyferry.emulator import faults
 from keyferry.emulator.cloudhsm.population import CloudAccess, populate
 from keyferry.emulator.store import Store
@@ -62,8 +64,8 @@ class Cloud:
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Without a terminal, as scripts use singlecmd."""
-        command = [sys.executable, "-c", _RUN, str(self.directory), *argv]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.directory)
+        with contextlib.chdir(self.directory):
+            return forked.execute([sys.executable, "-c", _RUN, self.directory, *argv])
 
 
 class Tool:

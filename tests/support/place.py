@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pexpect
 import pytest
 
+import forked
 from keyferry.emulator import faults
 from keyferry.emulator.classic.hsm import CkrError, Hsm
 from keyferry.emulator.store import Store
@@ -49,10 +50,7 @@ class Place:
 
     def run(self, tool: str, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
         """Without a terminal, all answers piped in at once."""
-        command = [str(self.directory / "bin" / tool), *arguments]
-        return subprocess.run(
-            command, input=answers, capture_output=True, text=True, check=False, errors="surrogateescape"
-        )
+        return forked.execute([self.directory / "bin" / tool, *arguments], given=answers)
 
     def spawn(self, tool: str, *arguments: str) -> Any:
         """On a pty, as pexpect's child."""

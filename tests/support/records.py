@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import forked
 from keyferry.errors import MismatchError
 from keyferry.procedure import manifest
 from keyferry.procedure.verification import verify
@@ -40,7 +40,7 @@ def by_package(run: Path, head: str | None = None) -> Told:
 def by_script(run: Path, head: str | None = None) -> Told:
     """The script as an auditor runs it, isolated from everything installed."""
     command = [sys.executable, "-I", "-S", str(SCRIPT), str(run), *(["--head", head] if head else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = forked.execute(command)
     return Told({0: "complete", 6: "wrong", 7: "incomplete"}[done.returncode], done.stdout)
 
 

@@ -1,4 +1,4 @@
-"""The arrows, sizes and habits of guides/architecture.md, held by looking at the source itself."""
+"""Sizes and habits of the source; the direction of its imports is a contract in pyproject.toml (`lint-imports`)."""
 
 from __future__ import annotations
 
@@ -7,126 +7,70 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 ALL = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
-ROOMS = ("transcript", "terminal", "tools", "procedure", "cli")  # from the bottom up
-FILES = ("config", "secrets", "events", "errors", "names", "text")  # the bottom of all
 LINES, FUNCTION_LINES = 350, 50
-
-
-def _name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+SCRIPT = ROOT / "src/keyferry/transcript/verify.py"  # runs by itself, on any Python 3
 
 
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _imported(tree: ast.AST) -> set[str]:
-    """Every module that is imported anywhere, also inside functions and for types only."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "a relative import"
-            found.add(node.module or "")
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
+def _names(paths: Iterable[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
 
 
-def _room(module: str) -> str | None:
-    """The room or single file of keyferry that a module is in; None outside keyferry, "" for the package itself."""
-    first, _, rest = module.partition(".")
-    if first != "keyferry":
-        return None
-    room = rest.partition(".")[0]
-    return room if room in (*ROOMS, *FILES, "emulator") else ""
+def test_files_are_short() -> None:
+    assert _names(path for path in ALL if len(path.read_text(encoding="utf-8").splitlines()) > LINES) == []
 
 
-def _rooms_used(source: str) -> set[str]:
-    return {room for module in _imported(ast.parse(source)) if (room := _room(module))}
+def test_functions_are_short() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in ALL
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES
+    ]
+    assert long == []
 
 
-def _allowed(room: str) -> set[str]:
-    if room in ("emulator", ""):
-        return {room}
-    if room in FILES:
-        return set(FILES)
-    below = {*FILES, *ROOMS[: ROOMS.index(room) + 1]}
-    return below | {"emulator"} if room == "cli" else below
-
-
-def _room_of(path: Path) -> str:
-    return path.relative_to(ROOT / "src/keyferry").with_suffix("").parts[0].removeprefix("__init__")
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=_name)
-def test_imports_only_run_downwards(path: Path) -> None:
-    assert _rooms_used(path.read_text(encoding="utf-8")) <= _allowed(_room_of(path))
-
-
-def test_every_room_is_known() -> None:
-    assert {_room_of(path) for path in SOURCES} == {*ROOMS, *FILES, "emulator", ""}
-
-
-@pytest.mark.parametrize(
-    ("room", "line"),
-    [
-        ("tools", "from keyferry.procedure.plan import select"),
-        ("terminal", "from keyferry import tools"),
-        ("transcript", "import keyferry.terminal.console"),
-        ("errors", "from keyferry.transcript import reader"),
-        ("procedure", "from keyferry.cli.render import report"),
-        ("procedure", "def late():\n    from keyferry.emulator import store"),
-        ("emulator", "from keyferry import errors"),
-        ("emulator", "import keyferry.names as names"),
-    ],
-)
-def test_an_arrow_that_runs_up_would_be_seen(room: str, line: str) -> None:
-    assert not _rooms_used(line) <= _allowed(room)
-
-
-def test_the_emulator_takes_nothing_of_the_package_itself() -> None:
-    for path in (ROOT / "src/keyferry/emulator").rglob("*.py"):
-        taken = {module for module in _imported(_tree(path)) if module.startswith("keyferry.")}
-        assert {module for module in taken if not f"{module}.".startswith("keyferry.emulator.")} == set(), path
-
-
-@pytest.mark.parametrize("path", ALL, ids=_name)
-def test_files_and_functions_are_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < FUNCTION_LINES, node.name
-
-
-@pytest.mark.parametrize("path", ALL, ids=_name)
-def test_nothing_sleeps(path: Path) -> None:
+def test_nothing_sleeps() -> None:
     """Waiting is for a thing, with a limit; the text is searched, so that scripts inside strings count too."""
-    if path != Path(__file__):
-        assert "sleep(" not in path.read_text(encoding="utf-8")
+    others = (path for path in ALL if path != Path(__file__))
+    assert _names(path for path in others if "sleep(" in path.read_text(encoding="utf-8")) == []
 
 
-SCRIPT = "src/keyferry/transcript/verify.py"  # runs by itself, and is no longer than its promise allows
+def test_annotations_are_never_evaluated() -> None:
+    assert _names(path for path in SOURCES if path != SCRIPT and not _is_lazy(_tree(path))) == []
 
 
-def _needs_no_annotations(tree: ast.Module) -> bool:
-    """Nothing but a docstring and constants: no line of it is annotated."""
-    return all(
+def _is_lazy(tree: ast.Module) -> bool:
+    """Whether the module has no annotations (a docstring and constants alone), or never evaluates them."""
+    plain = all(
         isinstance(node, ast.Assign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in tree.body
     )
+    return plain or any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if _name(path) != SCRIPT], ids=_name)
-def test_annotations_are_never_evaluated(path: Path) -> None:
-    tree = _tree(path)
-    assert _needs_no_annotations(tree) or "__future__.annotations" in _imported(tree)
+def test_the_verifier_script_needs_the_standard_library_alone() -> None:
+    used = {
+        name.partition(".")[0]
+        for node in ast.walk(_tree(SCRIPT))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert used <= sys.stdlib_module_names
 
 
 SLOW = ("pexpect", "cryptography", "sqlite3")
