@@ -57,6 +57,7 @@ def generate_file(
     with cloudhsm_cli(settings) as (tool, host):
         tool.generate_file(CloudHandle(handle), "public.pem")
         digest = host.fetch("public.pem", out)
+        tool.record_file("public.pem", out.read_bytes())
     _show("key-generate-file", {"file": str(out), "sha256": digest}, as_json=json)
 
 

@@ -52,6 +52,7 @@ def export_pub_key(
     with key_mgmt_util(settings) as (tool, host):
         tool.export_public_key(CloudHandle(handle), "public.pem")
         digest = host.fetch("public.pem", out)
+        tool.record_file("public.pem", out.read_bytes())
     _show("exportPubKey", {"file": str(out), "sha256": digest}, as_json=json)
 
 

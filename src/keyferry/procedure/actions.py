@@ -157,7 +157,9 @@ class CkdemoSession:
                 tool="ckdemo",
                 keys="this file cannot be unwrapped; it was not kept",
             )
-        return size, self.host.fetch(WRAPPED_FILE, out)
+        digest = self.host.fetch(WRAPPED_FILE, out)
+        self.tool.record_file(WRAPPED_FILE, size, digest)
+        return size, digest
 
     def check_value(self, handle: ClassicHandle) -> tuple[str, Kcv]:
         """A key's type and check value; UsageError for a type that has none."""

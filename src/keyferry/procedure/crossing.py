@@ -118,6 +118,7 @@ class Crossing:
                 keys="this key did not cross; it is unchanged on the Classic side",
             )
         there = self._lane.classic_host.collect(wrapped.name, self._file(result))
+        self._lane.source.record_file(wrapped, there)
         self._same({"the Classic client": there, "the run directory": hash_of(self._file(result))}, "5.2")
         name = self._file(result).name
         self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)

@@ -200,6 +200,7 @@ class Wrapping:
                 "the public key was exported, but there is no file", rule="WRAPPING-KEY-MATCH", step="2.1"
             )
         there = host.fetch(PEM, self._pem)
+        self._parties.destination.record_file(PEM, self._pem.read_bytes())
         self._same_file({"the CloudHSM client": there, "the run directory": hash_of(self._pem)}, "2.1")
         self._journal.write("done", act="fetch", file=PEM, host="cloudhsm", sha256=there)
 

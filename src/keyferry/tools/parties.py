@@ -11,7 +11,7 @@ from keyferry.names import KeyClass
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey
+    from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
 
 
 USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
@@ -163,6 +163,9 @@ class Source(Protocol):
 
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped: ...
 
+    def record_file(self, wrapped: Wrapped, digest: Sha256) -> None:
+        """Record in the session that a wrapped file was read, and its hash on the source's host (event `f`)."""
+
     def close(self) -> None:
         """Leave every tool by its own exit; one that was never reached is no matter."""
 
@@ -225,6 +228,9 @@ class Destination(Protocol):
 
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
         """Write the public half as a PEM file on this host."""
+
+    def record_file(self, name: str, data: bytes) -> None:
+        """Record, in the session of the tool that wrote it, a file as it was read (event `f`)."""
 
     def unwrap(self, arrival: Arrival) -> CloudHandle:
         """Unwrap a file of this host. NeedsOperatorError where the key came to be on some nodes only."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LONGEST = 16 * 2**20
 """Bytes of a line above which it is none of ours."""
-CODES = frozenset("oibsmvxhr")
+CODES = frozenset("oibsmvfxhr")
 
 
 def wrong(file: str, line: int | None, why: str) -> MismatchError:

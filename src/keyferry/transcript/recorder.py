@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
 
 WIDTH, HEIGHT = 1000, 50
+_LARGEST_FILE = 2**22  # bytes of a file that an event holds
 
 
 class Anchor(Protocol):
@@ -55,8 +57,9 @@ class Recorder:
 
     Codes: `o` output, `i` typed input, `m` a step of the procedure, `s` a secret's name was typed here,
     `v` a value was cut from the output here (rule and length), `b` base64 of the exact bytes of the `o`
-    before it where those are not UTF-8, `x` exit status, `h` chain record. Each event is in the file before
-    the caller goes on; `sync`, at each prompt, seals what came with an `h` and puts it on the disk.
+    before it where those are not UTF-8, `f` a file of the tool was read here, `x` exit status, `h` chain
+    record. Each event is in the file before the caller goes on; `sync`, at each prompt, seals what came with
+    an `h` and puts it on the disk.
     RecordFailedError when it cannot be written: nothing more may be typed.
     """
 
@@ -132,6 +135,20 @@ class Recorder:
         """What the tool printed by itself, up to its first prompt."""
         if self._anchor and (told := banner(self.redact(text))):
             self._anchor.greeted(self.path.name, told)
+
+    def file(self, name: str, size: int, digest: str | None, data: bytes | None = None) -> None:
+        """Record that a file which the tool wrote was read here.
+
+        Args:
+            name: as the tool was told it.
+            size: in bytes.
+            digest: the file's SHA-256, None if it was not measured.
+            data: what was read of the file and may be kept.
+        """
+        self.flush()
+        kept = None if data is None or len(data) > _LARGEST_FILE else base64.b64encode(data).decode()
+        told = {"name": name, "size": size, "sha256": digest, "data": kept}
+        self._event("f", json.dumps(told, separators=(",", ":")))
 
     def exit(self, status: int | None) -> None:
         """The tool has ended; `close` comes next."""

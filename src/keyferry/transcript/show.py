@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.text import printable
+from keyferry.transcript.files_read import file_read
 from keyferry.transcript.steps import split, within
 
 if TYPE_CHECKING:
@@ -52,7 +53,17 @@ def _of_step(recording: Recording, step: str | None) -> Iterator[Event]:
 def _text(event: Event) -> str:
     if event.code == "o":
         return "\n".join(map(printable, event.data.replace("\r", "").split("\n")))
+    if event.code == "f":
+        return _file(event.data)
     return _NOTES[event.code].format(printable(event.data)) if event.code in _NOTES else ""
+
+
+def _file(text: str) -> str:
+    try:
+        found = file_read(text)
+    except (ValueError, RecursionError):
+        return "[file read: not recorded as a file is]"
+    return printable(f"[file read: {found.name}, {found.size} bytes]")
 
 
 # An `i` needs no note: a tool's terminal shows it, as it did to the operator.

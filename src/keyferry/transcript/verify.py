@@ -22,7 +22,7 @@ COMMANDS = {  # that a migration may give to each tool
     "vtl": "listSlots",
 }
 STATES, ROLES = ("verified", "skipped", "failed", "needs_operator"), ("operator", "witness", "approver")
-PEM, FOLDERS, CODES = "files/wrapping_public.pem", ("sessions", "files", "signatures"), [*"oibsmvxhr"]
+PEM, FOLDERS, CODES = "files/wrapping_public.pem", ("sessions", "files", "signatures"), [*"oibsmvfxhr"]
 
 
 def demand(holds: object, place: str, why: str) -> None:

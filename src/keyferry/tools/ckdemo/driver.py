@@ -219,6 +219,10 @@ class Ckdemo:
             raise self._none(dialect.WRAPPED_FILE, "wrapKey")
         return size
 
+    def record_file(self, name: str, size: int, digest: str | None, data: bytes | None = None) -> None:
+        """Record a file that this tool wrote, as far as it was read."""
+        self._console.recorder.file(name, size, digest, data)
+
     def choose_hash(self) -> None:
         """Options, OAEP Hash Params: the hash is asked for from now on. UsageError if this build cannot."""
         done = False
@@ -265,6 +269,7 @@ class Ckdemo:
         if seen is None:
             raise self._none(dialect.ENCRYPTED_FILE, "encryptFile")
         size, begin = seen
+        self.record_file(dialect.ENCRYPTED_FILE, size, None, begin)
         if size != block:
             raise unknown("ckdemo", "encryptFile", f"{size} bytes came of a block of {block}")
         return Kcv(begin.hex())

@@ -22,7 +22,7 @@ from keyferry.tools.vtl import driver as vtl
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from keyferry.names import Kcv
+    from keyferry.names import Kcv, Sha256
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.sessions import Sessions
@@ -170,6 +170,9 @@ class ClassicSource:
     def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
         size = self._logged_in(lambda: self.ckdemo.wrap_key(wrapping_key, key.handle, digest))
         return Wrapped(size, dialect.WRAPPED_FILE)
+
+    def record_file(self, wrapped: Wrapped, digest: Sha256) -> None:
+        self.ckdemo.record_file(wrapped.name, wrapped.size, digest)
 
     def close(self) -> None:
         if self._session is not None:

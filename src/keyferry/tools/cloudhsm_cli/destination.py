@@ -121,6 +121,9 @@ class CloudHsmCliDestination:
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
         self._while_in(lambda: self.tool.generate_file(handle, file))
 
+    def record_file(self, name: str, data: bytes) -> None:
+        self.tool.record_file(name, data)
+
     def unwrap(self, arrival: Arrival) -> CloudHandle:
         request = UnwrapRequest(
             file=arrival.file,

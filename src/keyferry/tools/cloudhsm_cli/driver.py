@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from keyferry.errors import KeyferryError, ToolRefusedError, UnknownScreenError, UnreachableError
@@ -167,6 +168,10 @@ class CloudHsmCli:
     def delete(self, handle: CloudHandle) -> None:
         """Delete one key; the other half of a pair stays."""
         self._ask(commands.delete(handle), lambda text: screens.message(screens.DELETE, text))
+
+    def record_file(self, name: str, data: bytes) -> None:
+        """Record a file that this tool wrote, as it was read."""
+        self._console.recorder.file(name, len(data), hashlib.sha256(data).hexdigest(), data)
 
     def close(self) -> None:
         """Leave by the tool's own `quit`. Its exit status is not documented, so only a signal is none."""

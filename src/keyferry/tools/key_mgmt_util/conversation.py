@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
@@ -72,6 +73,10 @@ class Conversation:
             status = self._console.close()
         if status != 0:
             raise self._located(UnreachableError(f"{dialect.TOOL} ended with status {status} on exit"))
+
+    def record_file(self, name: str, data: bytes) -> None:
+        """Record a file that this tool wrote, as it was read."""
+        self._console.recorder.file(name, len(data), hashlib.sha256(data).hexdigest(), data)
 
     def _fields(self, line: str, read: Callable[[str], Answer[T]]) -> T:
         """Type a command that is done or refused as a whole; gives the fields of its answer."""

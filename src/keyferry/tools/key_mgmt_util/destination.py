@@ -118,6 +118,9 @@ class KeyMgmtUtilDestination:
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
         self.tool.export_public_key(handle, file)
 
+    def record_file(self, name: str, data: bytes) -> None:
+        self.tool.record_file(name, data)
+
     def unwrap(self, arrival: Arrival) -> CloudHandle:
         request = UnwrapRequest(
             file=arrival.file,

@@ -141,6 +141,7 @@ class KeyMgmtUtil(Conversation):
             raise
         if data is None:
             raise self._located(UnknownScreenError(f"getAttribute reported success, but wrote no {file}"))
+        self.record_file(file, data)
         text = data.decode("utf-8", "surrogateescape")
         found = self._understood(text, attributes)
         if dump.count != len(found.values):
