@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import (
+    CheckFailedError,
     LoginRefusedError,
+    MismatchError,
     NeedsOperatorError,
     ToolRefusedError,
     UnknownScreenError,
@@ -20,7 +22,7 @@ from kmu_cluster import clusters
 from kmu_tool import wrap_with_openssl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kmu_cluster import Cluster, MakeCluster
@@ -159,6 +161,58 @@ def test_a_key_on_some_nodes_needs_an_operator(make: MakeCluster) -> None:
         with pytest.raises(NeedsOperatorError) as error:
             tool.generate_rsa_key_pair("half", 2048)
         assert all(str(half) in str(error.value.keys) for half in tool.find_keys(label="half"))
+
+
+@pytest.mark.parametrize(("fault", "made"), [("answer-lost", 2), ("request-lost", 0)])
+def test_a_lost_answer_is_an_unknown_outcome(make: MakeCluster, fault: str, made: int) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        cluster.arm(fault, "genRSAKeyPair")
+        with pytest.raises(UnknownScreenError) as error:
+            tool.generate_rsa_key_pair("ferry", 2048)
+        assert error.value.rule == "OUTCOME-UNKNOWN"
+        assert len(tool.find_keys(label="ferry")) == made
+        request = _request(cluster, tool)
+        cluster.arm(fault, "unWrapKey")
+        with pytest.raises(UnknownScreenError, match="0x40000040"):
+            tool.unwrap_key(request)
+
+
+@pytest.mark.parametrize("verb", ["findKey", "getAttribute", "findSingleKey"])
+def test_a_query_that_the_daemon_loses_is_not_a_refusal(make: MakeCluster, verb: str) -> None:
+    cluster = make()
+    with cluster.login() as tool:
+        pair = tool.generate_rsa_key_pair("ferry", 2048)
+        cluster.arm("request-lost", verb)
+        asks: dict[str, Callable[[], object]] = {
+            "findKey": lambda: tool.find_keys(label="ferry"),
+            "getAttribute": lambda: tool.get_attributes(pair.public),
+            "findSingleKey": lambda: tool.find_single_key(pair.public),
+        }
+        with pytest.raises(UnreachableError, match="0x40000040"):
+            asks[verb]()
+
+
+@pytest.mark.parametrize("fault", ["block-empty", "block-missing", "node-unlisted"])
+def test_coverage_needs_every_node_of_the_login(make: MakeCluster, fault: str) -> None:
+    cluster = make(nodes=3)
+    with cluster.login() as tool:
+        pair = tool.generate_rsa_key_pair("ferry", 2048)
+        cluster.arm(fault, "findSingleKey")
+        with pytest.raises(MismatchError) as error:
+            tool.find_single_key(pair.public)
+        assert error.value.rule == "CLUSTER-COVERAGE"
+        assert {node.id for node in tool.find_single_key(pair.public).nodes} == tool.nodes
+
+
+def test_a_login_without_one_hsm_is_no_refused_password(make: MakeCluster) -> None:
+    cluster = make(nodes=3)
+    cluster.arm("login-partial")
+    with pytest.raises(CheckFailedError) as error:
+        cluster.login()
+    assert error.value.rule == "CLUSTER-COVERAGE"
+    with cluster.login() as tool:
+        assert len(tool.nodes) == 3
 
 
 def test_success_without_a_handle_is_not_understood(make: MakeCluster) -> None:

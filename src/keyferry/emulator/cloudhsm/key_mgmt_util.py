@@ -12,7 +12,7 @@ from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS, FUNCTIONS, dialect_of
 from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
 from keyferry.emulator.cloudhsm.kmu_screen import Screen
-from keyferry.emulator.cloudhsm.kmu_session import MAKING, Session
+from keyferry.emulator.cloudhsm.kmu_session import MAKING, WITH_BLOCK, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
 from keyferry.emulator.faults import Fault, of_dialogues, rubbish, wait_too_long
 from keyferry.emulator.jitter import Jitter
@@ -41,6 +41,12 @@ FAULTS = (
     Fault("refused", "the right password is refused, and counts as a wrong one", ("loginHSM",)),
     Fault("daemon-down", "the client daemon does not answer; exit status 255", ("startup",)),
     Fault("counter-raised", "the crypto user's LoginFailureCnt shows 3", ("listUsers",)),
+    Fault("request-lost", "the daemon loses the request: 0x40000040; nothing is done", _REQUESTS),
+    Fault("answer-lost", "the daemon loses the answer: 0x40000040 without a block; the key is made", MAKING),
+    Fault("block-empty", "the cluster block lists no node", WITH_BLOCK),
+    Fault("block-missing", "no cluster block: the client could not get it", WITH_BLOCK),
+    Fault("node-unlisted", "the cluster block lists one node less; the work is done", WITH_BLOCK),
+    Fault("login-partial", "one node does not take part in the login", ("loginHSM",)),
     Fault("node-failed", "one node fails: a handle, but no success; the key is on the other nodes", MAKING),
     Fault("pem-swapped", "the file holds the public key of somebody else's pair", ("exportPubKey",)),
     Fault("other-value", "the key stored is another one of the same length", ("unWrapKey",)),

@@ -36,7 +36,10 @@ def login(session: Session, args: Arguments) -> None:
         password = session.screen.read_password("Enter password: ")
     session.log_in(_logged_in(session, args, password))
     session.screen.result(session.dialect.functions["loginHSM"], Code.SUCCESS)
-    session.screen.block(session.states(Code.SUCCESS), session.dialect.login_block)
+    nodes = session.cluster.nodes()
+    failed = nodes[-1:] if session.struck("login-partial") else []
+    states = session.states(Code.SUCCESS, [node for node in nodes if node not in failed])
+    session.block([*states, *session.states(Code.NODE_UNAVAILABLE, failed)], session.dialect.login_block)
 
 
 def _logged_in(session: Session, args: Arguments, password: bytes) -> User:

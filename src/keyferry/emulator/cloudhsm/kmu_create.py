@@ -72,13 +72,16 @@ def create(
         session.refuse(Refused(Code.NODE_UNAVAILABLE, states), function)
         return
     made = session.keys.add([key._replace(owner=owner) for key in keys], reached, shared)
+    if session.struck("answer-lost"):
+        session.refuse(Refused(Code.DAEMON_UNREACHABLE), function)
+        return
     code = Code.OPERATION_INCOMPLETE if failed else Code.SUCCESS
     session.screen.result(function or session.dialect.functions[session.verb], code)
     if not (failed and session.verb == "importPubKey"):
         session.screen.say(line(made))
     if "-attest" in args:
         session.screen.say("\n\tAttestation Check : [PASS]\n")
-    session.screen.block(states)
+    session.block(states)
     if len(reached) < args.number("-min_srv"):
         _wait_for_servers(session, args, made)
     elif failed and session.dialect.repeats_handle:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from keyferry.emulator.jitter import Jitter
 
 SUCCESS = "HSM Return: SUCCESS"
+NO_BLOCK = "Couldn't get cluster error info\n"
 ERRORS: Mapping[Code, str] = MappingProxyType(
     {
         Code.SUCCESS: SUCCESS,

@@ -28,7 +28,7 @@ def find(session: Session, args: Arguments) -> None:
     if found:
         session.screen.say(dialect.matching.format(len(found) - 1 + dialect.last_index_past_end))
         session.screen.say(dialect.handles.format(_in_lines(found, dialect.handles_break)))
-    session.screen.block(session.states(Code.SUCCESS))
+    session.block(session.states(Code.SUCCESS))
     session.succeed()
 
 
@@ -74,7 +74,7 @@ def find_single(session: Session, args: Arguments) -> None:
     if missing:
         raise Refused(Code.INVALID_HANDLE, states)
     session.screen.result(session.dialect.functions["findSingleKey"], Code.SUCCESS)
-    session.screen.block(states)
+    session.block(states)
 
 
 def get_attribute(session: Session, args: Arguments) -> None:

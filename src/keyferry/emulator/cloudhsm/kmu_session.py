@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from keyferry.emulator import faults, files
 from keyferry.emulator.cloudhsm.cluster import Cluster, Code, NodeState, Refused, User
+from keyferry.emulator.cloudhsm.kmu_dialect import NO_BLOCK
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
 from keyferry.emulator.cloudhsm.objects import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keyferry.emulator.cloudhsm.kmu_dialect import Dialect
+    from keyferry.emulator.cloudhsm.kmu_dialect import Block, Dialect
     from keyferry.emulator.cloudhsm.kmu_screen import Screen
     from keyferry.emulator.store import Store
 
@@ -19,6 +20,9 @@ TOOL = "key_mgmt_util"
 BLOCK_FIRST = frozenset({"findKey"})
 MAKING = ("genRSAKeyPair", "genSymKey", "importPubKey", "unWrapKey")
 BLOCK_AFTER = frozenset({*MAKING, "loginHSM", "logoutHSM", "deleteKey", "setAttribute", "findSingleKey"})
+BLOCK_ALWAYS = frozenset({"findKey", "findSingleKey"})
+"""Whose block, or what stands in its place, is printed even if the request never went out."""
+WITH_BLOCK = (*sorted(BLOCK_FIRST | BLOCK_AFTER),)
 
 
 class Session:
@@ -31,12 +35,12 @@ class Session:
         self.keys = Keys(store, f"{os.getpid()}-{os.urandom(4).hex()}")
         self.verb = "startup"
         self._user: User | None = None
-        self._busy = False
+        self._busy = self._lost = False
 
     def begin(self, verb: str) -> None:
         """The next command."""
         self.verb = verb
-        self._busy = self.struck("busy")
+        self._busy, self._lost = self.struck("busy"), self.struck("request-lost")
         if self.struck("logged-out"):
             self.log_in(None)
 
@@ -47,6 +51,8 @@ class Session:
     @property
     def user(self) -> User:
         """Who is logged in; Refused if nobody is, or the HSM is busy. Every request to it begins here."""
+        if self._lost:
+            raise Refused(Code.DAEMON_UNREACHABLE)
         if self._busy:
             raise Refused(Code.BUSY)
         if self._user is None:
@@ -74,7 +80,16 @@ class Session:
         """The usual end of a command that did what it was asked."""
         self.screen.result(self.dialect.functions[self.verb], Code.SUCCESS)
         if self.verb in BLOCK_AFTER:
-            self.screen.block(self.states(Code.SUCCESS))
+            self.block(self.states(Code.SUCCESS))
+
+    def block(self, states: Sequence[NodeState], form: Block | None = None) -> None:
+        """The cluster block, or what a fault makes of it."""
+        if self.struck("block-missing"):
+            self.screen.say(NO_BLOCK)
+            return
+        if self.struck("block-empty"):
+            states = []
+        self.screen.block(states[: len(states) - self.struck("node-unlisted")], form)
 
     def refuse(self, refused: Refused, function: str = "") -> None:
         """Result line and block of a command that the cluster refused."""
@@ -99,6 +114,7 @@ class Session:
     def _refused_block(self, refused: Refused) -> None:
         """None for the client's own errors; empty where access is denied; else each node says the same."""
         if refused.code >= Code.DAEMON_UNREACHABLE:
+            self.screen.say(NO_BLOCK if self.verb in BLOCK_ALWAYS else "")
             return
         silent = refused.code is Code.ACCESS_DENIED or not self.dialect.blocks_on_refusal
         states = refused.states if refused.states is not None else self.states(refused.code)

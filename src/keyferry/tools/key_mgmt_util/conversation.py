@@ -4,7 +4,7 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
-from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError
+from keyferry.errors import CheckFailedError, KeyferryError, UnknownScreenError, UnreachableError
 from keyferry.terminal.prompts import ENDED
 from keyferry.tools.key_mgmt_util import dialect, failures
 
@@ -81,8 +81,11 @@ class Conversation:
     def _fields(self, line: str, read: Callable[[str], Answer[T]]) -> T:
         """Type a command that is done or refused as a whole; gives the fields of its answer."""
         answer, text = self._ask(line, read, self._limits.answer)
-        if answer.outcome.failure or answer.fields is None:
-            raise self._located(failures.refused(verb_of(line), answer.outcome, text))
+        outcome = answer.outcome
+        if outcome.unanswered and not any(node.code for node in outcome.nodes):
+            raise self._located(failures.unreachable(verb_of(line), outcome, text))
+        if outcome.failure or answer.fields is None:
+            raise self._located(failures.refused(verb_of(line), outcome, text))
         return answer.fields
 
     def _ask(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:
@@ -95,7 +98,10 @@ class Conversation:
         if self._log_in_again is None or not _refused_with(dialect.NOT_LOGGED_IN, asked[0]):
             return asked
         log_in, self._log_in_again = self._log_in_again, None
-        log_in()
+        try:
+            log_in()
+        except CheckFailedError as error:  # in the middle of a run: this session cannot go on
+            raise UnreachableError(error.what, rule=error.rule, tool=error.tool, seen=error.seen) from error
         return ask()
 
     def _until_free(self, ask: Callable[[], Asked[T]]) -> Asked[T]:

@@ -75,6 +75,16 @@ class KeyMgmtUtilDestination:
     def log_in(self) -> None:
         self.tool.login(self._user, self._password, self._logins, visible=self._visible)
         self._logged_in = True
+        if not self.tool.nodes:
+            raise CheckFailedError(
+                "loginHSM listed no HSM of the cluster, so no key's coverage could be proved",
+                rule="CLUSTER-COVERAGE",
+                tool="key_mgmt_util",
+                host=self._host.name,
+                keys="nothing was changed",
+                hint="log in by hand and look for the lines `Node id N status` under `Cluster Status`; "
+                "restart the client daemon if they are missing",
+            )
 
     def identity(self) -> Mapping[str, str]:
         return {"user": self._user, "tool": "key_mgmt_util"}
@@ -136,7 +146,7 @@ class KeyMgmtUtilDestination:
         return self.tool.unwrap_key(request).handle
 
     def coverage(self, handle: CloudHandle) -> Coverage:
-        """CLUSTER-COVERAGE: findSingleKey finds the key, and every node answered 0."""
+        """Check that findSingleKey lists every node of the login, each with success (CLUSTER-COVERAGE)."""
         try:
             outcome = self.tool.find_single_key(handle)
         except ToolRefusedError as refusal:

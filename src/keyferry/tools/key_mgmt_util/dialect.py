@@ -165,6 +165,12 @@ ERRORS_WITH_TEXT: Final = frozenset(
 )
 """Codes whose text is documented: where it is missing, the screen was cut short."""
 
+CLIENT_CODES: Final = 0x100
+"""Codes below this are the firmware's: the HSM refused. Others are the cluster client's (0x300000xx), the daemon's
+(0x400000xx) or undocumented: the HSM may have done what was asked."""
+WRONG_PASSWORD: Final = frozenset({0xA3, 0x40000049})
+"""Codes of a login that speak of the password."""
+
 REFUSALS: Final = tuple(
     words(pattern)
     for pattern in (

@@ -50,6 +50,9 @@ class KeyMgmtUtil(Conversation):
     all the same. A context manager: it leaves by the tool's own `exit`, after an error by force.
     """
 
+    nodes: frozenset[int] = frozenset()
+    """The node ids that the last login listed, each with success."""
+
     @staticmethod
     def can_type(text: str) -> bool:
         """Whether a label, id or name can be told to this tool as it is."""
@@ -60,9 +63,13 @@ class KeyMgmtUtil(Conversation):
         return self._fields("listUsers", screens.users)
 
     def login(self, user: str, password: Secret, logins: Logins, *, visible: bool = False) -> None:
-        """Log in as a crypto user, once. LoginRefusedError for whatever is not success on every node.
+        """Log in as a crypto user, once.
 
         visible: type the password in the command, for clients before 3.2.0 which cannot ask for it.
+
+        Raises:
+            LoginRefusedError: the login failed.
+            CheckFailedError: one HSM of the cluster did not take part (CLUSTER-COVERAGE).
         """
         with logins.turn:
             self._log_in(user, password, logins, visible=visible)
@@ -73,9 +80,13 @@ class KeyMgmtUtil(Conversation):
         self._at_prompt = False
         text = type_it(user, password, logins)
         self._at_prompt = True
-        if self._understood(text, screens.login).outcome.failure:
+        outcome = self._understood(text, screens.login).outcome
+        if outcome.failure and not _accepted_by_some(outcome):
             raise self._located(logins.refused(password, dialect.TOOL, last_lines(text)))
         logins.accepted(password)
+        if outcome.failure:
+            raise self._located(failures.login_on_some_nodes(outcome, text))
+        self.nodes = frozenset(node.id for node in outcome.nodes)
 
     def generate_rsa_key_pair(
         self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False
@@ -126,8 +137,17 @@ class KeyMgmtUtil(Conversation):
         return self._find_modulus(wanted, modulus)
 
     def find_single_key(self, handle: CloudHandle) -> Outcome:
-        """CLUSTER-COVERAGE: look for a key on every node. ToolRefusedError where one does not have it."""
-        return self._fields(f"findSingleKey -k {handle}", screens.find_single_key)
+        """Query every HSM for a key (CLUSTER-COVERAGE).
+
+        Raises:
+            ToolRefusedError: an HSM does not have the key.
+            MismatchError: not every HSM that the login listed answered.
+        """
+        outcome = self._fields(f"findSingleKey -k {handle}", screens.find_single_key)
+        answered = frozenset(node.id for node in outcome.nodes)
+        if not self.nodes or not self.nodes <= answered:
+            raise self._located(failures.not_covered(handle, self.nodes, answered))
+        return outcome
 
     def get_attributes(self, handle: CloudHandle) -> Attributes:
         """All attributes of an object: the tool writes them to a file, which is read and removed."""
@@ -239,6 +259,8 @@ class KeyMgmtUtil(Conversation):
         outcome = answer.outcome
         if outcome.failure and any(node.code == 0 for node in outcome.nodes):
             raise self._located(failures.on_some_nodes(verb, outcome, done, text))
+        if outcome.unanswered:
+            raise self._located(failures.unknown_outcome(verb, outcome, text))
         if outcome.failure:
             raise self._located(failures.refused(verb, outcome, text))
 
@@ -250,9 +272,20 @@ class KeyMgmtUtil(Conversation):
         """The handles of a key that is on all nodes; handles beside any failure mean that it is on some."""
         answer, text = asked
         outcome, handles = answer.outcome, answer.fields
+        if handles is None and (outcome.unanswered or any(node.code == 0 for node in outcome.nodes)):
+            raise self._located(failures.unknown_outcome(verb_of(line), outcome, text))
         if handles is None:
             raise self._located(failures.refused(verb_of(line), outcome, text))
         if outcome.failure:
             done = f"a key was made: handle {handles}"
             raise self._located(failures.on_some_nodes(verb_of(line), outcome, done, text))
         return handles
+
+
+def _accepted_by_some(outcome: Outcome) -> bool:
+    """Whether an HSM accepted the password and no other refused it."""
+    refused = outcome.refused
+    if refused is not None and not outcome.unanswered:
+        return False
+    codes = {node.code for node in outcome.nodes} | ({refused.code} if refused else set())
+    return any(node.code == 0 for node in outcome.nodes) and not codes & dialect.WRONG_PASSWORD

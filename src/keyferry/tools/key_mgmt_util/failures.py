@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import (
+    CheckFailedError,
     KeyferryError,
+    MismatchError,
     NeedsOperatorError,
     ToolRefusedError,
     UnknownScreenError,
@@ -18,6 +20,7 @@ from keyferry.tools.key_mgmt_util.dialect import START_HINT, START_HINTS, TOOL
 from keyferry.transcript.hints import WORDED_OTHERWISE
 
 if TYPE_CHECKING:
+    from keyferry.names import CloudHandle
     from keyferry.tools.key_mgmt_util.outcome import Failure, Outcome
 
 USAGE = "usage"
@@ -33,6 +36,55 @@ def refused(verb: str, outcome: Outcome, text: str) -> ToolRefusedError:
         tool=TOOL,
         seen=last_lines(text),
         hint=WORDED_OTHERWISE if _code(failure) == USAGE else None,
+    )
+
+
+def unknown_outcome(verb: str, outcome: Outcome, text: str) -> UnknownScreenError:
+    """The answer does not prove whether the command was done: recovery queries the HSM before anything is repeated."""
+    return UnknownScreenError(
+        f"{verb} failed, but may have been done: {_told(outcome.failure)}",
+        rule="OUTCOME-UNKNOWN",
+        tool=TOOL,
+        seen=last_lines(text),
+    )
+
+
+def unreachable(verb: str, outcome: Outcome, text: str) -> UnreachableError:
+    """A query failed in the client or the daemon: no HSM answered it."""
+    return UnreachableError(
+        f"{verb} got no answer from the HSMs: {_told(outcome.failure)}",
+        tool=TOOL,
+        seen=last_lines(text),
+        hint=START_HINT,
+    )
+
+
+def not_covered(handle: CloudHandle, wanted: frozenset[int], answered: frozenset[int]) -> MismatchError:
+    """CLUSTER-COVERAGE: findSingleKey reported success, but not for every HSM that the login listed."""
+    missing = ", ".join(map(str, sorted(wanted - answered))) or "all: the login listed no node"
+    return MismatchError(
+        f"findSingleKey does not show key {handle} on every HSM of the cluster",
+        rule="CLUSTER-COVERAGE",
+        tool=TOOL,
+        seen=f"nodes of the login: {_ids(wanted)}; nodes of findSingleKey: {_ids(answered)}; missing: {missing}",
+        keys=f"whether key {handle} is on every HSM is not proved",
+        hint="restore or remove the HSM that does not answer, then check again with findSingleKey",
+    )
+
+
+def _ids(nodes: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(nodes))) or "none"
+
+
+def login_on_some_nodes(outcome: Outcome, text: str) -> CheckFailedError:
+    """CLUSTER-COVERAGE: the password was accepted, but not by every HSM."""
+    failed = ", ".join(f"node {node.id}: 0x{node.code:x} {printable(node.text)}" for node in outcome.nodes if node.code)
+    return CheckFailedError(
+        f"loginHSM did not log in on every HSM of the cluster ({failed or _told(outcome.failure)})",
+        rule="CLUSTER-COVERAGE",
+        tool=TOOL,
+        seen=last_lines(text),
+        hint="restore the failed HSM or remove it from the cluster, then run again",
     )
 
 

@@ -4,7 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.tools.key_mgmt_util.dialect import ERRORS_WITH_TEXT, FUNCTIONS, REFUSALS, STEPS, SUCCESS, TOOL, words
+from keyferry.tools.key_mgmt_util.dialect import (
+    CLIENT_CODES,
+    ERRORS_WITH_TEXT,
+    FUNCTIONS,
+    REFUSALS,
+    STEPS,
+    SUCCESS,
+    TOOL,
+    words,
+)
 from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
@@ -75,6 +84,11 @@ class Outcome:
         if failed:
             return Failure(failed.code, failed.text)
         return Failure(None, self.refusal) if self.refusal else None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the client or the daemon failed, so that no code of an HSM tells whether the command was done."""
+        return self.refused is not None and (self.refused.code or 0) >= CLIENT_CODES
 
     @property
     def failure(self) -> Failure | None:
