@@ -144,6 +144,21 @@ def test_our_own_recordings_are_done_as_documented(pair: str) -> None:
     assert done.status == 0, done.out
 
 
+def test_listing_the_slots_alone_is_no_import() -> None:
+    recording = next((OURS / "luna-7_kmu-g2").glob("*-vtl.cast"))
+    assert steps(check(recording), "done") == []
+
+
+def test_a_key_that_nobody_imported_may_not_wrap() -> None:
+    """A wrapping key that an earlier run left: every recording, less the import."""
+    casts = sorted((OURS / "luna-7_kmu-g2").glob("*.cast"))
+    others = [cast for cast in casts if '"import"' not in cast.read_text().partition("\n")[0]]
+    assert len(others) == len(casts) - 1
+    done = check(*others)
+    assert done.status == 6
+    assert not {"3", "4.1", "4.2", "4.6", "5.2"} & set(steps(done, "done"))
+
+
 @pytest.mark.parametrize("tool", DESTINATIONS)
 def test_a_run_directory_stands_for_its_sessions(tmp_path: Path, tool: str) -> None:
     world = World.create(tmp_path / "hsm", keys=4)

@@ -7,7 +7,9 @@ import pytest
 
 from keyferry.procedure.handcheck import Check, State
 from keyferry.procedure.steps import TITLES
+from keyferry.procedure.wanted import Want
 from keyferry.tools.byhand import Act, What
+from keyferry.tools.parties import Holding
 from keys import planned, source
 from plans import make
 
@@ -45,7 +47,7 @@ RUN = {
     "open": act(What.OPEN, "ckdemo", slot="0"),
     "pin": act(What.LOG_IN, "ckdemo", officer="True"),
     "allow": act(What.ALLOW, "ckdemo", handle="45", CKA_WRAP="01"),
-    "shown": act(What.DESCRIBE, "ckdemo", handle="45"),
+    "shown": act(What.DESCRIBE, "ckdemo", handle="45", CKA_WRAP="01", **{"class": "public"}),
     "describe": act(What.DESCRIBE, "ckdemo", **KEY),
     "wrap": act(What.WRAP, "ckdemo", oaep="True", digest="sha1", wrapping="45", key="42"),
     "unwrap": act(What.UNWRAP, KMU, **UNWRAPPED),
@@ -84,7 +86,6 @@ def test_all_as_documented(of: Plan | None) -> None:
         ("ckdemo", ["4.3"]),
         ("open", ["4.4"]),
         ("pin", ["4.5"]),
-        ("allow", ["4.6"]),
         ("describe", ["5.1"]),
         ("unwrap", ["7.2", "6", "7.1"]),
     ],
@@ -106,7 +107,7 @@ def test_a_key_that_was_not_wrapped() -> None:
         ("pair", {"extractable": "True"}, "1.2"),
         ("pair", {"label": "w"}, "1.2"),
         ("export", {"handle": "13"}, "2.1"),
-        ("slots", {"1582163089435": ""}, "4.1"),
+        ("slots", {"1582163089435": "2"}, "4.1"),
         ("import", {"label": "other"}, "4.1"),
         ("import", {"slot": "1"}, "4.1"),
         ("open", {"slot": "1"}, "4.4"),
@@ -123,6 +124,10 @@ def test_a_key_that_was_not_wrapped() -> None:
         ("unwrap", {"type": "DES3"}, "7.2"),
         ("unwrap", {"id": "x"}, "7.2"),
         ("unwrap", {"extractable": "False"}, "7.2"),
+        ("unwrap", {"shared_users": "4"}, "7.2"),
+        ("unwrap", {"quorum": "2"}, "7.2"),
+        ("unwrap", {"other_options": "-sess"}, "7.2"),
+        ("login", {"role": "CO"}, "1.1"),
         ("unwrap", {"oaep": "False"}, "7.2"),
     ],
 )
@@ -142,6 +147,89 @@ def test_a_label_is_displayed_as_ckdemo_spells_it(kind: str, label: str, shown: 
     of = make(planned(source(label=label, id="till-7"), new_label="payments"), classic=PARTITION | {"kind": kind})
     described = replace(RUN["describe"], told={**RUN["describe"].told, "label": shown})
     assert wrong({"describe": described}, of) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "step"),
+    [
+        (dict.fromkeys(("import", "list", "allow")), "4.1"),
+        (dict.fromkeys(("slots", "import")), "4.1"),
+        ({"slots": act(What.LIST_SLOTS, "vtl")}, "4.1"),
+        ({"list": None}, "4.1"),
+        ({"list": None}, "3"),
+        ({"import": None}, "4.2"),
+        ({"import": None}, "4.6"),
+        ({"import": None, "allow": None}, "4.6"),
+        ({"allow": None, "shown": replace(RUN["shown"], told={**RUN["shown"].told, "CKA_WRAP": "00"})}, "4.6"),
+        ({"shown": replace(RUN["shown"], told={**RUN["shown"].told, "class": "secret"})}, "4.6"),
+        ({"shown": replace(RUN["shown"], told={"handle": "45"})}, "4.6"),
+        ({"pair": replace(RUN["pair"], tool="cloudhsm-cli", told={**RUN["pair"].told, "unwraps": "False"})}, "1.2"),
+        ({"login": None, "again": act(What.LOG_IN, KMU, user="another")}, "7.1"),
+    ],
+)
+def test_a_step_of_which_only_a_part_was_done(changed: dict[str, Act | None], step: str) -> None:
+    """However much of it the recordings show, no finding of the step may say that it was done."""
+    acts = [one for one in (RUN | changed).values() if one is not None]
+    found = [one.state for one in Check(acts, plan()).findings() if one.step == step]
+    assert found
+    assert State.DONE not in found
+
+
+def test_a_key_that_was_there_before_the_import_is_not_the_imported_one() -> None:
+    """In one recording the order is certain; the import said nothing, and made nothing."""
+    before = replace(RUN["list"])
+    acts = [before, *RUN.values()]
+    left = [(one.step, one.state) for one in Check(acts, None).findings() if one.state is not State.DONE]
+    assert {"4.1", "4.2", "4.6", "5.2"} <= {step for step, _ in left}
+    removed = act(What.REMOVE, "cmu", handle="45")
+    assert {one.state for one in Check([before, removed, *RUN.values()], None).findings()} == {State.DONE}
+
+
+def test_a_display_before_the_change_does_not_prove_it() -> None:
+    order = [name for name in RUN if name != "shown"]
+    order.insert(order.index("allow"), "shown")
+    found = Check([RUN[name] for name in order], plan()).findings()
+    assert [one.step for one in found if one.state is not State.DONE] == ["4.6"]
+
+
+@pytest.mark.parametrize(("tool", "handle"), [("cmu", "12"), (KMU, "45")])
+def test_a_number_of_the_other_side_is_another_object(tool: str, handle: str) -> None:
+    assert wrong({"extra": act(What.REMOVE, tool, handle=handle)}, plan()) == [("-", State.DIFFERENT)]
+
+
+HELD = Want(extractable=False, holding=Holding(("4", "11"), 2))
+TYPED = {"extractable": "False", "shared_users": "11,4", "quorum": "2"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "told", "state"),
+    [
+        (TYPED, {"shared_users": "11,4", "quorum": "2"}, State.DONE),
+        (TYPED, {"shared_users": "4", "quorum": "2"}, State.DIFFERENT),
+        (TYPED, {}, State.MISSING),
+        (TYPED | {"shared_users": "4"}, {"shared_users": "11,4", "quorum": "2"}, State.DIFFERENT),
+        (TYPED | {"quorum": ""}, {"shared_users": "11,4", "quorum": "2"}, State.DIFFERENT),
+        (TYPED | {"extractable": "True"}, {"shared_users": "11,4", "quorum": "2"}, State.DIFFERENT),
+    ],
+)
+def test_each_key_has_attributes_of_its_own(typed: dict[str, str], told: dict[str, str], state: State) -> None:
+    of = make(planned(source(id="till-7"), want=HELD), classic=PARTITION)
+    unwrap = replace(RUN["unwrap"], told=UNWRAPPED | typed)
+    held = act(What.LOOK, KMU, held="14", **told) if told else None
+    acts = [one for one in (RUN | {"unwrap": unwrap, "held": held}).values() if one]
+    assert [one.state for one in Check(acts, of).findings() if one.step == "7.2"] == [state]
+
+
+@pytest.mark.parametrize(("said", "state"), [("True", State.DIFFERENT), ("False", State.DONE), (None, State.DIFFERENT)])
+def test_usages_are_the_ones_that_the_tool_was_told(said: str | None, state: State) -> None:
+    """No message has a word of Python's."""
+    key = planned(source(id="till-7", attributes={"CKA_SIGN": "00", "CKA_ENCRYPT": "01"}))
+    of = make(key, classic=PARTITION, cloudhsm={"user": "crypto_user", "tool": "cloudhsm-cli"})
+    told = UNWRAPPED | {"ENCRYPT": "True"} | ({} if said is None else {"SIGN": said})
+    acts = list((RUN | {"unwrap": replace(RUN["unwrap"], told=told)}).values())
+    [found] = [one for one in Check(acts, of).findings() if one.step == "7.2"]
+    assert found.state is state
+    assert not any(word in found.detail for word in ("None", "True", "False"))
 
 
 def test_a_key_is_described_before_it_is_wrapped() -> None:

@@ -11,8 +11,9 @@ from keyferry.events import KeyFinished
 from keyferry.procedure import steps
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.state import WRONG_VALUE, Stage
+from keyferry.procedure.unwrapping import unwrap_spec, wrapped_name
 from keyferry.procedure.wrapping import hash_of
-from keyferry.tools.parties import Arrival, Holding
+from keyferry.tools.parties import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.rules import Wish
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.wrapping import WrappingKey
+    from keyferry.tools.parties import UnwrapSpec
 
 ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, Exit.LOGIN_REFUSED, Exit.USAGE})
 """Errors after which no session can be trusted with the next key."""
@@ -97,7 +99,8 @@ class Crossing:
         if result.stage is Stage.UNWRAPPED:
             self._step("7.2", result.planned.name)
         else:
-            self._unwrap(result, self._move(result, ready))
+            self._move(result, ready)
+            self._unwrap(result)
         self._prove(result)
         self._unwrapped.append(self._file(result).name)
 
@@ -124,7 +127,7 @@ class Crossing:
         self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)
         result.blob = there
 
-    def _move(self, result: KeyResult, ready: Sequence[KeyResult]) -> str:
+    def _move(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
         """6, BLOB-INTACT: the same file on both hosts."""
         name = self._file(result).name
         if name not in self._moved:
@@ -132,7 +135,6 @@ class Crossing:
         there = self._moved.pop(name)
         self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
         self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)
-        return name
 
     def move_all(self, results: Sequence[KeyResult]) -> None:
         """6: the files of many keys in one transfer; each is compared when its key is at it."""
@@ -143,24 +145,19 @@ class Crossing:
         self._moved |= self._lane.cloudhsm_host.put_all(files, self._unwrapped)
         self._unwrapped.clear()
 
-    def _unwrap(self, result: KeyResult, name: str) -> None:
+    def _unwrap(self, result: KeyResult) -> None:
         """7.2; from the intent on the outcome is the HSM's to tell, not ours to guess."""
-        planned = result.planned
-        self._step("7.2", planned.name)
-        arrival = Arrival(
-            label=planned.new_label,
-            id=planned.new_id or None,
-            type=planned.key.type,
-            bits=planned.key.bits or 0,
-            extractable=self._extractable(result),
-            digest=self._wish.digest,
-            wrapping_key=self._wrapping_key.pair.private,
-            file=name,
-            usages=planned.key.usages,
-            holding=planned.want.holding,
+        self._step("7.2", result.planned.name)
+        spec, wrapping_key = self._spec(result), self._wrapping_key.pair.private
+        self._intend(
+            result,
+            Stage.UNWRAP_INTENT,
+            act="unwrap",
+            **asdict(spec),
+            wrapping_key=wrapping_key,
+            beside=sorted(result.beside),
         )
-        self._intend(result, Stage.UNWRAP_INTENT, act="unwrap", **asdict(arrival), beside=sorted(result.beside))
-        self.arrived(result, self._lane.destination.unwrap(arrival))
+        self.arrived(result, self._lane.destination.unwrap(spec, wrapping_key))
 
     def arrived(self, result: KeyResult, handle: CloudHandle, **how: object) -> None:
         """The key is on the new side under this handle. how: what the journal should say besides."""
@@ -169,23 +166,23 @@ class Crossing:
 
     def _prove(self, result: KeyResult) -> None:
         """CLUSTER-COVERAGE, ATTRIBUTES-MATCH, KCV-MATCH."""
-        destination, handle = self._lane.destination, result.cloudhsm_handle
+        destination, handle, spec = self._lane.destination, result.cloudhsm_handle, self._spec(result)
         if handle is None:
             raise MismatchError("the unwrapped key has no handle", rule="CLUSTER-COVERAGE")
         result.nodes = destination.coverage(handle).nodes
         arrived = destination.describe(handle)
         result.kcv_there, result.attributes_there = arrived.kcv, dict(arrived.attributes)
         result.notes = attributes_match(
-            result.planned, arrived, extractable=self._extractable(result), settable=destination.settable_usages
+            result.planned, arrived, extractable=spec.extractable, settable=destination.settable_usages
         )
-        if (holding := result.planned.want.holding) != Holding():
-            holding_match(holding, destination.holding(handle))
+        if spec.holding != Holding():
+            holding_match(spec.holding, destination.holding(handle))
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
 
-    def _extractable(self, result: KeyResult) -> bool:
-        wanted = result.planned.want.extractable
-        return self._wish.extractable if wanted is None else wanted
+    def _spec(self, result: KeyResult) -> UnwrapSpec:
+        wish, settable = self._wish, self._lane.destination.settable_usages
+        return unwrap_spec(result.planned, digest=wish.digest, extractable=wish.extractable, settable=settable)
 
     def failed(self, result: KeyResult, error: KeyferryError) -> None:
         """Note how a key ended that did not cross, or that nobody knows how it ended."""
@@ -255,7 +252,7 @@ class Crossing:
         (self._journal.note if stage in REPEATABLE else self._journal.write)(kind, **what)
 
     def _file(self, result: KeyResult) -> Path:
-        return self._directory.files / f"{result.handle}.wrapped"
+        return self._directory.files / wrapped_name(result.handle)
 
     @staticmethod
     def _same(hashes: dict[str, Sha256 | None], step: str) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keyferry.procedure.unwrapping import spec_of
+from keyferry.tools.parties import Holding
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
+    from keyferry.tools.parties import UnwrapSpec
 
 LASTING = "partition"
 """The kind of a slot whose handles mean the same in every session."""
@@ -24,8 +28,7 @@ class Key:
     name: str
     handles: frozenset[str]
     looks: Mapping[str, str] = field(default_factory=dict)
-    new_label: str | None = None
-    new_id: str | None = None
+    spec: UnwrapSpec | None = None
 
     def is_shown(self, told: Mapping[str, str]) -> bool:
         """Whether a display may be of this key."""
@@ -41,6 +44,26 @@ class Key:
             spelled["label"] |= {label.rstrip(), label.encode("utf-8", "surrogateescape").hex()}
         return spelled
 
+    @property
+    def unwrapped(self) -> dict[str, str]:
+        """What the unwrapping must tell: the whole specification, and no other option."""
+        spec = self.spec
+        if spec is None:
+            return {}
+        usages = {name: str(value) for name, value in spec.usages.items()}
+        return {"type": spec.type, "id": spec.id or "", "extractable": str(spec.extractable), **usages} | self.held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the key is shared, or needs a quorum."""
+        return self.spec is not None and self.spec.holding != Holding()
+
+    @property
+    def held(self) -> dict[str, str]:
+        """With whom the key is shared, and how many must approve its use."""
+        holding = self.spec.holding if self.spec else Holding()
+        return {"shared_users": ",".join(sorted(holding.shared_users)), "quorum": str(holding.quorum or "")}
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -52,7 +75,6 @@ class Expected:
     bits: str | None = None
     digest: str | None = None
     pair_extractable: str | None = None
-    extractable: str | None = None
     keys: tuple[Key, ...] | None = None
 
 
@@ -68,13 +90,12 @@ def expected(plan: Plan | None) -> Expected:
         bits=str(settings["wrapping.bits"]),
         digest=str(settings["wrapping.hash"]),
         pair_extractable=str(settings["wrapping.extractable"]),
-        extractable=str(not plan.selection.non_extractable),
-        keys=tuple(_key(one, lasting=lasting) for one in plan.keys if one.verdict is None),
+        keys=tuple(_key(one, spec_of(plan, one), lasting=lasting) for one in plan.keys if one.verdict is None),
     )
 
 
-def _key(one: PlannedKey, *, lasting: bool) -> Key:
+def _key(one: PlannedKey, spec: UnwrapSpec, *, lasting: bool) -> Key:
     key = one.key
     looks = {"label": key.label, "type": key.type, "bits": str(key.bits), "id": key.id_shown}
     handles = frozenset({str(one.handle)} if lasting else ())
-    return Key(f"{one.name} ({one.handle})", handles, looks, one.new_label, one.new_id or None)
+    return Key(f"{one.name} ({one.handle})", handles, looks, spec)

@@ -9,12 +9,14 @@ from keyferry.errors import UsageError
 from keyferry.names import FIXED_BITS
 from keyferry.procedure.expected import LASTING
 from keyferry.procedure.steps import TITLES
+from keyferry.procedure.unwrapping import spec_of
 from keyferry.text import printable
-from keyferry.tools.byhand import SHELL, HandArrival, Part, Turn
+from keyferry.tools.byhand import SHELL, Part, Turn
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
 from keyferry.tools.classic import byhand as classic
 from keyferry.tools.cloudhsm_cli.byhand import CloudHsmCliWords
 from keyferry.tools.key_mgmt_util.byhand import KeyMgmtUtilWords
+from keyferry.tools.parties import UnwrapSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +61,7 @@ class HandKey:
     name: str
     handle: str
     looks: tuple[tuple[str, str], ...]
-    arrival: HandArrival
+    spec: UnwrapSpec
     kcv: str | None
 
 
@@ -67,7 +69,7 @@ PLACEHOLDER_KEY = HandKey(
     "each key",
     "<KEY>",
     (("CKA_CLASS", "04..., a secret key"),),
-    HandArrival("<KEY>.wrapped", "KEY_LABEL", None, "AES", "sha1", extractable=True),
+    UnwrapSpec("KEY_LABEL", None, "AES", 0, extractable=True, digest="sha1", file="<KEY>.wrapped"),
     None,
 )
 
@@ -96,8 +98,7 @@ def generic(settings: Mapping[str, Value]) -> Runbook:
     named = dict(settings)
     named["cloudhsm.user"] = settings["cloudhsm.user"] or "CRYPTO_USER"
     partition = str(settings["classic.slot"]) or "the partition's or HA group's label and serial"
-    arrival = replace(PLACEHOLDER_KEY.arrival, digest=str(settings["wrapping.hash"]))
-    key = replace(PLACEHOLDER_KEY, arrival=arrival)
+    key = replace(PLACEHOLDER_KEY, spec=replace(PLACEHOLDER_KEY.spec, digest=str(settings["wrapping.hash"])))
     facts = (("Plan", "none: what stands in angle brackets or capitals is to be filled in"), ("Hosts", _hosts(named)))
     steps = _Steps(named, str(settings["cloudhsm.tool"]), partition)
     return Runbook(facts, tuple(steps.entries([key], search=True)), ())
@@ -125,15 +126,7 @@ def _hand_key(plan: Plan, one: PlannedKey) -> HandKey:
     looks = (("CKA_LABEL", printable(key.label)), ("CKA_KEY_TYPE", key.type), *size)
     shown = (*looks, ("CKA_ID", printable(key.id_shown))) if key.id_shown else looks
     handle = str(one.handle) if lasting else f"<handle of {one.handle}>"
-    arrival = HandArrival(
-        f"{one.handle}.wrapped",
-        one.new_label,
-        one.new_id or None,
-        key.type,
-        str(plan.settings["wrapping.hash"]),
-        extractable=not plan.selection.non_extractable,
-    )
-    return HandKey(f"{one.name} ({one.handle})", handle, shown, arrival, one.kcv)
+    return HandKey(f"{one.name} ({one.handle})", handle, shown, spec_of(plan, one), one.kcv)
 
 
 class _Steps:
@@ -171,19 +164,19 @@ class _Steps:
         yield _entry("4.6", CLASSIC, classic.allow(PEM, self._label, search=search), *hashes)
 
     def _key(self, key: HandKey, *, first: bool, search: bool) -> Iterator[Entry]:
-        name, arrival, words = key.name, key.arrival, self._words
+        name, spec, words = key.name, key.spec, self._words
         described = [classic.describe(key.handle, list(key.looks), search=search)]
-        if key.kcv and arrival.type in CHECK_VALUE_MECHANISM:
-            described.append(classic.check_value(key.handle, arrival.type, key.kcv))
+        if key.kcv and spec.type in CHECK_VALUE_MECHANISM:
+            described.append(classic.check_value(key.handle, spec.type, key.kcv))
         yield _entry("5.1", CLASSIC, *described, key=name)
-        wrapped = classic.wrap(key.handle, arrival.digest, self._bits // 8, arrival.file)
+        wrapped = classic.wrap(key.handle, spec.digest, self._bits // 8, spec.file)
         yield _entry("5.2", CLASSIC, wrapped, key=name)
-        yield _entry("6", BOTH, _move(arrival.file, CLASSIC, CLOUDHSM), key=name)
+        yield _entry("6", BOTH, _move(spec.file, CLASSIC, CLOUDHSM), key=name)
         if first:
             still = Turn("(the session of step 1.1)", "nothing, if it is still logged in; else as in step 1.1", False)
             yield _entry("7.1", CLOUDHSM, Part(words.tool, (still,)))
-        proof = words.prove(printable(arrival.label), key.kcv)
-        yield _entry("7.2", CLOUDHSM, words.unwrap(arrival), proof, key=name)
+        proof = words.prove(spec, key.kcv)
+        yield _entry("7.2", CLOUDHSM, words.unwrap(spec), proof, key=name)
 
 
 def _move(file: str, source: str, target: str) -> Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.handcheck import CLASSIC_TOOLS
+from keyferry.procedure.handacts import CLASSIC_TOOLS
 from keyferry.tools.acts import acts
 from keyferry.tools.byhand import What
 from keyferry.transcript.captures import load

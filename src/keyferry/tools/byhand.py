@@ -12,6 +12,8 @@ from keyferry.errors import UnknownScreenError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from keyferry.tools.parties import UnwrapSpec
+
 Json = dict[str, object]
 
 SHELL = "$"
@@ -41,18 +43,6 @@ class Part:
     note: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HandArrival:
-    """What a person makes of a wrapped file: `Arrival`, with the private key's handle still to be filled in."""
-
-    file: str
-    label: str
-    id: str | None
-    type: str
-    digest: str
-    extractable: bool
-
-
 class DestinationWords(Protocol):
     """A destination's tool, as a person uses it."""
 
@@ -66,9 +56,9 @@ class DestinationWords(Protocol):
 
     def export(self, file: str) -> Part: ...
 
-    def unwrap(self, arrival: HandArrival) -> Part: ...
+    def unwrap(self, spec: UnwrapSpec) -> Part: ...
 
-    def prove(self, label: str, kcv: str | None) -> Part: ...
+    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Part: ...
 
     def leave(self) -> Part: ...
 

@@ -96,10 +96,11 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """What a key shall be on the destination: everything an unwrapping tool must be told.
+class UnwrapSpec:
+    """Everything the destination's tool is told about one key, except the handle of the key that unwraps it.
 
-    usages: for a destination that can set them.
+    The transfer, the runbook and the check of recordings use the same specification, so they cannot differ.
+    usages: only flags that this tool can set.
     """
 
     label: str
@@ -108,7 +109,6 @@ class Arrival:
     bits: int
     extractable: bool
     digest: str
-    wrapping_key: CloudHandle
     file: str
     usages: Mapping[str, bool] = field(default_factory=dict)
     holding: Holding = field(default_factory=Holding)
@@ -232,7 +232,7 @@ class Destination(Protocol):
     def record_file(self, name: str, data: bytes) -> None:
         """Record, in the session of the tool that wrote it, a file as it was read (event `f`)."""
 
-    def unwrap(self, arrival: Arrival) -> CloudHandle:
+    def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
         """Unwrap a file of this host. NeedsOperatorError where the key came to be on some nodes only."""
 
     def coverage(self, handle: CloudHandle) -> Coverage: ...

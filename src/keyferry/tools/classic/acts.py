@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from keyferry.errors import UnknownScreenError
+from keyferry.names import KeyClass
 from keyferry.tools.byhand import Act, Answered, What, answered, text_of
 from keyferry.tools.captured import hidden
 from keyferry.tools.ckdemo import dialect, screens
@@ -50,6 +51,9 @@ _CMU = {
     "delete": What.REMOVE,
 }
 
+_CLASSES = {"publickey": KeyClass.PUBLIC, "privatekey": KeyClass.PRIVATE, "secretkey": KeyClass.SECRET}
+"""By cmu's words, which it has in several cases."""
+
 
 def vtl_acts(sitting: Sitting) -> Iterator[Act]:
     """One call, by its first word, in whatever case."""
@@ -59,7 +63,7 @@ def vtl_acts(sitting: Sitting) -> Iterator[Act]:
         return
     answer = answered(vtl.parse, verb, text_of(sitting.lines))
     slots = cast("list[dict[str, Any]]", answer.fields.get("slots", []))
-    told = {slot["serial"]: slot["number"] for slot in slots if slot["serial"]}
+    told = {slot["serial"]: slot["number"] for slot in slots if slot["serial"] and slot["present"]}
     yield answer.act(What.LIST_SLOTS if verb == "listSlots" else What.LOOK, "vtl", verb, sitting.place, told)
 
 
@@ -168,7 +172,8 @@ def _cmu_told(verb: str, options: Mapping[str, str], answer: Answered) -> Mappin
                 "handle": options.get("handle"),
                 "label": shown.get("label"),
                 "extractable": _flag(shown),
-                "CKA_WRAP": "01" if _flag(shown, "wrap") else None,
+                "class": _CLASSES.get(shown.get("class", "").lower()),
+                "CKA_WRAP": None if (wraps := _flag(shown, "wrap")) is None else f"0{int(wraps)}",
             }
         case "setAttribute":
             others = {name: value for name, value in options.items() if name not in ("slot", "handle", "wrap")}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.tools.byhand import Act, What, answered, text_of
 from keyferry.tools.cloudhsm_cli import dialect, screens
 from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
+from keyferry.tools.parties import USAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,13 @@ _WHAT = {
     **{verb.replace(" ", "-"): What.LOOK for verb in _LOOKS},
 }
 """By the parsers' names of the verbs."""
+_UNWRAP_OPTIONS = frozenset(
+    {"filter", "hash-function", "mgf", "key-type-class", "label", "data-path", "data", "attributes"}
+    | {"share-crypto-users", "approval", "cluster-id"}
+)
+"""The options of key unwrap that are read one by one, or that change nothing about the key."""
+_AS_IT_IS = frozenset({"token=true", "destroyable=true", "modifiable=true", "wrap-with-trusted=false"})
+"""Attributes that a new key has also where they are not typed."""
 _REFERENCE = "key-reference"
 
 
@@ -71,10 +79,13 @@ def _told(verb: str, options: Mapping[str, str], answer: Answered) -> dict[str, 
             "label": options.get("private-label"),
             "bits": options.get("modulus-size-bits"),
             "extractable": private.get("extractable") != "false",
+            "unwraps": private.get("unwrap") == "true",
             "public": fields.get("public_handle"),
             "private": fields.get("private_handle"),
         }
-    if verb in (_FILE, _DELETE, _LIST):
+    if verb == _LIST:
+        return _looked(fields, _handle(named.get(_REFERENCE)))
+    if verb in (_FILE, _DELETE):
         return {"handle": _handle(named.get(_REFERENCE))}
     if verb == _UNWRAP:
         return {
@@ -86,15 +97,40 @@ def _told(verb: str, options: Mapping[str, str], answer: Answered) -> dict[str, 
             "label": options.get("label"),
             "id": _text(attributes.get("id")),
             "file": options.get("data-path"),
+            "shared_users": ",".join(sorted(options.get("share-crypto-users", "").split())),
+            "other_options": _others(options, attributes),
             "handle": fields.get("handle"),
+            **_usages(options.get("key-type-class"), attributes),
         }
     return {}
 
 
+def _looked(fields: Mapping[str, object], handle: int | None) -> dict[str, object]:
+    """A list is a look at a key only where it shows this key with its attributes."""
+    keys = fields.get("keys")
+    shown = [one.get("handle") for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
+    return {"handle": handle} if handle in shown else {}
+
+
+def _usages(kind: str | None, attributes: Mapping[str, str]) -> dict[str, object]:
+    """Every usage flag as it was typed, else as the tool sets it; None where that is not known."""
+    unsaid = dict.fromkeys(USAGES, False) | dict.fromkeys(("SIGN", "VERIFY"), True if kind == "aes" else None)
+    typed = {name: attributes.get(name.lower()) for name in USAGES}
+    return {name: unsaid[name] if value is None else value.lower() == "true" for name, value in typed.items()}
+
+
+def _others(options: Mapping[str, str], attributes: Mapping[str, str]) -> str:
+    """The options and attributes that make something else of the key than the runbook says."""
+    known = {"id", "extractable", *(name.lower() for name in USAGES)}
+    found = [f"--{name} {value}".rstrip() for name, value in options.items() if name not in _UNWRAP_OPTIONS]
+    set_too = [f"{name}={value}" for name, value in attributes.items() if name not in known]
+    return ", ".join(found + [one for one in set_too if one not in _AS_IT_IS])
+
+
 def _options(typed: str) -> dict[str, str]:
     """By option, without its hyphens, all that stands behind it up to the next."""
-    name_and_value = (part.partition(" ") for part in re.split(r"(?:^|\s)--", typed)[1:])
-    return {name: value.strip() for name, _, value in name_and_value}
+    parts = (re.match(r"([\w-]*)[ =]?(.*)", part) for part in re.split(r"(?:^|\s)--", typed)[1:])
+    return {part[1]: part[2].strip() for part in parts if part}
 
 
 def _handle(reference: str | None) -> int | None:

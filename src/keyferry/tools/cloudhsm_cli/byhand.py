@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.names import CloudHandle
-from keyferry.tools.byhand import PLACEHOLDER, SHELL, HandArrival, Part, Turn, filled
+from keyferry.text import printable
+from keyferry.tools.byhand import PLACEHOLDER, SHELL, Part, Turn, filled
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from keyferry.tools.parties import UnwrapSpec
 
 _HANDLE = CloudHandle(PLACEHOLDER)
 _DONE = '`"error_code": 0`'
@@ -40,29 +43,24 @@ class CloudHsmCliWords:
     def export(self, file: str) -> Part:
         return self._typed(_filled(commands.generate_file(_HANDLE, file), "public reference"), expect=[_DONE])
 
-    def unwrap(self, arrival: HandArrival) -> Part:
-        request = commands.UnwrapRequest(
-            file=arrival.file,
-            wrapping_key=_HANDLE,
-            label=arrival.label,
-            key_type=arrival.type,
-            digest=arrival.digest,
-            id=arrival.id,
-            extractable=arrival.extractable,
-        )
+    def unwrap(self, spec: UnwrapSpec) -> Part:
         return self._typed(
-            _filled(commands.unwrap(request), "private reference"),
+            _filled(commands.unwrap(commands.UnwrapRequest.of(spec, _HANDLE)), "private reference"),
             expect=[_DONE, _COVERED],
             compare=[f"--key-type-class is the key's type: {', '.join(dialect.KEY_TYPE_CLASSES.values())}"],
             note=["new reference"],
         )
 
-    def prove(self, label: str, kcv: str | None) -> Part:
+    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Part:
         proof = f'`"check-value": "0x{kcv}"`' if kcv else "`key-length-bytes` is the key's (no check value is known)"
+        flags = {"extractable": spec.extractable} | {name.lower(): value for name, value in spec.usages.items()}
+        shown = ", ".join(f'`"{name}": {str(value).lower()}`' for name, value in flags.items())
+        ids = [f'`"id": "{commands.hex_id(spec.id)}"`'] if spec.id else []
+        asked = commands.list_keys(commands.KeyFilter(_HANDLE), None, verbose=True)
         return self._typed(
-            f"{screens.LIST} --filter key-reference=<new reference> --verbose",
+            _filled(asked, "new reference"),
             expect=[_DONE, _COVERED],
-            compare=[f"the label is {label}", proof],
+            compare=[f"the label is {printable(spec.label)}", *ids, shown, proof],
         )
 
     def leave(self) -> Part:

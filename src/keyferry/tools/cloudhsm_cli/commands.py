@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
 from keyferry.tools.cloudhsm_cli import dialect, screens
-from keyferry.tools.parties import USAGES
+from keyferry.tools.parties import USAGES, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.names import CloudHandle
+    from keyferry.tools.parties import UnwrapSpec
+
+SETTABLE_USAGES = frozenset(USAGES)
+"""`key unwrap` takes every usage flag among its `--attributes`."""
 
 _WORD = re.compile(r"[!#-&(-,.-\[\]-~][!#-&(-\[\]-~]*")  # printable ASCII without quotes and backslash, no first hyphen
 _USER = re.compile(rf"\w{{1,{dialect.LONGEST_USER}}}", re.ASCII)
@@ -40,6 +44,26 @@ class UnwrapRequest:
             raise _refusal(f"a key of type {self.key_type}", "is not one that key unwrap makes here")
         if self.digest not in dialect.HASHES:
             raise _refusal(f"the hash {self.digest}", "is not one that key unwrap knows")
+
+    @classmethod
+    def of(cls, spec: UnwrapSpec, wrapping_key: CloudHandle) -> Self:
+        """The command for a planned key; the driver and the runbook both use it.
+
+        Raises:
+            UsageError: the key is to be shared or needs a quorum, which this command does not set here.
+        """
+        if spec.holding != Holding():
+            raise _refusal(f"sharing or a quorum for the key {spec.label!r}", "is not set by key unwrap here")
+        return cls(
+            file=spec.file,
+            wrapping_key=wrapping_key,
+            label=spec.label,
+            key_type=spec.type,
+            digest=spec.digest,
+            id=spec.id,
+            extractable=spec.extractable,
+            usages=spec.usages,
+        )
 
 
 @dataclass(frozen=True, slots=True)

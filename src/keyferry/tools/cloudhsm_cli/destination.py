@@ -14,7 +14,7 @@ from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
 from keyferry.tools.cloudhsm_cli import commands, dialect
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.cloudhsm_cli.users import obstacle
-from keyferry.tools.parties import USAGES, Coverage, DestinationKey, Holding, Pair, demand_half
+from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from keyferry.tools.cloudhsm_cli.screens import Key
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
-    from keyferry.tools.parties import Arrival
+    from keyferry.tools.parties import UnwrapSpec
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ _SECRET = "secret-key"  # noqa: S105 - an object class
 class CloudHsmCliDestination:
     """An AWS CloudHSM cluster through CloudHSM CLI (Client SDK 5): one session, one login."""
 
-    settable_usages = frozenset(USAGES)
+    settable_usages = commands.SETTABLE_USAGES
     longest_label = dialect.LONGEST_LABEL
 
     def __init__(
@@ -124,17 +124,8 @@ class CloudHsmCliDestination:
     def record_file(self, name: str, data: bytes) -> None:
         self.tool.record_file(name, data)
 
-    def unwrap(self, arrival: Arrival) -> CloudHandle:
-        request = UnwrapRequest(
-            file=arrival.file,
-            wrapping_key=arrival.wrapping_key,
-            label=arrival.label,
-            key_type=arrival.type,
-            digest=arrival.digest,
-            id=arrival.id,
-            extractable=arrival.extractable,
-            usages=arrival.usages,
-        )
+    def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
+        request = UnwrapRequest.of(spec, wrapping_key)
         made = self._while_in(lambda: self.tool.unwrap(request))
         self._check_whole(made)
         return made.handle

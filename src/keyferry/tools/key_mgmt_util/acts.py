@@ -11,7 +11,7 @@ from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from keyferry.tools.byhand import Line, Sitting
 
@@ -35,6 +35,10 @@ _LOOKS = {
     "Error2String",
     "help",
 }
+_UNWRAP_FLAGS = frozenset(
+    "-f -w -m -t -noheader -l -kc -kt -id -nex -u -m_value -min_srv -timeout -attest".split()  # noqa: SIM905 - as typed
+)
+"""The flags of unWrapKey that are read one by one, or that change nothing about the key."""
 _TYPES = {str(number): name for name, number in dialect.KEY_TYPES.items()}
 _DIGESTS = {str(number): name for name, number in dialect.HASHES.items()}
 
@@ -70,11 +74,12 @@ def _act(words: Sequence[str], lines: Sequence[Line]) -> Act:
 
 def _told(verb: str, flags: Mapping[str, str], answer: Answered) -> dict[str, object]:
     fields = answer.fields
+    told: dict[str, object] = {}
     match verb:
         case "loginHSM":
-            return {"user": flags.get("-s"), "role": flags.get("-u")}
+            told = {"user": flags.get("-s"), "role": flags.get("-u")}
         case "genRSAKeyPair":
-            return {
+            told = {
                 "label": flags.get("-l"),
                 "bits": flags.get("-m"),
                 "extractable": "-nex" not in flags,
@@ -82,22 +87,47 @@ def _told(verb: str, flags: Mapping[str, str], answer: Answered) -> dict[str, ob
                 "private": fields.get("private_handle"),
             }
         case "exportPubKey" | "deleteKey":
-            return {"handle": flags.get("-k")}
-        case "getAttribute":
-            return {"handle": flags.get("-o")}
+            told = {"handle": flags.get("-k")}
+        case "getAttribute" if flags.get("-a") == str(dialect.ALL_ATTRIBUTES):
+            told = {"handle": flags.get("-o")}
+        case "getKeyInfo":
+            told = _held(fields) | {"held": flags.get("-k")}
         case "unWrapKey":
-            return {
-                "oaep": flags.get("-m") == str(dialect.RSA_OAEP) and "-noheader" in flags,
-                "digest": _DIGESTS.get(flags.get("-t", str(dialect.HASHES["sha1"]))),
-                "type": _TYPES.get(flags.get("-kt", "")),
-                "extractable": "-nex" not in flags,
-                "wrapping": flags.get("-w"),
-                "label": flags.get("-l"),
-                "id": flags.get("-id"),
-                "file": flags.get("-f"),
-                "handle": fields.get("handle"),
-            }
-    return {}
+            told = _unwrapped(flags) | {"handle": fields.get("handle")}
+    return told
+
+
+def _unwrapped(flags: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "oaep": flags.get("-m") == str(dialect.RSA_OAEP) and "-noheader" in flags,
+        "digest": _DIGESTS.get(flags.get("-t", str(dialect.HASHES["sha1"]))),
+        "type": _TYPES.get(flags.get("-kt", "")),
+        "extractable": "-nex" not in flags,
+        "wrapping": flags.get("-w"),
+        "label": flags.get("-l"),
+        "id": flags.get("-id"),
+        "file": flags.get("-f"),
+        "shared_users": _users(filter(None, flags.get("-u", "").split(","))),
+        "quorum": flags.get("-m_value", "").lstrip("0"),
+        "other_options": _others(flags),
+    }
+
+
+def _held(fields: Mapping[str, object]) -> dict[str, object]:
+    shared = fields.get("shared")
+    users = shared if isinstance(shared, list) else []
+    return {"shared_users": _users(map(str, users)), "quorum": fields.get("approvers") or ""}
+
+
+def _users(ids: Iterable[str]) -> str:
+    return ",".join(sorted(ids))
+
+
+def _others(flags: Mapping[str, str]) -> str:
+    """The options that make something else of the key than the runbook says."""
+    words = (f"{name} {value}".rstrip() for name, value in flags.items() if name not in _UNWRAP_FLAGS)
+    wrong_class = [] if flags.get("-kc") == str(dialect.SECRET_KEY) else [f"-kc {flags.get('-kc', '')}".rstrip()]
+    return ", ".join([*words, *wrong_class])
 
 
 def _flags(words: Sequence[str]) -> dict[str, str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.names import CloudHandle
-from keyferry.tools.byhand import PLACEHOLDER, SHELL, HandArrival, Part, Turn, filled
+from keyferry.text import printable
+from keyferry.tools.byhand import PLACEHOLDER, SHELL, Part, Turn, filled
 from keyferry.tools.key_mgmt_util import commands, dialect
+from keyferry.tools.parties import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from keyferry.tools.parties import UnwrapSpec
 
 _HANDLE = CloudHandle(PLACEHOLDER)
 _ONCE = "refused: stop; after five wrong tries the account locks"
@@ -58,16 +62,8 @@ class KeyMgmtUtilWords:
             expect=[f"`PEM formatted public key is written to {file}`", _returned("Cfm3ExportPubKey")],
         )
 
-    def unwrap(self, arrival: HandArrival) -> Part:
-        request = commands.UnwrapRequest(
-            file=arrival.file,
-            wrapping_handle=_HANDLE,
-            label=arrival.label,
-            key_type=arrival.type,
-            digest=arrival.digest,
-            id=arrival.id,
-            extractable=arrival.extractable,
-        )
+    def unwrap(self, spec: UnwrapSpec) -> Part:
+        request = commands.UnwrapRequest.of(spec, _HANDLE)
         types = ", ".join(f"{number} {name}" for name, number in dialect.KEY_TYPES.items())
         return self._typed(
             filled(commands.unwrap_key(request), "private handle"),
@@ -76,14 +72,22 @@ class KeyMgmtUtilWords:
             note=["new handle"],
         )
 
-    def prove(self, label: str, kcv: str | None) -> Part:
+    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Part:
+        """The same questions that the driver asks; sharing is read only where the plan has some."""
+        lines = [commands.find_single_key(_HANDLE), commands.get_attributes(_HANDLE, "new.txt")]
+        extractable = "0x01" if spec.extractable else "0x00"
         proof = f"OBJ_ATTR_KCV is {kcv}" if kcv else "OBJ_ATTR_VALUE_LEN is the key's bytes (no check value is known)"
-        return self._typed(
-            "findSingleKey -k <new handle>",
-            filled(commands.get_attributes(_HANDLE, "new.txt"), "new handle"),
-            expect=[_NODES],
-            compare=[f"in new.txt: OBJ_ATTR_LABEL is {label}, OBJ_ATTR_CLASS 0x04", f"in new.txt: {proof}"],
-        )
+        compare = [
+            f"in new.txt: OBJ_ATTR_LABEL is {printable(spec.label)}, OBJ_ATTR_CLASS 0x04",
+            f"in new.txt: OBJ_ATTR_EXTRACTABLE is {extractable}",
+            f"in new.txt: {proof}",
+        ]
+        if spec.id:
+            compare.insert(1, f"in new.txt: OBJ_ATTR_ID is {printable(spec.id)}")
+        if spec.holding != Holding():
+            lines.append(commands.get_key_info(_HANDLE))
+            compare += _held(spec.holding)
+        return self._typed(*(filled(line, "new handle") for line in lines), expect=[_NODES], compare=compare)
 
     def leave(self) -> Part:
         return self._typed("logoutHSM", "exit", expect=[_returned("Cfm3LogoutHSM")])
@@ -92,3 +96,11 @@ class KeyMgmtUtilWords:
     def _typed(*lines: str, expect: Sequence[str], compare: Sequence[str] = (), note: Sequence[str] = ()) -> Part:
         turns = tuple(Turn(dialect.COMMAND.name, line) for line in lines)
         return Part(dialect.TOOL, turns, tuple(expect), tuple(compare), tuple(note))
+
+
+def _held(holding: Holding) -> list[str]:
+    users = ", ".join(holding.shared_users)
+    shared = f"the key is shared with the users {users} and with nobody else" if users else "the key is not shared"
+    quorum = holding.quorum
+    approved = f"{quorum} users must approve its use" if quorum else "no user must approve its use"
+    return [shared, approved]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
 from keyferry.tools.key_mgmt_util import dialect
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keyferry.names import CloudHandle, Kcv
+    from keyferry.tools.parties import Holding, UnwrapSpec
+
+SETTABLE_USAGES: frozenset[str] = frozenset()
+"""unWrapKey sets no usage flag: the tool decides them by the key's type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,27 @@ class UnwrapRequest:
     timeout: int | None = None
     shared_users: tuple[int, ...] = ()
     approvers: int | None = None
+
+    @classmethod
+    def of(cls, spec: UnwrapSpec, wrapping_key: CloudHandle) -> Self:
+        """The command for a planned key; the driver and the runbook both use it.
+
+        Raises:
+            UsageError: the sharing or the quorum cannot be typed.
+        """
+        if not can_hold(spec.holding):
+            raise _refusal(f"the sharing or quorum of the key {spec.label!r}", "cannot be typed: users are named by id")
+        return cls(
+            file=spec.file,
+            wrapping_handle=wrapping_key,
+            label=spec.label,
+            key_type=spec.type,
+            digest=spec.digest,
+            id=spec.id,
+            extractable=spec.extractable,
+            shared_users=tuple(map(int, spec.holding.shared_users)),
+            approvers=spec.holding.quorum,
+        )
 
     def __post_init__(self) -> None:
         if self.key_type not in dialect.KEY_TYPES:
@@ -80,6 +105,12 @@ class KeyFilter:
 def can_type(text: str) -> bool:
     """Whether this can be one word of a command: printable ASCII without a blank, not empty."""
     return text.isascii() and text.isprintable() and bool(text) and " " not in text
+
+
+def can_hold(holding: Holding) -> bool:
+    """Whether unWrapKey can be told this: users are named by their ids."""
+    ids = all(user.isascii() and user.isdecimal() for user in holding.shared_users)
+    return ids and holding.quorum in dialect.APPROVERS
 
 
 def word(what: str, text: str) -> str:
@@ -132,6 +163,14 @@ def generate_secret_key(request: SecretKeyRequest) -> str:
 
 def import_public_key(label: str, file: str, id_: str | None) -> str:
     return f"importPubKey -l {word('label', label)} -f {word('file name', file)}{_id(id_)}"
+
+
+def find_single_key(handle: CloudHandle) -> str:
+    return f"findSingleKey -k {handle}"
+
+
+def get_key_info(handle: CloudHandle) -> str:
+    return f"getKeyInfo -k {handle}"
 
 
 def find_keys(wanted: KeyFilter) -> str:

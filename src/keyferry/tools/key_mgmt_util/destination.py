@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
 from keyferry.tools.key_mgmt_util import commands
-from keyferry.tools.key_mgmt_util.dialect import APPROVERS, HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
+from keyferry.tools.key_mgmt_util.dialect import HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keyferry.tools.key_mgmt_util.attributes import Attributes
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
-    from keyferry.tools.parties import Arrival
+    from keyferry.tools.parties import UnwrapSpec
 
 _SECRET_CLASS = 4
 
@@ -27,7 +27,7 @@ _SECRET_CLASS = 4
 class KeyMgmtUtilDestination:
     """An AWS CloudHSM cluster through key_mgmt_util (Client SDK 3): one session, one login."""
 
-    settable_usages: frozenset[str] = frozenset()
+    settable_usages = commands.SETTABLE_USAGES
     longest_label = LONGEST_LABEL
 
     def __init__(
@@ -131,19 +131,8 @@ class KeyMgmtUtilDestination:
     def record_file(self, name: str, data: bytes) -> None:
         self.tool.record_file(name, data)
 
-    def unwrap(self, arrival: Arrival) -> CloudHandle:
-        request = UnwrapRequest(
-            file=arrival.file,
-            wrapping_handle=arrival.wrapping_key,
-            label=arrival.label,
-            key_type=arrival.type,
-            digest=arrival.digest,
-            id=arrival.id,
-            extractable=arrival.extractable,
-            shared_users=tuple(map(int, arrival.holding.shared_users)),
-            approvers=arrival.holding.quorum,
-        )
-        return self.tool.unwrap_key(request).handle
+    def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
+        return self.tool.unwrap_key(UnwrapRequest.of(spec, wrapping_key)).handle
 
     def coverage(self, handle: CloudHandle) -> Coverage:
         """Check that findSingleKey lists every node of the login, each with success (CLUSTER-COVERAGE)."""
@@ -170,8 +159,7 @@ class KeyMgmtUtilDestination:
 
     @staticmethod
     def can_hold(holding: Holding) -> bool:
-        """Users by their ids."""
-        return all(map(str.isdecimal, holding.shared_users)) and holding.quorum in APPROVERS
+        return commands.can_hold(holding)
 
     def holding(self, handle: CloudHandle) -> Holding:
         info = self.tool.get_key_info(handle)

@@ -143,7 +143,7 @@ class KeyMgmtUtil(Conversation):
             ToolRefusedError: an HSM does not have the key.
             MismatchError: not every HSM that the login listed answered.
         """
-        outcome = self._fields(f"findSingleKey -k {handle}", screens.find_single_key)
+        outcome = self._fields(commands.find_single_key(handle), screens.find_single_key)
         answered = frozenset(node.id for node in outcome.nodes)
         if not self.nodes or not self.nodes <= answered:
             raise self._located(failures.not_covered(handle, self.nodes, answered))
@@ -171,7 +171,7 @@ class KeyMgmtUtil(Conversation):
 
     def get_key_info(self, handle: CloudHandle) -> KeyInfo:
         """Whose key this is."""
-        return self._fields(f"getKeyInfo -k {handle}", screens.key_info)
+        return self._fields(commands.get_key_info(handle), screens.key_info)
 
     def set_attribute(self, handle: CloudHandle, attribute: int = dialect.TOKEN, *, value: bool) -> None:
         """Change a boolean attribute by number. The tool refuses (`usage`) all but TOKEN.
