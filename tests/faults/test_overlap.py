@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keyferry.terminal.signals import WINDOWS
 from killed import killed_after_line
 from longer import every
 from runs import LIMIT, keyferry
@@ -49,6 +51,10 @@ def _insisted(world: World) -> int:
         while run.poll() is None and not world.store.rows("SELECT id FROM fault WHERE fired"):
             os.sched_yield()
         run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        while "SIGINT received" not in run.stderr.readline():
+            assert run.poll() is None
+        select.select([], [], [], 2 * WINDOWS[signal.SIGTERM])
         run.send_signal(signal.SIGTERM)
         run.communicate(timeout=LIMIT)
     return run.returncode

@@ -82,6 +82,16 @@ def test_a_signal_stops_it_and_a_second_one_at_once(
     plain.is_reached(world, world.resume())
 
 
+def test_a_terminal_that_closes_sends_two_hangups_that_count_once(plain: Plain) -> None:
+    """No key is left in doubt, wherever in the transfer of a key they come."""
+    world = plain.fresh("closed")
+    done = signalled_at_event(world, EVENTS // 2, signal.SIGHUP, *migration(world), times=2, apart=0)
+    assert done.status == 128 + signal.SIGHUP, done.err
+    assert done.err.count("SIGHUP received: finishing step ") == 1
+    assert not {"needs_operator", "failed"} & {*done.states}
+    plain.is_reached(world, world.resume())
+
+
 FULL = [
     *(("journal", size) for size in (600, 2000, 2600, 4000, 6000, 9000, 11000, 14000, 17000, 19000)),
     *(("record", size) for size in (0, 500, 1200, 1480, 3000, 9000, 12000, 20000, 26000)),

@@ -47,9 +47,12 @@ main()
 
 # Everything that passes a terminal, by the events of its records: each prompt, each line typed, each piece of output.
 _AT_EVENT = """
-import os, signal, sys
+import itertools, os, signal, sys
+from keyferry.terminal import signals
 from keyferry.transcript.recorder import Recorder
-first, number, times = (int(sys.argv.pop(1)) for _ in range(3))
+first, number, times, apart = (int(sys.argv.pop(1)) for _ in range(4))
+if apart:
+    signals.SIGNALLED = signals.Counter(itertools.count(0, apart).__next__)
 count, line = 0, Recorder._line
 def counted(self, kind, value):
     global count
@@ -92,9 +95,14 @@ main()
 """
 
 
-def signalled_at_event(world: World, event: int, number: int, *arguments: object, times: int = 1) -> Done:
-    """Run a command that sends itself a signal at an event of its records, and again at those after it."""
-    return scripted(world, _AT_EVENT, [event, number, times, *arguments])
+def signalled_at_event(
+    world: World, event: int, number: int, *arguments: object, times: int = 1, apart: int = 10
+) -> Done:
+    """Run a command that sends itself a signal at an event of its records, and again at those after it.
+
+    apart: seconds between them by the command's clock; 0: as they come.
+    """
+    return scripted(world, _AT_EVENT, [event, number, times, apart, *arguments])
 
 
 def on_a_full_disk(world: World, kind: str, size: int, *arguments: object) -> Done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ from keyferry.errors import InterruptedRunError, KeyferryError, MismatchError, U
 from keyferry.procedure.carrying import AHEAD, Carrying
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.terminal.patience import Stop, heeding, ready
+from keyferry.terminal.signals import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +70,7 @@ def _keys(count: int) -> list[KeyResult]:
 
 def _carry(*sides: Sides, keys: int, most: int | None = None) -> tuple[Carrying, list[KeyResult]]:
     results = _keys(keys)
-    with Interrupts() as interrupts:
+    with Interrupts(counter=Counter(itertools.count(0, 10).__next__)) as interrupts:
         carrying = Carrying(interrupts, most)
         carrying.together(cast("Sequence[Crossing]", sides), results)
     return carrying, results
@@ -150,7 +152,7 @@ def test_the_first_signal_lets_each_side_end_its_key(half: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
             assert noted.wait(HANGS)
 
-    with Interrupts() as interrupts:
+    with Interrupts(counter=Counter()) as interrupts:
         note = signal.getsignal(signal.SIGINT)
         assert callable(note)
 

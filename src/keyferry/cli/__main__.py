@@ -10,6 +10,7 @@ import typer
 from keyferry import __version__
 from keyferry.cli import render, streams
 from keyferry.errors import InterruptedRunError, KeyferryError
+from keyferry.terminal import signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,8 @@ class _Stopped(BaseException):
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    raise _Stopped(number)
+    if signals.SIGNALLED.counts(number):
+        raise KeyboardInterrupt if number == signal.SIGINT else _Stopped(number)
 
 
 def _interrupted(number: int) -> int:
@@ -91,7 +93,7 @@ def _interrupted(number: int) -> int:
 
 def _deaf() -> None:
     """All is done but to tell it: a signal from now on changes neither what is told nor the exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in signals.SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -106,8 +108,8 @@ def _command() -> None:
 def main() -> None:
     """The console script: our errors told as the user needs them, with their exit codes."""
     streams.mend()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+    for number in signals.SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a background job of a shell
             signal.signal(number, _stop)
     try:
         _command()

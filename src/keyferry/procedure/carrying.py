@@ -9,8 +9,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from keyferry.errors import InterruptedRunError
-from keyferry.procedure.interrupts import SIGNALS
 from keyferry.terminal.patience import Stop, heeding
+from keyferry.terminal.signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -99,7 +99,7 @@ def migrate_plan(  # noqa: PLR0917 - what the command line says
 def _run(config: Config, wanted: Order, run_dir: Path | None, bus: Bus) -> RunResult:
     from keyferry.procedure.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
-    with opened(config, run_dir, bus, order=wanted) as (parties, directory), Interrupts() as interrupts:
+    with opened(config, run_dir, bus, order=wanted) as (parties, directory), Interrupts(bus) as interrupts:
         if wanted.approval:
             wanted.approval.record(directory)
         result = Migration(parties, directory, wanted, interrupts).run()

@@ -57,7 +57,7 @@ def resume(
         secrets = Parties.resolve_secrets(config, ("classic", "cloudhsm"))
         directory.go_on(past, type_again=type_again)
     order = replace(order, max_failures=order.max_failures if max_failures is None else max_failures)
-    with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
+    with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
         result = Migration(parties, directory, order, interrupts, past).run()
     result.head = directory.head
     return result
@@ -216,7 +216,7 @@ def leg(  # noqa: PLR0917 - what was said at the command line
     side = (legs.SIDES[steps],)
     if steps == "1-2" and (is_unbegun(run_dir) or not run_dir.exists()):
         order = replace(orders.order(config, selection), legs=True)
-        with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts() as interrupts:
+        with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts(bus) as interrupts:
             result = legs.LEGS[steps](parties, directory, order, interrupts).run()
         result.head = directory.head
         return result
@@ -232,7 +232,7 @@ def leg(  # noqa: PLR0917 - what was said at the command line
         may_log_in(past, config, type_again=False)
         secrets = Parties.resolve_secrets(config, side)
         directory.go_on(past, steps=steps)
-    with at_work(config, directory, secrets, bus) as parties, Interrupts() as interrupts:
+    with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
         result = legs.LEGS[steps](parties, directory, order, interrupts, past).run()
     result.head = directory.head
     return result
