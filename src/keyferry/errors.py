@@ -97,12 +97,15 @@ class UsageError(KeyferryError):
 class ToolRefusedError(KeyferryError):
     """A tool understood and refused: the state is known, nothing came of this command.
 
-    code: the tool's own (0x1b, CKR_KEY_UNEXTRACTABLE).
+    code: the tool's own (0x1b, CKR_KEY_UNEXTRACTABLE). text: its own words, unescaped, where they decide something.
     """
 
-    def __init__(self, what: str, *, code: str, tool: str, seen: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, code: str, tool: str, seen: str | None = None, hint: str | None = None, text: str = ""
+    ) -> None:
         super().__init__(what, tool=tool, seen=seen, hint=hint)
         self.code = code
+        self.text = text
 
 
 class LoginRefusedError(KeyferryError):

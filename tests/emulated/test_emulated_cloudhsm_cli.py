@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from keyferry.emulator.cloudhsm.cli_cluster import FIPS_STATE
 from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER
-from keyferry.errors import LoginRefusedError, ToolRefusedError, UsageError
+from keyferry.errors import (
+    KeyferryError,
+    LoginRefusedError,
+    ToolRefusedError,
+    UnknownScreenError,
+    UnreachableError,
+    UsageError,
+)
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
@@ -30,6 +38,10 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(start=20, answer=20, login=20, generate=60)
 VALUE = bytes(range(32))
+HSM_MEMBERS = (
+    "vendor model serial-number hardware-version-major hardware-version-minor firmware-version-major"
+    " firmware-version-minor firmware-build-number firmware-id fips-state"
+)
 
 
 class Seat:
@@ -123,11 +135,13 @@ def test_one_half_is_deleted_the_other_stays(seat: Seat) -> None:
     [{"digest": "sha256"}, {"key_type": "DES3"}],
     ids=["another hash than it was wrapped with", "a value of another length"],
 )
-def test_a_refused_unwrap_leaves_no_key(seat: Seat, changes: dict[str, Any]) -> None:
+def test_an_unwrap_that_fails_with_an_undocumented_text_has_an_unknown_outcome(
+    seat: Seat, changes: dict[str, Any]
+) -> None:
     with seat.open() as tool:
-        with pytest.raises(ToolRefusedError) as refused:
+        with pytest.raises(UnknownScreenError) as failed:
             seat.unwrapped(tool, **changes)
-        assert refused.value.seen
+        assert (failed.value.rule, failed.value.seen is None) == ("OUTCOME-UNKNOWN", False)
         assert [key.label for key in tool.list_keys()] == ["ferry_wrap", "ferry_wrap"]
 
 
@@ -148,6 +162,37 @@ def test_what_would_be_another_word_is_not_typed(seat: Seat, label: str) -> None
         assert seat.sessions.count() == before
 
 
+@pytest.mark.parametrize("jitter", ["", "ferry", "of-2026"])
+def test_an_unwrap_that_a_busy_hsm_refuses_is_refused(jitter: str, make_place: MakePlace, tmp_path: Path) -> None:
+    seat = Seat(make_place(jitter=jitter), tmp_path)
+    seat.place.arm("cloudhsm-cli", "busy", "key-unwrap-rsa-oaep")
+    with seat.host, seat.open() as tool:
+        with pytest.raises(ToolRefusedError):
+            seat.unwrapped(tool)
+        assert tool.list_keys(KeyFilter(label="ledger=2031")) == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "why"),
+    [
+        ("refused", LoginRefusedError, "refused the password: Login failed"),
+        ("disconnected", UnreachableError, "the connection to the HSM is lost"),
+    ],
+)
+def test_a_failed_login_names_a_cause_only_where_one_is_documented(
+    seat: Seat, fault: str, error: type[KeyferryError], why: str
+) -> None:
+    seat.place.arm("cloudhsm-cli", fault, "login")
+    logins = Logins()
+    with CloudHsmCli.open(seat.sessions, seat.host, LIMITS) as tool:
+        with pytest.raises(error, match=why) as failed:
+            tool.login(seat.user, seat.password, logins)
+        assert failed.value.seen
+        assert ("possible causes" in str(failed.value.hint)) is (fault == "refused")
+        with pytest.raises(LoginRefusedError):  # what became of the first try is not known
+            tool.login(seat.user, seat.password, logins)
+
+
 def test_five_wrong_passwords_lock_the_user_and_it_is_seen_before_the_next(seat: Seat) -> None:
     wrong = Secret("password", b"not-the-password")
     for _ in range(5):
@@ -155,6 +200,17 @@ def test_five_wrong_passwords_lock_the_user_and_it_is_seen_before_the_next(seat:
             tool.login(seat.user, wrong, Logins())
     with CloudHsmCli.open(seat.sessions, seat.host, LIMITS) as tool:
         assert [user.locked for user in tool.users() if user.name == seat.user] == [True]
+
+
+@pytest.mark.parametrize(("state", "jitter"), [("2", ""), ("0", ""), ("2", "ferry")])
+def test_the_cluster_is_shown_with_every_member(state: str, jitter: str, make_place: MakePlace, tmp_path: Path) -> None:
+    seat = Seat(make_place(jitter=jitter), tmp_path)
+    told = f"{state} [{'non-' if state == '0' else ''}FIPS mode with single factor authentication]"
+    seat.place.store.set(FIPS_STATE, told)
+    with seat.host, CloudHsmCli.open(seat.sessions, seat.host, LIMITS) as tool:
+        for hsm in tool.hsms():
+            assert " ".join(hsm) == HSM_MEMBERS
+            assert hsm["fips-state"] == told
 
 
 def test_the_quota_leaves_room(seat: Seat) -> None:

@@ -49,6 +49,10 @@ def beside(*cases: tuple[object, ...]) -> list[tuple[object, ...]]:
         (CLI, "noise", UNWRAP, 10, "needs_operator"),
         (CLI, "flood", UNWRAP, 10, "needs_operator"),
         (CLI, "die-after", "key-generate-asymmetric-pair-rsa", 9, None),
+        (CLI, "lost-answer", "key-generate-asymmetric-pair-rsa", 10, None),
+        (CLI, "lost-answer", UNWRAP, 10, "needs_operator"),
+        (CLI, "disconnected", UNWRAP, 9, "needs_operator"),
+        (CLI, "logged-out", UNWRAP, 10, "needs_operator"),
     ),
     indirect=["plain"],
 )

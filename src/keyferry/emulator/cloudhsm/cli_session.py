@@ -63,6 +63,11 @@ class Session:
 
     def answer(self, data: object, code: int = 0) -> None:
         """Print the answer, with log lines around it where a fault says so."""
+        if code == 0 and self.struck("disconnected"):
+            self.terminal.write('Error: "HSM is disconnected"\n')
+            return
+        if code == 0 and self.struck("lost-answer"):
+            code, data = 1, self.jitter.pick("lost-text", "The request timed out", "No response from the HSM")
         text = json.dumps({"error_code": code, "data": data}, indent=2, ensure_ascii=False) + "\n"
         noisy = self.struck("log-noise")
         if noisy:

@@ -117,6 +117,8 @@ FAULTS = (
     *of_dialogues(_ALL),
     Fault("logged-out", "the session was idle for too long: the user is logged out, nothing is done", _REQUESTS),
     Fault("refused", "the right password is refused, and counts as a wrong one", ("login",)),
+    Fault("lost-answer", "the work is done, and the answer is an undocumented error", (_PAIR, _UNWRAP, "key-delete")),
+    Fault("disconnected", "the connection is lost: the work is done, and no JSON is printed", _ALL),
     Fault("busy", "refused as by a throttled HSM; nothing is done", _ALL),
     Fault("log-noise", "log lines around the answer, as where the log directory cannot be written", ("startup", *_ALL)),
     Fault("not-configured", "the tool ends at its start", ("startup",)),
@@ -160,7 +162,7 @@ def main(store: Store, argv: list[str]) -> int:
 
 def _converse(session: Session) -> int:
     if session.struck("not-configured"):
-        session.terminal.write("Error: the CLI is not configured with a cluster\n")
+        session.terminal.write("Config key hostname has invalid value\n")
         return _FAILED
     if session.struck("log-noise"):
         session.noise()

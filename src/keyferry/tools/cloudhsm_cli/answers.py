@@ -45,9 +45,8 @@ def data(verb: str, text: str) -> Any:  # noqa: ANN401 - JSON
     if type(code) is not int or (code and not isinstance(value, str)):
         raise unknown(TOOL, verb, f"error_code {code!r} with data that does not fit it", text)
     if code:
-        raise ToolRefusedError(
-            f"{verb} was refused: {printable(value)}", code=str(code), tool=TOOL, seen=last_lines(text)
-        )
+        what = f"{verb} was refused: {printable(value)}"
+        raise ToolRefusedError(what, code=str(code), tool=TOOL, seen=last_lines(text), text=value)
     return value
 
 

@@ -113,7 +113,8 @@ class CloudHsmCliDestination:
         return described(told if told and told.handle == handle else self._key(handle))
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
-        made = self._while_in(lambda: self.tool.generate_pair(label, bits, extractable=extractable))
+        self._check_in()
+        made = self.tool.generate_pair(label, bits, extractable=extractable)
         for half in (made.public, made.private):
             self._check_whole(half)
         return Pair(made.public.handle, made.private.handle)
@@ -125,8 +126,8 @@ class CloudHsmCliDestination:
         self.tool.record_file(name, data)
 
     def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
-        request = UnwrapRequest.of(spec, wrapping_key)
-        made = self._while_in(lambda: self.tool.unwrap(request))
+        self._check_in()
+        made = self.tool.unwrap(UnwrapRequest.of(spec, wrapping_key))
         self._check_whole(made)
         return made.handle
 
@@ -146,7 +147,7 @@ class CloudHsmCliDestination:
 
     def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
         demand_half(self.describe(handle), key)
-        self._while_in(lambda: self.tool.delete(handle))
+        self.tool.delete(handle)
 
     @staticmethod
     def can_type(text: str) -> bool:
@@ -180,10 +181,15 @@ class CloudHsmCliDestination:
     def _key(self, handle: CloudHandle) -> Key:
         return self._while_in(lambda: self.tool.key(handle))
 
-    def _while_in(self, act: Callable[[], T]) -> T:
-        """Act; where the session was logged out meanwhile, log in once and act once more.
+    def _check_in(self) -> None:
+        """A session that was idle may be logged out: noticed before a command that must not be typed twice."""
+        self._while_in(self.tool.count)
 
-        What the tool says then is not known, so it is no text that tells: refused is even the plainest question.
+    def _while_in(self, act: Callable[[], T]) -> T:
+        """Ask; if the session was logged out in the meantime, log in once and ask once more.
+
+        The text that the tool prints then is not documented. A session counts as logged out if even `key list` is
+        refused. Only for what may be repeated: never for a command that makes or deletes a key.
         """
         try:
             return act()

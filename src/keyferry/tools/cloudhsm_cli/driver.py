@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from keyferry.errors import KeyferryError, ToolRefusedError, UnknownScreenError, UnreachableError
 from keyferry.terminal.prompts import ENDED
-from keyferry.text import last_lines
-from keyferry.tools.cloudhsm_cli import commands, dialect, screens, users
+from keyferry.text import last_lines, printable
+from keyferry.tools.cloudhsm_cli import commands, dialect, failures, screens, users
 from keyferry.tools.cloudhsm_cli.commands import KeyFilter, UnwrapRequest
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ class CloudHsmCli:
         heard = console.hear(dialect.COMMAND, dialect.END, limit=limits.start)
         if heard.prompt == ENDED:
             console.close()
+            state = failures.bare_state(heard.text)
             raise tool._located(
                 UnreachableError(
-                    f"{dialect.TOOL} ended at its start",
+                    f"{dialect.TOOL} ended at its start" + (f": {state}" if state else ""),
                     tool=dialect.TOOL,
                     seen=last_lines(heard.text),
                     keys="nothing was changed",
@@ -110,12 +111,26 @@ class CloudHsmCli:
         self._at_prompt = True
         try:
             found = self._understood(text, screens.login)
-        except ToolRefusedError:
-            raise self._located(logins.refused(password, dialect.TOOL, last_lines(text))) from None
+        except ToolRefusedError as refusal:
+            raise self._located(self._login_failed(refusal, password, logins)) from None
         if (found.username.lower(), found.role) != (user.lower(), dialect.ROLE):
             what = f"login: {found.username!r} is logged in as {found.role!r}, not {user!r} as {dialect.ROLE!r}"
             raise self._located(UnknownScreenError(what, tool=dialect.TOOL, seen=last_lines(text)))
         logins.accepted(password)
+
+    @staticmethod
+    def _login_failed(refusal: ToolRefusedError, password: Secret, logins: Logins) -> KeyferryError:
+        """A refused secret, unless the text is documented for a state of the connection or of the tool."""
+        if cause := failures.state(refusal.text):
+            return UnreachableError(
+                f"the login failed: {cause}",
+                tool=dialect.TOOL,
+                seen=refusal.seen,
+                keys="the password was typed once; whether this counts as a failed login is not documented",
+            )
+        error = logins.refused(password, dialect.TOOL, refusal.seen or "")
+        error.what, error.hint = f"{error.what}: {printable(refusal.text)}", failures.LOGIN_CAUSES
+        return error
 
     def logout(self) -> None:
         self._ask(screens.LOGOUT, screens.logout)
@@ -123,7 +138,7 @@ class CloudHsmCli:
     def generate_pair(self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False) -> Pair:
         """Make an RSA pair whose private half unwraps; both halves get the label."""
         line = commands.generate_pair(label, bits, exponent, extractable=extractable)
-        return self._ask(line, screens.key_pair, self._limits.generate)
+        return self._change(screens.PAIR, line, screens.key_pair, self._limits.generate)
 
     def generate_file(self, handle: CloudHandle, file: str) -> None:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
@@ -131,7 +146,7 @@ class CloudHsmCli:
 
     def unwrap(self, request: UnwrapRequest) -> Key:
         """Unwrap a key. Every call that succeeds makes another key, also of the same file."""
-        return self._ask(commands.unwrap(request), screens.unwrapped)
+        return self._change(screens.UNWRAP, commands.unwrap(request), screens.unwrapped)
 
     def list_keys(self, wanted: KeyFilter | None = None, *, verbose: bool = False) -> tuple[Key, ...]:
         """All keys of this user that match, page by page; none is no failure."""
@@ -167,7 +182,8 @@ class CloudHsmCli:
 
     def delete(self, handle: CloudHandle) -> None:
         """Delete one key; the other half of a pair stays."""
-        self._ask(commands.delete(handle), lambda text: screens.message(screens.DELETE, text))
+        read = lambda text: screens.message(screens.DELETE, text)  # noqa: E731 - shorter than a function
+        self._change(screens.DELETE, commands.delete(handle), read)
 
     def record_file(self, name: str, data: bytes) -> None:
         """Record a file that this tool wrote, as it was read."""
@@ -192,6 +208,15 @@ class CloudHsmCli:
     def _page(self, wanted: KeyFilter | None, token: str | None, *, verbose: bool) -> Page:
         return self._ask(commands.list_keys(wanted or KeyFilter(), token, verbose=verbose), screens.keys)
 
+    def _change(self, verb: str, line: str, read: Callable[[str], T], limit: float | None = None) -> T:
+        """A command that makes or deletes a key: refused only with a documented text, else its outcome is unknown."""
+        try:
+            return self._ask(line, read, limit)
+        except ToolRefusedError as refusal:
+            if failures.is_refusal(refusal.text):
+                raise
+            raise self._located(failures.outcome_unknown(verb, refusal)) from None
+
     def _ask(self, line: str, read: Callable[[str], T], limit: float | None = None) -> T:
         self._console.say(line)
         text = self._console.hear(dialect.COMMAND, dialect.QUESTION, limit=limit or self._limits.answer).text
@@ -200,7 +225,10 @@ class CloudHsmCli:
     def _understood(self, text: str, read: Callable[[str], T]) -> T:
         try:
             return read(text)
-        except (UnknownScreenError, ToolRefusedError) as error:
+        except UnknownScreenError as error:
+            verb = " ".join(word for word in error.what.partition(":")[0].split() if word != dialect.TOOL)
+            raise self._located(failures.without_answer(verb, text, error.seen) or error) from None
+        except ToolRefusedError as error:
             raise self._located(error) from None
 
     def _located(self, error: KeyferryError) -> KeyferryError:

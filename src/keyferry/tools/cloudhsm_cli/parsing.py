@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import ToolRefusedError
 from keyferry.terminal.editor import UnknownSequenceError, drawn
+from keyferry.text import printable
 from keyferry.tools.captured import SCHEMA, Json, hidden
 from keyferry.tools.cloudhsm_cli import screens, users
 from keyferry.tools.cloudhsm_cli.dialect import TOOL
@@ -27,8 +28,7 @@ def parse(verb: str, text: str) -> Json:
     try:
         return found | VERBS[verb](_captured(verb, text))
     except ToolRefusedError as refused:
-        message = refused.what.partition(": ")[2]
-        return found | {"ok": False, "error": {"code": int(refused.code), "text": message}}
+        return found | {"ok": False, "error": {"code": int(refused.code), "text": printable(refused.text)}}
 
 
 def _captured(verb: str, text: str) -> str:
