@@ -163,6 +163,17 @@ def test_a_key_on_some_nodes_needs_an_operator(make: MakeCluster) -> None:
         assert all(str(half) in str(error.value.keys) for half in tool.find_keys(label="half"))
 
 
+@pytest.mark.parametrize("kmu", ["g1", "g2"])
+def test_attributes_that_the_client_does_not_know_are_counted_and_left_out(make: MakeCluster, kmu: str) -> None:
+    cluster = make(kmu)
+    cluster.store.set("kmu_unknown_attributes", "388,401,65537")
+    with cluster.login(visible=kmu == "g1") as tool:
+        found = tool.get_attributes(tool.generate_rsa_key_pair("ferry", 2048).public)
+        assert found.unknown == 3
+        assert (found.label, found.key_class, found.modulus_bits) == ("ferry", 2, 2048)
+        assert not any("INVALID" in name for name in found.values)
+
+
 @pytest.mark.parametrize(("fault", "made"), [("answer-lost", 2), ("request-lost", 0)])
 def test_a_lost_answer_is_an_unknown_outcome(make: MakeCluster, fault: str, made: int) -> None:
     cluster = make()

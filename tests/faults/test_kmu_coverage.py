@@ -74,3 +74,9 @@ def test_a_query_without_an_answer_leaves_the_key_for_resume(world: World) -> No
     assert done.status == 9, done.err
     done = world.resume()
     assert (done.status, done.states) == (0, {"verified": 3}), done.err
+
+
+def test_a_firmware_newer_than_the_client_is_no_failure(world: World) -> None:
+    world.store.set("kmu_unknown_attributes", "388,65537")
+    done = world.migrate()
+    assert (done.status, done.states) == (0, {"verified": 3}), done.err

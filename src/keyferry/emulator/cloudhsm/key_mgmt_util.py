@@ -62,7 +62,10 @@ def main(store: Store, argv: list[str]) -> int:
     """Run the tool with the arguments after its name; gives its exit status."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     terminal = Terminal()
-    screen = Screen(terminal, dialect_of(store.setting("kmu", "g2"), Jitter(store.setting("jitter"))))
+    dialect = dialect_of(store.setting("kmu", "g2"), Jitter(store.setting("jitter")))
+    if newer := store.setting("kmu_unknown_attributes"):  # decimal numbers that the firmware sends besides
+        dialect = dialect._replace(unknown_attributes=tuple(map(int, newer.split(","))))
+    screen = Screen(terminal, dialect)
     session = Session(store, screen)
     try:
         return _run(session, argv[1:] if argv[:1] == ["Cfm3Util"] else argv)  # pages of 2017 type the old name too

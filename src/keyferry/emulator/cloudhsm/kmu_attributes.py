@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from keyferry.emulator.cloudhsm.kmu_dialect import Dialect
 
 ALL = 512
+UNKNOWN = "INVALID_ATTRIBUTE"
+"""The name that the client writes for each type that it does not know."""
 NUMBERS: Mapping[int, str] = MappingProxyType(
     {
         number: f"OBJ_ATTR_{name}"

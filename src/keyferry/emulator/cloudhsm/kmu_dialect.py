@@ -109,6 +109,7 @@ class Dialect(NamedTuple):
     unknown_user: Code = Code.NO_SUCH_USER
     daemon_answers: bool = False
     repeats_handle: bool = True
+    unknown_attributes: tuple[int, ...] = ()  # numbers that a newer firmware sends and this client does not know
 
 
 _OLD_BLOCK = Block("\n\tCluster Error Status\n", "\tNode id {} and err state 0x{:08x} : {}\n")
@@ -188,6 +189,7 @@ def dialect_of(generation: str, jitter: Jitter) -> Dialect:
         unknown_user=pick("unknown-user", base.unknown_user, Code.USER_NOT_INITIALIZED),
         daemon_answers=pick("daemon", base.daemon_answers, True),
         repeats_handle=pick("repeated-handle", base.repeats_handle, False),
+        unknown_attributes=pick("unknown-attributes", base.unknown_attributes, (0x0184, 0x10001)),
     )
 
 

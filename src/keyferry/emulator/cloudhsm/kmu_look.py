@@ -89,13 +89,17 @@ def get_attribute(session: Session, args: Arguments) -> None:
     if not shown:
         raise Refused(Code.INVALID_INPUT)
     lines = [kmu_attributes.render(one, value, dialect, alone=not everything) for one, value in shown.items()]
+    unknown = dialect.unknown_attributes if everything else ()
+    lines += [f"{kmu_attributes.UNKNOWN}\n0x{number & 1:02x}\n" for number in unknown]
     try:
         files.write(name, "".join(lines).encode("utf-8", "surrogateescape"))
     except (OSError, ValueError):
         session.screen.say("Failed to open file\n ")
         raise Refused(Code.OPEN_FILE_FAILED) from None
     if everything:
-        session.screen.say(dialect.all_attributes.format(kmu_attributes.size(shown, dialect), len(shown)))
+        size = kmu_attributes.size(shown, dialect) + 9 * len(unknown)
+        session.screen.say(dialect.all_attributes.format(size, len(shown) + len(unknown)))
+        session.screen.say("".join(f"{number:04x}\n" for number in unknown))
     session.screen.say(dialect.one_file.format(name))
     session.succeed()
 

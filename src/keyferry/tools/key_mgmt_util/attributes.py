@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from keyferry.names import Kcv, PublicKey
-from keyferry.tools.key_mgmt_util.dialect import TOOL
+from keyferry.tools.key_mgmt_util.dialect import ATTRIBUTES, TOOL
 from keyferry.tools.shell import PROMPT
 from keyferry.tools.text import clean, unknown
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from keyferry.errors import UnknownScreenError
 
-_NAME = re.compile(r"(?P<indent>[ \t]*)OBJ_ATTR_(?P<name>\w+)[ \t]*")
+_NAME = re.compile(r"(?P<indent>[ \t]*)(?:OBJ_ATTR_(?P<name>\w+)|(?P<unknown>INVALID_ATTRIBUTE))[ \t]*")
+_UNKNOWN: Final = "INVALID_ATTRIBUTE"
+"""What a client older than the firmware writes as the name of every attribute that it does not know."""
 SHELL = re.compile(rf"[ \t]*{PROMPT.pattern}cat[ \t].*")
 _MORE = re.compile(r"[0-9a-fA-F]+")
 _BYTES: Final = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
@@ -30,6 +32,8 @@ _FLAGS: Final = frozenset(
 )
 _NUMBERS: Final = _FLAGS | {"CLASS", "KEY_TYPE", "VALUE_LEN", "MODULUS_BITS"}
 _ONE_LINE: Final = _TEXTS | _NUMBERS | {"KCV", "PUBLIC_EXPONENT"}
+_KNOWN: Final = ATTRIBUTES.keys() - _TEXTS
+"""Attributes whose values are hexadecimal."""
 _KCV_DIGITS: Final = (0, 6)
 
 
@@ -37,10 +41,13 @@ _KCV_DIGITS: Final = (0, 6)
 class Attributes:
     """What getAttribute wrote of one object. values: by name without OBJ_ATTR_, as printed.
 
+    unknown: number of attributes that the client does not know; their values are not used.
+
     A property whose attribute is not in the file is an UnknownScreenError, except where it may be None.
     """
 
     values: Mapping[str, str]
+    unknown: int = 0
 
     @property
     def key_class(self) -> int:
@@ -60,8 +67,13 @@ class Attributes:
 
     @property
     def value_len(self) -> int:
-        """Bytes; of an RSA key the number that the tool prints (0x200 for 2048 bits)."""
+        """The value's length in bytes; meaningful for secret keys only (of an RSA key: of an export buffer)."""
         return self._number("VALUE_LEN")
+
+    @property
+    def modulus_bits(self) -> int | None:
+        """The length of an RSA key; None where the file does not have it."""
+        return self._number("MODULUS_BITS") if "MODULUS_BITS" in self.values else None
 
     @property
     def kcv(self) -> Kcv | None:
@@ -118,15 +130,19 @@ def attributes(text: str) -> Attributes:
     hexadecimal values go on over more lines. UnknownScreenError for a file that is cut short or is none.
     """
     values: dict[str, str] = {}
+    unknown = 0
     for name, value in _pairs(_lines(text)):
+        if name == _UNKNOWN:
+            unknown += 1
+            continue
         if name in values:
             raise _unknown("an attribute that is there twice", name)
-        if name not in _TEXTS:
+        if name in _KNOWN:
             _digits(name, value)
         values[sys.intern(name)] = sys.intern(value)  # nearly the same for thousands of keys
     if not values:
         raise _unknown("no attributes")
-    return Attributes(MappingProxyType(values))
+    return Attributes(MappingProxyType(values), unknown)
 
 
 def _lines(text: str) -> list[str]:
@@ -147,8 +163,9 @@ def _pairs(found: list[str]) -> Iterator[tuple[str, str]]:
             continue
         if place + 1 == len(found):
             raise _unknown("cut short: a name without a value", found[place])
-        value, place = _value(found, place + 1, match)
-        yield match["name"], value
+        name = match["name"] or _UNKNOWN
+        value, place = _value(found, place + 1, name, match["indent"])
+        yield name, value
 
 
 def _ends_in_prompt(rest: list[str]) -> bool:
@@ -156,13 +173,13 @@ def _ends_in_prompt(rest: list[str]) -> bool:
     return len(rest) == 1 and bool(PROMPT.fullmatch(rest[0].strip()))
 
 
-def _value(found: list[str], place: int, name: re.Match[str]) -> tuple[str, int]:
+def _value(found: list[str], place: int, name: str, indent: str) -> tuple[str, int]:
     """The value that begins at this line, and the line after it."""
-    value, place = found[place].removeprefix(name["indent"]), place + 1
-    if name["name"] in _TEXTS:
+    value, place = found[place].removeprefix(indent), place + 1
+    if name in _TEXTS:
         return value, place
     pieces = [value.strip()]
-    if name["name"] not in _ONE_LINE:
+    if name not in _ONE_LINE:
         while place < len(found) and _MORE.fullmatch(found[place].strip()):
             pieces.append(found[place].strip())
             place += 1

@@ -183,13 +183,16 @@ class KeyMgmtUtilDestination:
 def described(handle: CloudHandle, attributes: Attributes) -> DestinationKey:
     """A key from the attribute file that getAttribute writes."""
     kind = key_type(attributes.key_type)
-    length = attributes.value_len
+    if attributes.key_class == _SECRET_CLASS:
+        bits = attributes.value_len * 8 or FIXED_BITS.get(kind)
+    else:  # VALUE_LEN of a pair's halves is no length of the key
+        bits = attributes.modulus_bits
     return DestinationKey(
         handle=handle,
         label=attributes.label,
         key_class=KeyClass.of(attributes.key_class),
         type=kind,
-        bits=length * 8 if length else FIXED_BITS.get(kind),
+        bits=bits,
         id=attributes.id,
         token=attributes.token,
         extractable=attributes.extractable,

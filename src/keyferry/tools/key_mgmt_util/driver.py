@@ -164,8 +164,8 @@ class KeyMgmtUtil(Conversation):
         self.record_file(file, data)
         text = data.decode("utf-8", "surrogateescape")
         found = self._understood(text, attributes)
-        if dump.count != len(found.values):
-            what = f"getAttribute told of {dump.count} attributes, the file has {len(found.values)}"
+        if dump.count != (there := len(found.values) + found.unknown):
+            what = f"getAttribute reported {dump.count} attributes, but the file has {there}"
             raise self._located(UnknownScreenError(what, seen=last_lines(text)))
         return found
 

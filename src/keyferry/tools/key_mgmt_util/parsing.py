@@ -65,13 +65,15 @@ def _get_attribute(text: str) -> Json:
     screen, file = screens.before_shell(text)
     answer = screens.dump(screen)
     values = attributes(file) if file else None
-    if values and answer.fields and len(values.values) != (told := answer.fields.count or 1):
-        raise unknown(TOOL, "getAttribute", f"{len(values.values)} attributes in the file, told were {told}")
+    there = len(values.values) + values.unknown if values else 0
+    if values and answer.fields and there != (told := answer.fields.count or 1):
+        raise unknown(TOOL, "getAttribute", f"{there} attributes in the file, told were {told}")
     return _whole(answer, _dump) | (_values(values) if values else {})
 
 
 def _values(found: Attributes) -> Json:
-    return {"attributes": {f"OBJ_ATTR_{name}": value for name, value in found.values.items()}}
+    values: Json = {"attributes": {f"OBJ_ATTR_{name}": value for name, value in found.values.items()}}
+    return values | ({"unknown_attributes": found.unknown} if found.unknown else {})
 
 
 def _startup(fields: Startup) -> Json:
@@ -100,6 +102,7 @@ def _wrapped(fields: Wrapped) -> Json:
 
 def _dump(fields: Dump) -> Json:
     found: Json = {"file": fields.file, "length": fields.size, "total": fields.count}
+    found["unknown_attributes"] = fields.unknown or None
     return {name: value for name, value in found.items() if value is not None}
 
 

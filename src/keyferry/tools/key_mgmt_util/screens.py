@@ -28,6 +28,7 @@ _INDEX = words(rf"(?:Number of matching keys|number of keys matched) from start 
 _HANDLES = words(rf"(?:Handles of matching keys ?: ?)?{LIST}")
 _SIZE = words(rf"(?:Attribute size ?:|got all attributes of size) ?{NUMBER} ?,? ?(?:count ?:|attr cnt) ?{NUMBER}")
 _WRITTEN = words(r"(Written to ?:|Attributes dumped into) ?(.{1,1400}) file")
+_UNKNOWN_TYPE = words(r"[0-9a-f]{4,16}")  # the number of an attribute that the client does not know, alone on a line
 _OWNER = words(rf"Owned by user ?:? ?{NUMBER}")
 _SHARED = words(rf"(?:Shared with|also, shared to) following {NUMBER} user\(s\) ?: ?{LIST}")
 _USERS = words(r"\d{1,20}(?: ?, ?\d{1,20})* ?,?")
@@ -50,11 +51,15 @@ class Startup:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """Where getAttribute wrote; size in bytes and count only where all attributes were asked for."""
+    """Where getAttribute wrote; size in bytes and count only where all attributes were asked for.
+
+    unknown: number of attributes that the client does not know.
+    """
 
     file: str
     size: int | None
     count: int | None
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,9 @@ def dump(text: str) -> Answer[Dump]:
     sheet = Sheet("getAttribute", text)
     size, written = sheet.take_one(_SIZE), sheet.take_one(_WRITTEN)
     silent = size is None and written is not None and written[1].lower().startswith("attributes")
-    fields = Dump(written[2], *(int(size[1]), int(size[2])) if size else (None, None)) if written else None
+    length, count = (int(size[1]), int(size[2])) if size else (None, None)
+    unknown = len(sheet.take(_UNKNOWN_TYPE)) if size else 0
+    fields = Dump(written[2], length, count, unknown) if written else None
     return whole(sheet, sheet.outcome(silent=silent), fields)
 
 
