@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -26,6 +27,9 @@ READ_SIZE = 65536
 
 LARGEST_ANSWER = 8 * 2**20
 """A tool that prints more than this in one answer is not understood (reliability, fact 9)."""
+
+SEND_LIMIT = 30.0
+"""Seconds in which a program must read what is typed."""
 
 _STEP = 0.002
 
@@ -84,6 +88,23 @@ class Child(_Spawn):
             ready(self.child_fd, seconds)
         data: bytes = self.read_nonblocking(self._read_size, 0)
         return data
+
+    def send(self, s: str | bytes) -> int:
+        """Type all of the data; pexpect.TIMEOUT if the program does not read it within SEND_LIMIT seconds."""
+        data = s.encode() if isinstance(s, str) else s
+        size, end = len(data), time.monotonic() + SEND_LIMIT
+        poll = select.poll()
+        poll.register(self.child_fd, select.POLLOUT)
+        os.set_blocking(self.child_fd, False)
+        try:
+            while data:
+                if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                    raise pexpect.TIMEOUT(f"{len(data)} bytes left")
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self.child_fd, data) :]
+        finally:
+            os.set_blocking(self.child_fd, True)
+        return size
 
     def has_more(self, within: float = 0) -> bool:
         """Whether bytes wait to be read now, or come within so many seconds; a program's end is no bytes."""

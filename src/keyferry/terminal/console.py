@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import pexpect
 
 from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
-from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, AnswerTooLargeError, Child
-from keyferry.terminal.echo import EchoMask, line_end
-from keyferry.terminal.editor import Questions, Row, UnknownSequenceError, start_of_row
-from keyferry.terminal.noise import LoginNoise
+from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, SEND_LIMIT, AnswerTooLargeError, Child
+from keyferry.terminal.echo import LineEnd
+from keyferry.terminal.editor import Row, UnknownSequenceError
+from keyferry.terminal.filters import Filters
 from keyferry.terminal.prompts import ENDED, WINDOW, Heard, Manners, Prompt
-from keyferry.terminal.values import RULE, ValueFilter
 from keyferry.terminal.wording import Wording
-from keyferry.text import last_lines
+from keyferry.text import last_lines, printable
 from keyferry.transcript.hints import UNKNOWN_SCREEN
 
 if TYPE_CHECKING:
@@ -30,6 +29,11 @@ T = TypeVar("T")
 ECHO_LIMIT = 30.0
 END_LIMIT = 5.0
 """Seconds between a program's last output and its end, after which it is ended by force."""
+
+OVERTIME = 1.0
+"""Seconds past a time limit in which what has already come is still read."""
+
+_QUOTED = 200  # bytes of a line that an error shows
 
 GRACE = 0.05
 """Seconds to wait whether a tool that may hide a secret does so, where nobody knows which it is."""
@@ -57,16 +61,13 @@ class Console:
         self.greeting: str | None = None
         self._manners, self._wording = manners, wording
         self._link = program.link
-        self._noise = LoginNoise(program.marker, lambda length: recorder.cut("LOGIN-NOISE", length))
+        self._filters = Filters(recorder, program.marker, edits_lines=manners.edits_lines)
         self._over: str | None = None
         self._ended_itself = False
-        self._mask: EchoMask | None = None
-        self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
         self._come = bytearray(b"\n")  # what came and was not given out yet; a program's first line starts a line
-        self._row, self._questions = Row() if manners.edits_lines else None, Questions(recorder.output, recorder.cut)
-        self._record = self._questions.feed if self._row else recorder.output
+        self._row = Row() if manners.edits_lines else None
         try:
-            self._child = Child(program.argv, program.cwd, program.env, self._tap, read_size)
+            self._child = Child(program.argv, program.cwd, program.env, self._filters.feed, read_size)
         except (pexpect.ExceptionPexpect, OSError) as error:
             raise self._error(UnreachableError, f"{self.tool} could not be started", str(error).encode()) from error
 
@@ -86,7 +87,7 @@ class Console:
         """
         line = self._wording.line(line)
         data = line.encode("utf-8", "surrogateescape")
-        self._check(line, data)
+        self._check(line)
         self._ready()
         try:
             before = self._say_in_row(self._row, data) if self._row else self._say_at_once(data)
@@ -106,11 +107,11 @@ class Console:
             raise self._refuse(f"the {secret.name}", f"is longer than {self._manners.longest_secret} characters")
         self._ready()
         limit = ECHO_LIMIT if hides else GRACE
-        link, terminal = self._link, self._noise.said  # the local terminal tells nothing of one on another host
+        link, terminal = self._link, self._filters.said  # the local terminal tells nothing of one on another host
         if not (link.wait_echo_off(terminal, limit) if link else self._child.wait_echo_off(limit)) and hides:
             raise self._end(self._unknown(f"the echo stayed on at the prompt for the {secret.name}", b""))
         self.recorder.secret(secret.name)
-        self._mask = EchoMask(secret.reveal(), self._echoed)
+        self._filters.mask(secret)
         if self._row:
             self._row.forget(self._come, row=True)
         self._send(secret.reveal() + self._manners.enter)
@@ -130,7 +131,7 @@ class Console:
         except EOFError:
             return self._ended(prompts)
         if prompt.settle is not None:
-            self._settle(prompt.settle, time.monotonic() + limit)
+            self._settle(prompt.settle, time.monotonic() + limit)  # EOFError cannot come: there is more
             return self._heard(prompt, len(self._come), "")
         return self._heard(prompt, match.start(), _decode(match.group()).strip())
 
@@ -142,7 +143,7 @@ class Console:
         """End the program, by force if it is still there; gives its exit status (None: a signal ended it)."""
         if self._over != "closed":
             self._over = "closed"
-            self._drain()
+            self._filters.drain()
             if self._ended_itself:
                 self._child.wait_end(END_LIMIT)
             self._child.close(force=True)
@@ -159,7 +160,8 @@ class Console:
         """The terminal echoes the line; gives what came before the echo."""
         self.recorder.typed(data)
         self._send(data + self._manners.enter)
-        start, end = self._await(lambda: line_end(self._come, data), ECHO_LIMIT, self._echo_of(data))
+        ends = LineEnd(data)
+        start, end = self._await(lambda: ends.search(self._come), ECHO_LIMIT, self._echo_of(data))
         before = bytes(self._come[:start])
         # The newline stays: what follows is at the start of a line.
         del self._come[:end]
@@ -167,7 +169,7 @@ class Console:
 
     def _say_in_row(self, row: Row, data: bytes) -> bytes:
         """The tool's editor draws the line as it likes: see it stand behind the prompt, then press return."""
-        before = bytes(self._come[: start_of_row(self._come)])
+        before = bytes(self._come[: row.start(self._come)])
         row.forget(self._come)
         prompt = bytes(self._come[: self._cursor]).rstrip(b" ")
         self.recorder.keys(data)
@@ -177,7 +179,7 @@ class Console:
         self.recorder.typed(b"")
         self._send(self._manners.enter)
         self._await(lambda: b"\n" in self._come or None, ECHO_LIMIT, "the end of the line")
-        del self._come[: self._come.index(b"\n")]
+        row.forget_line(self._come)
         return before
 
     @property
@@ -200,29 +202,39 @@ class Console:
         """Read until `look` finds something. EOFError at the program's end."""
         end = time.monotonic() + limit
         while (found := look()) is None:
-            try:
-                self._take(self._child.read_within(max(0.0, end - time.monotonic())))
-            except pexpect.TIMEOUT:
-                self._demand_link()
-                # Something that ends like a question is one that nobody here knows; else the tool just hangs.
-                kind = UnknownScreenError if _QUESTION.search(self._come, 0, self._cursor) else UnreachableError
-                what = f"{self.tool} did not give {awaited} within {limit:g} s"
-                raise self._end(self._error(kind, what, self._come)) from None
-            except pexpect.EOF:
-                self._demand_link()
-                self._ended_itself = True
-                raise EOFError from None
-            except AnswerTooLargeError:
-                what = f"an answer of more than {LARGEST_ANSWER} bytes"
-                raise self._end(self._unknown(what, bytes(self._come[-4000:]))) from None
-            except UnknownSequenceError as error:
-                raise self._end(self._unknown(f"it sent {error}", bytes(self._come))) from None
-            except KeyferryError as error:
-                raise self._end(error) from None
-            except BaseException:
-                self._over = "it was interrupted in the middle of an answer"
-                raise
+            self._read(end, f"did not give {awaited} within {limit:g} s")
         return found
+
+    def _read(self, end: float, late: str) -> None:
+        """Take what comes next. Past the end, only what has come already is read, and not for long."""
+        left = end - time.monotonic()
+        if left < -OVERTIME:
+            raise self._late(late)
+        try:
+            self._take(self._child.read_within(max(0.0, left)))
+        except pexpect.TIMEOUT:
+            raise self._late(late) from None
+        except pexpect.EOF:
+            self._demand_link()
+            self._ended_itself = True
+            raise EOFError from None
+        except AnswerTooLargeError:
+            what = f"an answer of more than {LARGEST_ANSWER} bytes"
+            raise self._end(self._unknown(what, bytes(self._come[-4000:]))) from None
+        except UnknownSequenceError as error:
+            raise self._end(self._unknown(f"it sent {error}", self._come)) from None
+        except KeyferryError as error:
+            raise self._end(error) from None
+        except BaseException:
+            self._over = "it was interrupted in the middle of an answer"
+            raise
+
+    def _late(self, what: str) -> KeyferryError:
+        self._demand_link()
+        # Something that ends like a question is one that nobody here knows; else the tool just hangs.
+        asked = _QUESTION.search(self._come, max(0, len(self._come) - WINDOW), self._cursor)
+        kind = UnknownScreenError if asked else UnreachableError
+        return self._end(self._error(kind, f"{self.tool} {what}", self._come))
 
     def _demand_link(self) -> None:
         """A tool that falls silent or ends because the connection is gone has neither hung nor ended by itself."""
@@ -243,8 +255,8 @@ class Console:
     def _settle(self, silence: float, end: float) -> None:
         if self._link is not None:  # a connection has pauses of its own
             silence = max(silence, 5 * self._link.delay())
-        while self._child.has_more(silence) and time.monotonic() < end:
-            self._take(self._child.read_within(0))
+        while self._child.has_more(silence):
+            self._read(end, "was still printing when its time was up")
 
     def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
         self.recorder.sync()
@@ -269,48 +281,34 @@ class Console:
         raise self._end(self._early())
 
     def _drain(self) -> None:
-        """Give out what the filters kept back at the end of the stream."""
-        rest = self._values.feed(self._noise.flush() + (self._mask.flush() if self._mask else b""))
-        rest += self._values.flush()
-        self._record(rest)
-        self._questions.flush()
-        self._take(rest)
-
-    def _tap(self, data: bytes) -> bytes:
-        data = self._noise.feed(data)
-        if self._mask:
-            data = self._mask.feed(data)
-        data = self._values.feed(data)
-        self._record(data)
-        return data
-
-    def _echoed(self, shown: bool) -> None:
-        self.recorder.cut("SECRET-SHOWN" if shown else "SECRET-STARS", None)
+        """Take what the filters kept back at the end of the stream."""
+        try:
+            self._take(self._filters.drain())
+        except UnknownSequenceError as error:
+            raise self._end(self._unknown(f"it sent {error}", self._come)) from None
 
     def _send(self, data: bytes) -> None:
         if data.endswith(self._manners.enter):  # else the answer goes on, and its size counts on
             self.asked, self._child.answer_size = self.asked + 1, 0
         try:
             self._child.send(data)
+        except pexpect.TIMEOUT:
+            raise self._late(f"did not read what was typed within {SEND_LIMIT:g} s") from None
         except OSError as error:
             raise self._end(self._early()) from error
 
     def _ready(self) -> None:
         if self._over:
             raise self._finished()
-        if self._mask:
+        if self._filters.masks:
             self._drain()
-            self._mask = None
+            self._filters.unmask()
 
-    def _check(self, line: str, data: bytes) -> None:
-        if any(char < " " or char == "\x7f" for char in line):
-            raise self._refuse(repr(self.recorder.redact(line)), "holds control characters")
-        if len(data) > self._manners.longest_line:
-            raise self._refuse(f"a line of {len(data)} bytes", f"is cut after {self._manners.longest_line}")
-        if self._manners.comment and line.lstrip().startswith(self._manners.comment):
-            raise self._refuse(
-                repr(self.recorder.redact(line)), f"begins with {self._manners.comment}, which is read as a comment"
-            )
+    def _check(self, line: str) -> None:
+        if objection := self._manners.objection(line):
+            size = len(line.encode("utf-8", "surrogateescape"))
+            quoted = f"'{printable(self.recorder.redact(line))}'" if size <= _QUOTED else f"a line of {size} bytes"
+            raise self._refuse(quoted, objection)
 
     def _refuse(self, what: str, why: str) -> UsageError:
         return UsageError(
@@ -330,7 +328,7 @@ class Console:
     def _early(self) -> KeyferryError:
         return self._error(UnreachableError, f"{self.tool} ended before it was told to", self._come)
 
-    def _unknown(self, what: str, seen: bytes) -> KeyferryError:
+    def _unknown(self, what: str, seen: bytes | bytearray) -> KeyferryError:
         return self._error(UnknownScreenError, f"{self.tool}: {what}", seen)
 
     def _error(self, kind: type[KeyferryError], what: str, seen: bytes | bytearray) -> KeyferryError:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LONGEST = 1024
+"""Bytes, besides the secret shown twice, that are kept back until it is decided whether they are an echo."""
+_RETURNS = re.compile(rb"\r*")
 _PATTERN = rb"(?P<echo>%s|\*+)?(?P<end>\r*\n)(?:\*+\r*\n)?"
 
 
@@ -21,6 +24,7 @@ class EchoMask:
         self._secret = secret
         self._noticed = noticed
         self._pattern = re.compile(_PATTERN % re.escape(secret))
+        self._longest = _LONGEST + 2 * len(secret)
         self._held: bytes | None = b""
 
     def feed(self, chunk: bytes) -> bytes:
@@ -28,7 +32,7 @@ class EchoMask:
         if self._held is None:
             return chunk
         self._held += chunk
-        if self._pending(self._held):
+        if len(self._held) <= self._longest and self._pending(self._held):
             return b""
         return self.flush()
 
@@ -50,14 +54,26 @@ class EchoMask:
         return not rest or (not rest.rstrip(b"\r").strip(b"*") and match.end() == match.end("end"))
 
 
-def line_end(text: bytearray, words: bytes) -> tuple[int, int] | None:
-    """Where words stand that a line ends with, carriage returns among them."""
-    start = text.find(words)
-    while start >= 0:
-        end = start + len(words)
-        while text.startswith(b"\r", end):
-            end += 1
-        if text.startswith(b"\n", end):
-            return start, end
-        start = text.find(words, start + 1)
-    return None
+class LineEnd:
+    """Search a growing text for words that end a line. Carriage returns may stand before the newline.
+
+    Each call continues where the last one stopped, so the cost does not depend on how the text arrives.
+    """
+
+    def __init__(self, words: bytes) -> None:
+        self._words = words
+        self._place = 0
+
+    def search(self, text: bytearray) -> tuple[int, int] | None:
+        """Return where the words start and where the newline is."""
+        while (start := text.find(self._words, self._place)) >= 0:
+            returns = _RETURNS.match(text, start + len(self._words))
+            end = returns.end() if returns else 0
+            self._place = start
+            if end == len(text):
+                return None
+            if text.startswith(b"\n", end):
+                return start, end
+            self._place = start + 1
+        self._place = max(self._place, len(text) - len(self._words) + 1)
+        return None

@@ -15,7 +15,8 @@ class LoginNoise:
     def __init__(self, marker: bytes, noticed: Callable[[int], None]) -> None:
         self._marker = marker
         self._noticed = noticed
-        self._held = b""
+        self._held = bytearray()
+        self._seen = 0  # bytes in which the marker does not begin
         self._over = not marker
         self.said = ""
 
@@ -23,17 +24,21 @@ class LoginNoise:
         if self._over:
             return chunk
         self._held += chunk
-        before, marker, after = self._held.partition(self._marker)
-        end = after.find(b"\n")
-        if not marker or end < 0:
+        start = self._held.find(self._marker, self._seen)
+        self._seen = start if start >= 0 else max(0, len(self._held) - len(self._marker) + 1)
+        end = self._held.find(b"\n", start + len(self._marker)) if start >= 0 else -1
+        if end < 0:
             return b""
-        self._held, self._over = b"", True
-        if before:
-            self._noticed(len(before))
-        self.said = after[:end].decode("utf-8", "replace").strip()
-        return after[end + 1 :]
+        self._over = True
+        if start:
+            self._noticed(start)
+        self.said = self._held[start + len(self._marker) : end].decode("utf-8", "replace").strip()
+        after = bytes(self._held[end + 1 :])
+        self._held.clear()
+        return after
 
     def flush(self) -> bytes:
         """What is still held: the program never started, so this is what there was instead."""
-        held, self._held, self._over = self._held, b"", True
+        held, self._over = bytes(self._held), True
+        self._held.clear()
         return held

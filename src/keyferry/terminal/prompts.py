@@ -57,6 +57,16 @@ class Manners:
     highest_slot: int | None = None
     edits_lines: bool = False
 
+    def objection(self, line: str) -> str | None:
+        """Return why the tool could not take the line as it is, or None."""
+        if any(char < " " or char == "\x7f" for char in line):
+            return "contains control characters"
+        if len(line.encode("utf-8", "surrogateescape")) > self.longest_line:
+            return f"is cut after {self.longest_line}"
+        if self.comment and line.lstrip().startswith(self.comment):
+            return f"begins with {self.comment}, which is read as a comment"
+        return None
+
     @property
     def enter(self) -> bytes:
         """What the return key sends. An editor waits for that; other tools have the terminal make a newline of it."""

@@ -18,7 +18,7 @@ NAMES = frozenset(
 """Attributes that hold key material, as ckdemo (`CKA_VALUE=`) and cmu (`value=`) name them."""
 
 _BEGINNINGS = frozenset(name[:size] for name in NAMES for size in range(len(name) + 1))
-_PIECE = re.compile(rb"[^\r\n\t]+|[\r\n\t]")
+_PIECE = re.compile(rb"[^\r\n\t]+|[\r\n\t]+")
 
 
 class ValueFilter:
@@ -32,18 +32,21 @@ class ValueFilter:
     def __init__(self, cut: Callable[[int], None]) -> None:
         self._cut = cut
         self._column: bytearray | None = bytearray()  # the undecided start of a column; None when decided
+        self._named = False  # the column holds a whole name
         self._value: int | None = None  # bytes of the value being cut; None outside a value
 
     def feed(self, chunk: bytes) -> bytes:
         out = bytearray()
         for piece in _pieces(chunk):
-            if piece in (b"\r", b"\n", b"\t"):
+            if piece[0] in b"\r\n\t":
                 self._end_column(out)
                 out += piece
             elif self._value is not None:
                 self._value += len(piece)
             elif self._column is None:
                 out += piece
+            elif self._named and not piece.strip(b" "):
+                self._column += piece  # a name is still waiting for its sign
             else:
                 self._decide(self._column, piece, out)
         return bytes(out)
@@ -57,6 +60,7 @@ class ValueFilter:
     def _decide(self, column: bytearray, piece: bytes, out: bytearray) -> None:
         column += piece
         name, sign, rest = _split(bytes(column))
+        self._named = name.strip(b" ").lower() in NAMES
         if sign and name.strip(b" ").lower() in NAMES:
             out += name + sign
             self._value, self._column = len(rest), None
@@ -72,11 +76,11 @@ class ValueFilter:
         if self._value is not None:
             self._cut(self._value)
         out += self._column or b""
-        self._column, self._value = bytearray(), None
+        self._column, self._value, self._named = bytearray(), None, False
 
 
 def _pieces(chunk: bytes) -> list[bytes]:
-    """The chunk in runs without an end of column, and the ends one by one."""
+    """The chunk in runs without an end of column, and runs of such ends."""
     return _PIECE.findall(chunk)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1000, 50
 _LARGEST_FILE = 2**22  # bytes of a file that an event holds
+SEAL_AFTER = 4096
+"""Events after which a chain record is written even if no prompt has come: it names each of them in one line."""
 
 
 class Anchor(Protocol):
@@ -229,6 +231,8 @@ class Recorder:
             self._event("b", base64.b64encode(data).decode())
 
     def _event(self, code: str, data: str) -> None:
+        if code not in "bh" and self._written.lines - self._written.sealed >= SEAL_AFTER:
+            self._seal()
         self._line(code, chain.event(self._clock() - self._start, code, data))
 
     def _line(self, kind: str, body: bytes) -> None:
