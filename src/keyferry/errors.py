@@ -98,14 +98,24 @@ class ToolRefusedError(KeyferryError):
     """A tool understood and refused: the state is known, nothing came of this command.
 
     code: the tool's own (0x1b, CKR_KEY_UNEXTRACTABLE). text: its own words, unescaped, where they decide something.
+    function: the call that failed, where the tool names it.
     """
 
     def __init__(
-        self, what: str, *, code: str, tool: str, seen: str | None = None, hint: str | None = None, text: str = ""
+        self,
+        what: str,
+        *,
+        code: str,
+        tool: str,
+        seen: str | None = None,
+        hint: str | None = None,
+        text: str = "",
+        function: str | None = None,
     ) -> None:
         super().__init__(what, tool=tool, seen=seen, hint=hint)
         self.code = code
         self.text = text
+        self.function = function
 
 
 class LoginRefusedError(KeyferryError):

@@ -262,6 +262,20 @@ def test_a_busy_cluster_is_asked_again_and_not_for_ever(make: MakeCluster, monke
     assert (typed.count('"i","genRSAKeyPair '), typed.count('"i","findKey\\r"')) == (6, 6)
 
 
+def test_a_list_that_was_not_fetched_is_asked_for_again(make: MakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialect, "BUSY_WAIT", 0.01)
+    cluster = make()
+    with cluster.login() as tool:
+        pair = tool.generate_rsa_key_pair("ferry", 2048)
+        for fault in ("busy-list", "list-gone", "list-longer"):
+            cluster.arm(fault, "findKey")
+            assert sorted(tool.find_keys(label="ferry")) == sorted((pair.public, pair.private))
+        for _ in range(6):
+            cluster.arm("list-gone", "findKey")
+        with pytest.raises(ToolRefusedError, match="No more keys"):
+            tool.find_keys(label="ferry")
+
+
 def test_a_daemon_that_is_down_is_unreachable(make: MakeCluster) -> None:
     cluster = make()
     cluster.arm("daemon-down")

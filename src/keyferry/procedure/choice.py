@@ -99,9 +99,10 @@ def _refused(what: str, hint: str = "look again") -> UsageError:
     )
 
 
-def refuse_untypeable(wants: Sequence[Want], destination: CanBeTold) -> None:
-    """Before any tool is started: what a file wants can be told to the new side's tool."""
-    faults = [
+def refuse_untypeable(wants: Sequence[Want], destination: CanBeTold, pair_label: str) -> None:
+    """Check before any tool is started that the destination's tool accepts the labels, IDs and users requested."""
+    faults = [] if destination.can_type(pair_label) else [f"label of the wrapping pair {printable(pair_label)!r}"]
+    faults += [
         f"{what} {printable(text)!r}"
         for want in wants
         for what, text in (("label", want.label), ("id", want.id))

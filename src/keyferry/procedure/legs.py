@@ -86,7 +86,7 @@ class Leaving(Leg):
 
     def _work(self) -> None:
         past = self._past or RunState()
-        refuse_untypeable(self._wants(), self._parties.destination_kind)
+        refuse_untypeable(self._wants(), self._parties.destination_kind, self._order.wrapping.label)
         self._look_at_source()
         if past.plan:
             self._recall(past)

@@ -80,7 +80,7 @@ class Migration:
         return [*(one.want for one in self._order.selection.listed), *(one.want for one in planned)]
 
     def _work(self) -> None:
-        refuse_untypeable(self._wants(), self._parties.destination)
+        refuse_untypeable(self._wants(), self._parties.destination, self._order.wrapping.label)
         self._look()
         before = self._recall(self._past) if self._past and self._past.plan else self._judge()
         if self._order.dry_run:
@@ -266,6 +266,7 @@ class Migration:
         self._directory.journal.write("end", totals=self.result.totals, wrapping_key=made)
 
     def _keep(self, planned: Sequence[PlannedKey]) -> None:
+        source = self._parties.source
         for one in planned:
             result = KeyResult(one)
             self.result.keys.append(result)
@@ -277,6 +278,7 @@ class Migration:
                 extractable=one.key.extractable,
                 state=result.state,
                 rule=result.rule,
+                **({"no_check_value": code} if (code := source.no_check_value(one.key.handle)) else {}),
             )
         plan = self._order.plan or self._plan(planned)
         data = plan.canonical()

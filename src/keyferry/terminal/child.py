@@ -4,6 +4,7 @@ import contextlib
 import os
 import resource
 import select
+import signal
 import termios
 import time
 from typing import TYPE_CHECKING
@@ -144,6 +145,14 @@ def _echoes(descriptor: int) -> bool:
         return False
 
 
+_DEFAULT_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM)
+"""What a child may have inherited as ignored (nohup, a background job, Python's own SIGPIPE). A tool that ignores the
+hang-up outlives Keyferry, reads the end of its input for ever and stays logged in."""
+
+
 def _private() -> None:
+    for number in _DEFAULT_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

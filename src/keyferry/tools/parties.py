@@ -143,6 +143,9 @@ class Source(Protocol):
     def check_value(self, key: SourceKey) -> Kcv | None:
         """The key's check value; None where the HSM gives none for it."""
 
+    def no_check_value(self, handle: ClassicHandle) -> str | None:
+        """The code with which the HSM refused a check value of this key in this session, if it did."""
+
     def use_digest(self, digest: str) -> None:
         """Make OAEP use this hash, or raise before anything is wrapped."""
 

@@ -73,6 +73,7 @@ FAULTS = (
     Fault("blob-empty", "wrapped.key is empty; success is printed", ("wrapKey",)),
     Fault("blob-stale", "wrapped.key is not written; success is printed", ("wrapKey",)),
     Fault("other-key-wrapped", "a random value of the same length is wrapped instead", ("wrapKey",)),
+    Fault("encrypt-refused", "C_EncryptInit is refused with CKR_FUNCTION_FAILED", ("encryptFile",)),
     Fault("wrong-check-value", "ENCRYPT.BIN holds the encryption of other data", ("encryptFile",)),
 )
 

@@ -20,6 +20,8 @@ def encrypt_file(demo: Demo) -> None:
         data = os.urandom(len(data))
     session = demo.session(handle, "C_EncryptInit")
     demo.idle(session, "encryptFile", "C_EncryptInit")
+    if demo.strikes("encrypt-refused", "encryptFile"):
+        raise CkrError("C_EncryptInit", "CKR_FUNCTION_FAILED")
     write_data("ENCRYPT.BIN", session.encrypt(mechanism, key, data))
     demo.terminal.write("\nEncrypted data stored in file ENCRYPT.BIN\0")
 

@@ -54,6 +54,9 @@ FAULTS = (
     Fault("extractable-changed", "the key is stored with the opposite EXTRACTABLE", ("unWrapKey",)),
     Fault("handle-missing", "SUCCESS without the line that gives the handle", ("unWrapKey",)),
     Fault("kcv-wrong", "another check value than the key's", ("getAttribute",)),
+    Fault("busy-list", "counts the keys, and is too busy to list them", ("findKey",)),
+    Fault("list-gone", "counts the keys, and finds none of them when it lists them", ("findKey",)),
+    Fault("list-longer", "lists a key more than it counted", ("findKey",)),
     Fault("single-missing", "one node does not have the key", ("findSingleKey",)),
 )
 

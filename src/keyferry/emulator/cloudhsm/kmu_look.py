@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keyferry.emulator import files
 from keyferry.emulator.cloudhsm import kmu_attributes
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
+from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
 
 if TYPE_CHECKING:
@@ -24,8 +25,15 @@ def find(session: Session, args: Arguments) -> None:
     filters = _filters(session, args)
     found = [key.handle for key in session.keys.seen_by(session.user.id) if all(test(key) for test in filters)]
     dialect = session.dialect
-    session.screen.say(dialect.total.format(len(found)))
-    if found:
+    session.screen.say(dialect.total.format(len(found) - bool(found and session.struck("list-longer"))))
+    if session.struck("busy-list"):
+        session.screen.say(f"Failed to fetch the keys with error {Code.BUSY:x} : {ERRORS[Code.BUSY]}\n")
+        session.block(session.states(Code.SUCCESS))
+        session.screen.result(session.dialect.functions["findKey"], Code.BUSY)
+        return
+    if session.struck("list-gone"):
+        session.screen.say("No more keys are found\n")
+    elif found:
         session.screen.say(dialect.matching.format(len(found) - 1 + dialect.last_index_past_end))
         session.screen.say(dialect.handles.format(_in_lines(found, dialect.handles_break)))
     session.block(session.states(Code.SUCCESS))

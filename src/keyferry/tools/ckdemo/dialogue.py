@@ -137,6 +137,7 @@ def demand(answer: screens.Answer) -> screens.Answer:
             tool="ckdemo",
             seen=answer.body.strip() or None,
             hint=dialect.ADVICE.get(answer.ckr),
+            function=answer.function,
         )
     return answer
 

@@ -41,7 +41,8 @@ NO_CHECK_VALUE = frozenset(
         "CKR_FUNCTION_NOT_SUPPORTED",
     }
 )
-"""Refusals that say a key encrypts no zero block: its proof is then its length."""
+"""Refusals by whatever call that mean a key has no check value: its proof is then its length. Any refusal by
+C_EncryptInit means the same."""
 
 _LABEL_SHOWN = 31  # characters of a label that the older vtl shows
 
@@ -71,6 +72,7 @@ class ClassicSource:
         self._allow_raised = allow_raised
         self._session: Ckdemo | None = None
         self._cmu_handle: ClassicHandle | None = None
+        self._no_value: dict[ClassicHandle, str] = {}
         self._identity: dict[str, str] = {}
 
     def look(self) -> None:
@@ -111,9 +113,13 @@ class ClassicSource:
         try:
             return self._logged_in(lambda: self.ckdemo.check_value(key.handle, key.type))
         except ToolRefusedError as refusal:
-            if refusal.code in NO_CHECK_VALUE:
-                return None
-            raise
+            if refusal.function != "C_EncryptInit" and refusal.code not in NO_CHECK_VALUE:
+                raise
+            self._no_value[key.handle] = refusal.code
+            return None
+
+    def no_check_value(self, handle: ClassicHandle) -> str | None:
+        return self._no_value.get(handle)
 
     def use_digest(self, digest: str) -> None:
         if digest != "sha1":

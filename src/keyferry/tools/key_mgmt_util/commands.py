@@ -120,12 +120,19 @@ def word(what: str, text: str) -> str:
     return text
 
 
+def name(what: str, text: str) -> str:
+    """The text as one word, if the HSM keeps a label or id of its length; UsageError that names `what`."""
+    if len(text) > dialect.LONGEST_LABEL:
+        raise _refusal(f"the {what} {text!a}", f"is longer than {dialect.LONGEST_LABEL} characters")
+    return word(what, text)
+
+
 def login(user: str) -> str:
     return f"loginHSM -u CU -s {word('user name', user)}"
 
 
 def generate_rsa_key_pair(label: str, bits: int, exponent: int, *, extractable: bool) -> str:
-    line = f"genRSAKeyPair -m {bits} -e {exponent} -l {word('label', label)}"
+    line = f"genRSAKeyPair -m {bits} -e {exponent} -l {name('label', label)}"
     return line if extractable else f"{line} -nex"
 
 
@@ -140,7 +147,7 @@ def unwrap_key(request: UnwrapRequest) -> str:
 def _unwrap_words(request: UnwrapRequest) -> Iterator[str]:
     yield f"unWrapKey -f {word('file name', request.file)} -w {request.wrapping_handle}"
     yield f"-m {dialect.RSA_OAEP} -t {dialect.HASHES[request.digest]} -noheader"
-    yield f"-l {word('label', request.label)}"
+    yield f"-l {name('label', request.label)}"
     yield f"-kc {dialect.SECRET_KEY} -kt {dialect.KEY_TYPES[request.key_type]}"
     if request.id is not None:
         yield _id(request.id).strip()
@@ -156,13 +163,13 @@ def _unwrap_words(request: UnwrapRequest) -> Iterator[str]:
 
 def generate_secret_key(request: SecretKeyRequest) -> str:
     key_type = dialect.KEY_TYPES[request.key_type]
-    line = f"genSymKey -t {key_type} -s {request.size} -l {word('label', request.label)}"
+    line = f"genSymKey -t {key_type} -s {request.size} -l {name('label', request.label)}"
     flags = (" -nex", not request.extractable), (" -sess", request.session)
     return line + _id(request.id) + "".join(flag for flag, wanted in flags if wanted)
 
 
 def import_public_key(label: str, file: str, id_: str | None) -> str:
-    return f"importPubKey -l {word('label', label)} -f {word('file name', file)}{_id(id_)}"
+    return f"importPubKey -l {name('label', label)} -f {word('file name', file)}{_id(id_)}"
 
 
 def find_single_key(handle: CloudHandle) -> str:
@@ -201,7 +208,7 @@ def set_attribute(handle: CloudHandle, attribute: int) -> str:
 
 
 def _id(text: str | None) -> str:
-    return "" if text is None else f" -id {word('id', text)}"
+    return "" if text is None else f" -id {name('id', text)}"
 
 
 def delete_key(handle: CloudHandle) -> str:

@@ -107,7 +107,7 @@ class Conversation:
     def _until_free(self, ask: Callable[[], Asked[T]]) -> Asked[T]:
         for _ in range(dialect.MOST_REPEATS):
             asked = ask()
-            if not _refused_with(dialect.BUSY, asked[0]):
+            if not (_refused_with(dialect.BUSY, asked[0]) or _not_listed(asked[0])):
                 return asked
             self._console.rest(dialect.BUSY_WAIT)
         return ask()
@@ -134,6 +134,12 @@ class Conversation:
 
 def verb_of(line: str) -> str:
     return line.split(maxsplit=1)[0]
+
+
+def _not_listed(answer: Answer[T]) -> bool:
+    """Whether findKey could not list what it had counted: the HSM was busy, or a key was deleted meanwhile."""
+    outcome = answer.outcome
+    return bool(dialect.NOT_LISTED.fullmatch(outcome.refusal or "")) and not outcome.unanswered
 
 
 def _refused_with(code: int, answer: Answer[T]) -> bool:

@@ -23,7 +23,8 @@ def words(pattern: str) -> re.Pattern[str]:
 # What can be typed, and what asks for it
 
 MANNERS: Final = Manners(longest_line=1399)  # the tool drops what comes after
-LONGEST_LABEL: Final = 500  # or id: both, and all else that an unwrap says, fit into a line
+LONGEST_LABEL: Final = 126
+"""Characters of a label or an id: the HSM keeps 127, but some builds accept one less."""
 COMMAND: Final = Prompt("Command:", rb"Command:[ ]{1,2}")
 PASSWORD: Final = Prompt("Enter password:", rb"(?i:enter[ \t]+password)[ \t]*:[ \t]*")
 PASSWORD_AGAIN: Final = Prompt("Enter password:", PASSWORD.pattern, fatal=True)
@@ -43,6 +44,8 @@ BUSY: Final = 0xBB
 NOT_LOGGED_IN: Final = 0xA0
 """The one refusal that says that the command was not done (throttling): it may be typed again."""
 MOST_REPEATS: Final = 5
+NOT_LISTED: Final = words(r"Failed to fetch the keys\b.*|No more keys are found\.?")
+"""findKey counted the keys and then could not list them all."""
 BUSY_WAIT: Final = 1.0
 """Seconds before it is typed again."""
 

@@ -16,7 +16,7 @@ from keyferry.errors import (
 )
 from keyferry.text import last_lines, printable
 from keyferry.tools.key_mgmt_util import screens
-from keyferry.tools.key_mgmt_util.dialect import START_HINT, START_HINTS, TOOL
+from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, START_HINT, START_HINTS, TOOL
 from keyferry.transcript.hints import WORDED_OTHERWISE
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def refused(verb: str, outcome: Outcome, text: str) -> ToolRefusedError:
         code=_code(failure),
         tool=TOOL,
         seen=last_lines(text),
-        hint=WORDED_OTHERWISE if _code(failure) == USAGE else None,
+        hint=WORDED_OTHERWISE if _code(failure) == USAGE and not NOT_LISTED.fullmatch(outcome.refusal or "") else None,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.answers import LIST, NUMBER, Answer, handle, numbers, plain, whole
 from keyferry.tools.key_mgmt_util.attributes import SHELL
-from keyferry.tools.key_mgmt_util.dialect import words
+from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, words
 from keyferry.tools.key_mgmt_util.sheet import FIPS, INITIALIZED, LISTING, SESSION, Sheet
 from keyferry.tools.text import clean
 
@@ -116,16 +116,24 @@ def find_single_key(text: str) -> Answer[Outcome]:
 
 
 def found_keys(text: str) -> Answer[tuple[CloudHandle, ...]]:
-    """findKey: the handles of all that match, none included; they are as many as the tool says."""
+    """findKey: the handles of all that match, none included.
+
+    The tool counts first and then lists. A list longer than the count has a key that was made in between; a shorter one
+    is accepted as a refusal only if the tool says that it could not list the keys.
+    """
     sheet = Sheet("findKey", text)
     total, indexes, rows = sheet.take_one(_TOTAL), sheet.take(_INDEX), sheet.take(_HANDLES)
     handles = tuple(handle(sheet, number) for row in rows for number in numbers(row[1]))
+    not_listed = sheet.take_one(NOT_LISTED)
     outcome = sheet.outcome()
-    if total and int(total[1]) != len(handles):
+    if not_listed:
+        return Answer(replace(outcome, refusal=outcome.refusal or not_listed.string), None)
+    if total and int(total[1]) > len(handles):
         raise sheet.unknown(f"{len(handles)} handles, but", total.string)
     last = max((int(index[2]) for index in indexes), default=-1)
+    listed = {len(handles), int(total[1]) if total else 0}
     # The last index is inclusive; the documentation shows one screen where it is not.
-    if outcome.failure is None and handles and last not in (len(handles) - 1, len(handles)):
+    if outcome.failure is None and handles and not {last, last + 1} & listed:
         raise sheet.unknown(f"{len(handles)} handles, but the last index is {last}")
     return whole(sheet, outcome, handles if total else None)
 
