@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from keyferry.procedure.evidence import Evidence
     from keyferry.procedure.journaled import Journaled
     from keyferry.transcript.check import Session
     from keyferry.transcript.reader import Event
@@ -61,8 +62,8 @@ class Words(Protocol):
 class Witness:
     """What the tools themselves said, over all sessions of a run."""
 
-    def __init__(self, journaled: Journaled, der: bytes | None) -> None:
-        self._journaled = journaled
+    def __init__(self, journaled: Journaled, der: bytes | None, evidence: Evidence) -> None:
+        self._journaled, self._evidence = journaled, evidence
         self._der = der
         self._extractable: set[str] = set()
         self._imported: set[str] = set()
@@ -94,8 +95,11 @@ class Witness:
             return
         self._extractable.discard(handle)
         self._imported.discard(handle)
-        if shown.attributes.get("CKA_EXTRACTABLE") == "01":
+        extractable = shown.attributes.get("CKA_EXTRACTABLE")
+        if extractable == "01":
             self._extractable.add(handle)
+        if extractable is not None:
+            self._evidence.displayed(handle, extractable=extractable == "01")
         modulus = shown.attributes.get("CKA_MODULUS")
         if (shown.attributes.get("CKA_CLASS") or "").startswith("02") and self._is_ours(modulus):
             self._imported.add(handle)

@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from keyferry.errors import MismatchError, UnknownScreenError, UnreachableError, UsageError
-from keyferry.procedure import manifest, rehearsal, signing
+from keyferry.errors import UnknownScreenError, UsageError
+from keyferry.procedure import manifest, planfile, rehearsal, signing
+from keyferry.procedure.claims import Claims
+from keyferry.procedure.contradictions import Contradictions
+from keyferry.procedure.evidence import Evidence
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
@@ -18,11 +21,13 @@ from keyferry.text import canonical, counted
 from keyferry.transcript import chain
 from keyferry.transcript.banner import plain
 from keyferry.transcript.check import Session, whole_lines, wrong
-from keyferry.transcript.report.model import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from keyferry.procedure.evidence import Reader
+    from keyferry.transcript.reader import Event
 
 FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES})
 _FIELDS = frozenset(
@@ -68,31 +73,6 @@ def verify(folder: Path, head: str | None = None) -> Verdict:
     return _Verification(folder).verify(head)
 
 
-def told(folder: Path) -> Verification:
-    """The same for a report, which tells of a record that is not intact too."""
-    try:
-        verdict = verify(folder)
-        signatures = _signatures(folder, verdict)
-    except MismatchError as error:
-        return Verification(intact=False, what=f"not as it was written: {error.what}")
-    state = "complete" if verdict.complete else "incomplete"
-    return Verification(
-        intact=True,
-        what=f"{state} and intact: {counted(verdict.sessions, 'session')}, {counted(verdict.lines, 'journal line')}",
-        notes=(*verdict.open, *verdict.notes),
-        signatures=signatures,
-    )
-
-
-def _signatures(folder: Path, verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
-    names = verdict.signatures
-    try:
-        signed = signing.valid(folder, verdict.head or "", names)
-    except UnreachableError:
-        return tuple((signing.check_name(folder, name), name, "") for name in names)
-    return tuple((one.role, name, one.signer.fingerprint) for one, name in zip(signed, names, strict=True))
-
-
 class _Verification:
     """One pass over a folder, in an order in which the first thing that is wrong is the first that is told."""
 
@@ -102,6 +82,7 @@ class _Verification:
         self._manifest = self._read_manifest()
         self._story = manifest.Story()
         self._journaled = Journaled()
+        self._claims, self._evidence = Claims(), Evidence()
         self._journal_head = hashlib.sha256(chain.JOURNAL.encode()).hexdigest()
         self._before: dict[str, str] = {}
         self._verdict = Verdict()
@@ -173,7 +154,7 @@ class _Verification:
             if entry["kind"] == "opened":
                 self._before[entry["file"]] = entry["prev"]
             self._story.take(entry)
-            why = self._journaled.take(entry, self._story)
+            why = self._journaled.take(entry, self._story) or self._claims.take(entry, number)
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             raise wrong(manifest.JOURNAL, number, "not as a line is written") from None
         if why:
@@ -188,6 +169,7 @@ class _Verification:
         self._witness = Witness(
             self._journaled,
             public_key(self._folder / name, name, self._journaled) if known else None,
+            self._evidence,
         )
 
     def _read_sessions(self) -> None:
@@ -212,6 +194,7 @@ class _Verification:
             raise session.wrong("it does not continue what the journal says went before it", 1)
         self._verdict.rehearsal |= rehearsal.emulated(session.header)
         words, greeting, typed = self._witness.words(session), list[str](), False
+        reader = self._evidence.reader(session.header["tool"]) if self._journaled.migration else None
         for event in itertools.chain([first], events) if first else ():
             typed = typed or event.code in "is"
             if event.code == "o" and not typed:
@@ -219,7 +202,11 @@ class _Verification:
             if event.code == "i" and not one_line(event.data):
                 raise session.wrong("more than one line was typed", event.line)
             words.hear(event)
+            if reader:
+                _read(reader, session, event)
         words.end()
+        if reader:
+            reader.end()
         if self._journaled.banners.get(session.name, "") not in plain("".join(greeting)):
             raise session.wrong("the tool does not say the version that the journal has of it")
 
@@ -275,12 +262,24 @@ class _Verification:
                 raise wrong(name, None, "not the file that the journal names")
         if self._story.plan:
             self._check_plan(json.loads((self._folder / manifest.PLAN).read_bytes(), object_hook=_verdict_alone))
+            self._check_claims()
 
     def _check_plan(self, plan: dict[str, Any]) -> None:
         """No key was wrapped that the plan, which somebody may have approved, has stay."""
         stays = self._journaled.leaving - {handle for handle, state in plan["keys"] if state == "planned"}
         if stays:
             raise wrong(manifest.PLAN, 1, f"key {min(stays)} was wrapped, and by the plan it is none that crosses")
+
+    def _check_claims(self) -> None:
+        """The journal says of each key what the recordings show."""
+        try:
+            plan = planfile.read(self._folder / manifest.PLAN)
+        except UsageError as error:
+            raise wrong(manifest.PLAN, 1, error.what) from None
+        lasting, whole = self._journaled.lasting, self._manifest is not None
+        found = Contradictions(self._claims, self._evidence, plan, lasting=lasting, whole=whole)
+        for line, why in found.all():
+            raise wrong(manifest.JOURNAL, line or None, why)
 
     def _named(self) -> dict[str, set[str]]:
         story = self._story
@@ -309,6 +308,13 @@ class _Verification:
             raise wrong(name, None, "the journal has no intent of this wrap: its end was cut off")
         if name.startswith("sessions/") and len(list(itertools.islice(whole_lines(self._folder / name), 2))) > 1:
             raise wrong(name, 2, "the journal does not name this session: its end was cut off")
+
+
+def _read(reader: Reader, session: Session, event: Event) -> None:
+    try:
+        reader.hear(event)
+    except (ValueError, RecursionError):
+        raise session.wrong("not as a file that was read is recorded", event.line) from None
 
 
 def _verdict_alone(value: dict[str, Any]) -> object:

@@ -1,0 +1,98 @@
+"""What a journal claims about keys: `verify` compares it with what the recordings prove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(slots=True)
+class KeyClaims:
+    """The lines of one key. line: the number of its last `key` line.
+
+    handles: every handle that an unwrap gave, by the journal; adopted: those found by a question or named by a person.
+    skipped_by_operator: `resolve --skip` was ordered. questioned: a resumed run looked for what its unwrap made.
+    blobs: hashes of its wrapped files.
+    """
+
+    line: int = 0
+    end: Mapping[str, Any] | None = None
+    described: Mapping[str, Any] | None = None
+    intent: Mapping[str, Any] | None = None
+    handles: list[int] = field(default_factory=list)
+    adopted: set[int] = field(default_factory=set)
+    skipped_by_operator: bool = False
+    questioned: bool = False
+    blobs: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Claims:
+    """The claims of all keys, taken in line by line. pairs: the wrapping pairs that were made; killed: whether a
+    process of the run died, so that something that it did may be missing here.
+    """
+
+    keys: dict[int, KeyClaims] = field(default_factory=dict)
+    wish: Mapping[str, Any] | None = None
+    pairs: list[tuple[int, int, bool]] = field(default_factory=list)
+    killed: bool = False
+    ended: bool = False
+
+    def take(self, line: Mapping[str, Any], number: int) -> str | None:
+        """Return why the line cannot be, or None."""
+        match line["kind"], line.get("act"):
+            case "planned", _:
+                self.wish = line["wish"]
+            case (("intent" | "done"), ("wrap" | "unwrap")):
+                self._act(self._of(line["key"]), line)
+            case "done", "generate":
+                self.pairs.append((line["public"], line["private"], line.get("adopted") is True))
+            case "described", _:
+                self._of(line["key"]).described = {name: line[name] for name in ("extractable", "state", "rule")}
+            case "resolve", _:
+                self._of(line["key"]).skipped_by_operator = line["order"] == "skip"
+            case "key", _:
+                claims = self._of(line["key"])
+                claims.line, claims.end = number, {name: line[name] for name in _ENDS}
+            case "question", "unwrap":
+                self._of(line["key"]).questioned = True
+            case "torn", _:
+                self.killed = True
+            case "resumed", _:
+                self.ended = self.ended and "by" in line
+            case "end", _:
+                self.ended = True
+                return self._open()
+        return None
+
+    def _open(self) -> str | None:
+        """Why a run cannot end here: a key's outcome is not known."""
+        for key, claims in self.keys.items():
+            if claims.end is not None and claims.end["open"]:
+                return f"the run ends, but the outcome of key {key} is still open"
+        return None
+
+    @staticmethod
+    def _act(claims: KeyClaims, line: Mapping[str, Any]) -> None:
+        match line["kind"], line["act"]:
+            case "done", "wrap":
+                claims.blobs.add(line["sha256"])
+            case "intent", "unwrap":
+                claims.intent = {name: line[name] for name in _INTENDED}
+            case "done", "unwrap":
+                claims.handles.append(line["handle"])
+                if "adopted" in line:
+                    claims.adopted.add(line["handle"])
+
+    def _of(self, key: int) -> KeyClaims:
+        return self.keys.setdefault(key, KeyClaims())
+
+
+_INTENDED = ("label", "id", "type", "bits", "extractable", "digest", "wrapping_key", "file")
+_ENDS = (
+    *("state", "rule", "proof", "kcv", "kcv_there", "handle", "nodes", "attributes", "attributes_there"),
+    *("open", "code"),
+)

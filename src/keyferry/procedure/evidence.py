@@ -1,0 +1,142 @@
+"""What the recordings of a run prove about each key, held against what its journal claims (FORMAT.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from keyferry.errors import MismatchError
+from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
+from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
+from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
+from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
+from keyferry.tools.parties import USAGES, Holding
+
+if TYPE_CHECKING:
+    from keyferry.procedure.plan import PlannedKey
+    from keyferry.procedure.planfile import Plan
+    from keyferry.tools.parties import DestinationKey
+    from keyferry.transcript.reader import Event
+
+_SETTABLE = {"key_mgmt_util": frozenset[str](), "cloudhsm-cli": frozenset(USAGES)}
+
+
+class Reader(Protocol):
+    """Reads one session. `hear` raises ValueError if an `f` event does not describe a file."""
+
+    def hear(self, event: Event) -> None: ...
+
+    def end(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What the destination's tool proves about one handle: its last coverage, and the first description after it."""
+
+    nodes: tuple[int, ...] = ()
+    whole: bool = False
+    key: DestinationKey | None = None
+    holding: Holding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    handle: int
+    wrapping_key: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a key ended by the recordings alone.
+
+    state: `verified`, `failed`, or None if they show no whole proof.
+    """
+
+    state: str | None
+    rule: str | None = None
+    proof: str | None = None
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Evidence:
+    """Collects facts from the recordings in their order; contradictions.py compares them with the journal."""
+
+    def __init__(self) -> None:
+        self.pairs: set[tuple[int, int]] = set()
+        self.unwraps: dict[str, list[Unwrapped]] = {}
+        self.arrived: dict[int, Arrived] = {}
+        self.values: dict[str, set[str]] = {}
+        self.blobs: dict[str, set[str]] = {}
+        self.extractable: dict[str, set[bool]] = {}
+        self._tool = ""
+
+    def reader(self, tool: str) -> Reader | None:
+        """Return a reader for a session of this tool, or None if it proves nothing about keys."""
+        match tool:
+            case "key_mgmt_util":
+                self._tool = tool
+                return key_mgmt_util.Reader(self)
+            case "cloudhsm-cli":
+                self._tool = tool
+                return cloudhsm_cli.Reader(self)
+            case "ckdemo":
+                return CkdemoReader(self)
+        return None
+
+    def pair_made(self, public: int, private: int) -> None:
+        self.pairs.add((public, private))
+
+    def unwrapped(self, file: str, wrapping_key: int, handle: int, *, whole: bool) -> None:
+        self.unwraps.setdefault(file, []).append(Unwrapped(handle, wrapping_key, whole))
+
+    def covered(self, handle: int, nodes: tuple[int, ...], *, whole: bool) -> None:
+        self.arrived[handle] = Arrived(nodes, whole)
+
+    def described(self, key: DestinationKey) -> None:
+        if (arrived := self.arrived.get(key.handle)) and arrived.key is None:
+            arrived.key = key
+
+    def held(self, handle: int, holding: Holding) -> None:
+        if (arrived := self.arrived.get(handle)) and arrived.holding is None:
+            arrived.holding = holding
+
+    def check_value(self, handle: str, kcv: str) -> None:
+        self.values.setdefault(handle, set()).add(kcv)
+
+    def wrapped(self, handle: str, sha256: str) -> None:
+        self.blobs.setdefault(handle, set()).add(sha256)
+
+    def outcome(self, planned: PlannedKey, handle: int | None, plan: Plan) -> Outcome:
+        """Judge a key as the run did, from what the tools printed."""
+        arrived = self.arrived.get(handle) if handle is not None else None
+        if arrived is None or (arrived.whole and arrived.key is None):
+            return Outcome(None)
+        if not arrived.whole or arrived.key is None:
+            return Outcome("failed", "CLUSTER-COVERAGE")
+        try:
+            notes = attributes_match(
+                planned, arrived.key, extractable=extractable(planned, plan), settable=_SETTABLE[self._tool]
+            )
+            if planned.want.holding != Holding():
+                if arrived.holding is None:
+                    return Outcome(None)
+                holding_match(planned.want.holding, arrived.holding)
+            proof = kcv_match(
+                planned.kcv,
+                arrived.key.kcv,
+                handle=arrived.key.handle,
+                require=plan.selection.require_kcv,
+            )
+        except MismatchError as error:
+            return Outcome("failed", error.rule)
+        return Outcome("verified", None, proof, notes)
+
+    def displayed(self, handle: str, *, extractable: bool) -> None:
+        self.extractable.setdefault(handle, set()).add(extractable)
+
+
+def extractable(planned: PlannedKey, plan: Plan) -> bool:
+    """Whether the new key may be extractable, by the plan."""
+    wanted = planned.want.extractable
+    return not plan.selection.non_extractable if wanted is None else wanted

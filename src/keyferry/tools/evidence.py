@@ -1,0 +1,102 @@
+"""What a recording proves about keys: facts read from a tool's own answers, without any tool or HSM."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from keyferry.errors import ToolRefusedError, UnknownScreenError
+from keyferry.transcript.files_read import FileRead, file_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keyferry.tools.parties import DestinationKey, Holding
+    from keyferry.transcript.reader import Event
+
+
+class Facts(Protocol):
+    """Receives what the destination's tool proves, in the order of the recordings."""
+
+    def pair_made(self, public: int, private: int) -> None: ...
+
+    def unwrapped(self, file: str, wrapping_key: int, handle: int, *, whole: bool) -> None:
+        """whole: every HSM has the key."""
+
+    def covered(self, handle: int, nodes: tuple[int, ...], *, whole: bool) -> None:
+        """nodes: the HSMs that the tool listed. whole: every HSM of the cluster has the key."""
+
+    def described(self, key: DestinationKey) -> None: ...
+
+    def held(self, handle: int, holding: Holding) -> None: ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """One line that was typed, all that was printed until the next one, and the files that were read after it."""
+
+    line: str
+    printed: list[str] = field(default_factory=list)
+    files: list[FileRead] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.printed)
+
+
+class Turns:
+    """Splits a session into turns. `read` gets each one when it is complete; a screen that it does not understand
+    proves nothing.
+    """
+
+    def __init__(self, read: Callable[[Turn], None]) -> None:
+        self._read = read
+        self._turn = Turn("")
+        self._line = ""
+
+    def hear(self, event: Event) -> None:
+        """Raises: ValueError if an `f` event does not describe a file."""
+        match event.code:
+            case "i":
+                self._typed(event.data)
+            case "o":
+                self._turn.printed.append(event.data)
+            case "b":
+                with contextlib.suppress(binascii.Error, IndexError):
+                    self._turn.printed[-1] = base64.b64decode(event.data).decode("utf-8", "surrogateescape")
+            case "f":
+                self._turn.files.append(file_read(event.data))
+
+    def end(self) -> None:
+        self._complete()
+
+    def _typed(self, data: str) -> None:
+        """A line editor's line is recorded first, and its return key alone."""
+        if not self._line:
+            self._complete()
+        self._line += data
+        if data.endswith("\r"):
+            self._turn, self._line = Turn(self._line.strip()), ""
+
+    def _complete(self) -> None:
+        turn, self._turn = self._turn, Turn("")
+        if turn.line:
+            with contextlib.suppress(UnknownScreenError, ToolRefusedError):
+                self._read(turn)
+
+
+def value_of(words: list[str], flag: str) -> str:
+    """The word behind a flag; "" if the flag is not there."""
+    place = words.index(flag) + 1 if flag in words else len(words)
+    return words[place] if place < len(words) else ""
+
+
+def number_of(text: str) -> int:
+    """A handle in decimal or, with 0x, in hexadecimal digits; -1 if it is neither."""
+    try:
+        return int(text, 16 if text.startswith("0x") else 10)
+    except ValueError:
+        return -1

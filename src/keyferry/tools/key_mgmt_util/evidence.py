@@ -1,0 +1,65 @@
+"""What a recording of key_mgmt_util proves about keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyferry.names import CloudHandle
+from keyferry.tools.evidence import Turn, Turns, number_of, value_of
+from keyferry.tools.key_mgmt_util import screens, screens_making
+from keyferry.tools.key_mgmt_util.attributes import attributes
+from keyferry.tools.key_mgmt_util.destination import described
+from keyferry.tools.parties import Holding
+
+if TYPE_CHECKING:
+    from keyferry.tools.evidence import Facts
+    from keyferry.tools.key_mgmt_util.outcome import Outcome
+
+
+class Reader(Turns):
+    """Reads the answers of one session, and the attribute files that it wrote."""
+
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(self._answer)
+        self._facts = facts
+        self._logged_in: set[int] = set()
+
+    def _answer(self, turn: Turn) -> None:
+        words = turn.line.split()
+        match words[0]:
+            case "loginHSM":
+                self._logged_in = set(_nodes(screens.login(turn.text).outcome))
+            case "genRSAKeyPair":
+                if pair := screens_making.key_pair(turn.text).fields:
+                    self._facts.pair_made(pair.public, pair.private)
+            case "unWrapKey":
+                self._unwrapped(words, turn.text)
+            case "findSingleKey":
+                outcome = screens.find_single_key(turn.text).outcome
+                nodes = _nodes(outcome)
+                whole = outcome.failure is None and bool(nodes) and self._logged_in <= set(nodes)
+                self._facts.covered(number_of(value_of(words, "-k")), nodes, whole=whole)
+            case "getAttribute":
+                self._described(words, turn)
+            case "getKeyInfo":
+                if info := screens.key_info(turn.text).fields:
+                    holding = Holding(tuple(map(str, info.shared)), info.approvers)
+                    self._facts.held(number_of(value_of(words, "-k")), holding)
+
+    def _unwrapped(self, words: list[str], text: str) -> None:
+        answer = screens_making.unwrapped(text)
+        if answer.fields is not None:
+            wrapping_key = number_of(value_of(words, "-w"))
+            whole = answer.outcome.failure is None
+            self._facts.unwrapped(value_of(words, "-f"), wrapping_key, answer.fields, whole=whole)
+
+    def _described(self, words: list[str], turn: Turn) -> None:
+        dump = screens.dump(turn.text)
+        for file in turn.files:
+            if file.name == value_of(words, "-out") and file.data is not None and dump.outcome.failure is None:
+                found = attributes(file.data.decode("utf-8", "surrogateescape"))
+                self._facts.described(described(CloudHandle(number_of(value_of(words, "-o"))), found))
+
+
+def _nodes(outcome: Outcome) -> tuple[int, ...]:
+    return tuple(node.id for node in outcome.nodes if node.code == 0)
