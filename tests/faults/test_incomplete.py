@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from records import Told
 
-LINES = 74
+LINES = 75
 _AFTER_EVENT = """
 import os, signal, sys
 from keyferry.transcript import recorder
@@ -118,7 +118,7 @@ def test_a_cut_session_of_a_resumed_run_stays_as_the_crash_left_it(world: World)
 
 
 def test_a_signed_run_is_not_gone_on_with(world: World, tmp_path: Path) -> None:
-    world.arm("key_mgmt_util", "other-value", "unWrapKey")
+    world.arm("key_mgmt_util", "label-changed", "unWrapKey")
     assert world.migrate().status == 6
     run = world.directory / "run"
     assert keyferry("sign", "--rehearsal", run, "--key", make_key(tmp_path, "alice")).status == 0

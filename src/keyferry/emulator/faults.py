@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 _TOO_LONG = 8.0  # seconds
+_LINGERS = 3.0  # seconds
 
 
 class Fault(NamedTuple):
@@ -27,6 +28,9 @@ def of_lines(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
         Fault("noise", "escape sequences, NUL and stray bytes instead of the answer; nothing is done", verbs),
         Fault("flood", "ten megabytes instead of the answer; nothing is done", verbs),
     )
+
+
+DEAF = "the end of the terminal is ignored, and the work is done after three seconds"
 
 
 def of_dialogues(verbs: tuple[str, ...]) -> tuple[Fault, ...]:
@@ -58,6 +62,15 @@ def rubbish(struck: Callable[[str], bool]) -> bytes:
 def wait_too_long() -> None:
     """Longer than a test's limit for an answer; nothing ends it early."""
     signal.sigtimedwait([], _TOO_LONG)
+
+
+def deaf(struck: Callable[[str], bool]) -> None:
+    """`deaf`: wait before the command is done, whatever becomes of the terminal; only SIGTERM and SIGKILL end it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if struck("deaf"):
+        signal.sigtimedwait([], _LINGERS)
+    else:
+        signal.signal(signal.SIGHUP, before)
 
 
 def arm(store: Store, tool: str, name: str, verb: str | None, nth: int) -> None:

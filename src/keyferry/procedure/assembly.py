@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from keyferry import secrets
@@ -177,6 +177,10 @@ class Parties:
         )
         self._record("host", side=section, facts=dict(found.facts))
         return found
+
+    def note_process(self, destination: Destination) -> None:
+        """Put the process of a destination's tool on record, before anything is typed that it could do late."""
+        self._record("process", side="cloudhsm", **asdict(destination.process()))
 
     @staticmethod
     def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:

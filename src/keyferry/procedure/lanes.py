@@ -58,6 +58,7 @@ def opened(parties: Parties, wanted: int, digest: str, interrupts: Interrupts) -
         lane.source.use_digest(digest)
         steps.start(parties.bus, "1.1", lane=number)
         lane.destination.look()
+        parties.note_process(lane.destination)
         lane.destination.log_in()
         same_identity("cloudhsm", parties.destination.identity(), lane.destination.identity())
         lane.destination.use_digest(digest)

@@ -14,7 +14,7 @@ from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import ENDING, Crossing
 from keyferry.procedure.migration import Migration
 from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
-from keyferry.procedure.resume import Newcomers, Settling, found_again, same_cluster, same_owner
+from keyferry.procedure.resume import found_again, same_cluster, same_owner
 from keyferry.procedure.state import PairStage, RunState
 from keyferry.procedure.status import next_leg
 from keyferry.procedure.wrapping import PEM, WrappingKey, hash_of, read_pem
@@ -44,6 +44,7 @@ class Leg(Migration):
         self._directory.journal.write("parties", **self._identities())
 
     def _look_at_destination(self) -> None:
+        self._end_tools()
         self._step("0")
         self._parties.destination.look()
         self._demand_owner("cloudhsm", self._parties.destination)
@@ -51,6 +52,7 @@ class Leg(Migration):
         if self._past:
             same_cluster(self._past, marks)
         self._step("1.1")
+        self._parties.note_process(self._parties.destination)
         self._parties.destination.log_in()
         self._directory.journal.write("parties", **self._identities(), marks=marks)
 
@@ -146,9 +148,7 @@ class Entering(Leg):
             key = self._wrapping().export(self._order.wish.digest)
             self.result.wrapping_key = replace(key, classic_handle=past.pair.classic)
             carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
-            newcomers = Newcomers(self._parties.destination, before | past.arrived)
-            again = self._order.wish.again
-            Settling(carrier, self._directory, newcomers, self._interrupts, again=again).settle(crossing)
+            self._settle(carrier, crossing, before, past)
             crossing = [result for result in crossing if result.state == "planned"]
             carrier.move_all(crossing)
             self._take_across(carrier, crossing)

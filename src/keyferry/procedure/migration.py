@@ -15,6 +15,7 @@ from keyferry.procedure.balance import balance
 from keyferry.procedure.carrying import Carrying
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
+from keyferry.procedure.in_flight import InFlight
 from keyferry.procedure.journal import now
 from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.notices import notices
@@ -59,6 +60,8 @@ class Migration:
         self._past = past
         self.result = RunResult(directory.path)
         self._changing = False
+        limit = parties.limits.answer
+        self._in_flight = InFlight(lambda: parties.cloudhsm_host, limit, interrupts, self._notice)
 
     def run(self) -> RunResult:
         """Do it all; an error ends up in the result, with where its record lies."""
@@ -81,12 +84,18 @@ class Migration:
 
     def _work(self) -> None:
         refuse_untypeable(self._wants(), self._parties.destination, self._order.wrapping.label)
+        self._end_tools()
         self._look()
         before = self._recall(self._past) if self._past and self._past.plan else self._judge()
         if self._order.dry_run:
             self._end()
         else:
             self._carry(before)
+
+    def _end_tools(self) -> None:
+        """No tool of an earlier process is at an unwrap or a generation any more, as far as that can be checked."""
+        if self._past and (tools := self._past.in_flight):
+            self._in_flight.end_tools(tools)
 
     def _leave(self) -> None:
         """Leave the tools by their own exits where they still listen; else their sessions linger on the HSMs."""
@@ -121,6 +130,7 @@ class Migration:
         self._step("4.5")
         self._parties.source.log_in()
         self._step("1.1")
+        self._parties.note_process(self._parties.destination)
         self._parties.destination.log_in()
         if plan:
             reconcile.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
@@ -197,19 +207,19 @@ class Migration:
         carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
         if self._past and self._past.plan:
             self._settle(carrier, results, before, self._past)
+            found_again(self._parties.source, carrier, results)
         self._take_across(carrier, [result for result in results if result.state == "planned"])
 
     def _wrapping(self) -> Wrapping:
         past = self._past.pair if self._past else None
-        return Wrapping(self._parties, self._directory, self._order.wrapping, past)
+        return Wrapping(self._parties, self._directory, self._order.wrapping, past, self._in_flight)
 
     def _settle(
         self, carrier: Crossing, results: Sequence[KeyResult], before: frozenset[CloudHandle], past: RunState
     ) -> None:
         newcomers = Newcomers(self._parties.destination, before | past.arrived)
         again = self._order.wish.again
-        Settling(carrier, self._directory, newcomers, self._interrupts, again=again).settle(results)
-        found_again(self._parties.source, carrier, results)
+        Settling(carrier, self._directory, newcomers, self._interrupts, self._in_flight, again=again).settle(results)
 
     def _take_across(self, carrier: Crossing, results: Sequence[KeyResult]) -> None:
         carrying = Carrying(self._interrupts, self._order.max_failures)

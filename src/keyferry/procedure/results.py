@@ -24,7 +24,7 @@ class KeyResult:
 
     stage: how far it came, blob: the hash of its wrapped file. beside: keys of the new side that look like it and
     are known not to be it; others: those that its end speaks of. decision: an operator's. open: its end is not
-    known, so a resumed run finds it out. code: of its error.
+    known, so a resumed run finds it out. intended: when its last command was. code: of its error.
     kcv_there, attributes_there: what the new side gives; nodes: those that answered for the new key (CLUSTER-COVERAGE).
     """
 
@@ -35,6 +35,7 @@ class KeyResult:
     beside: frozenset[CloudHandle] = frozenset()
     others: frozenset[CloudHandle] = frozenset()
     decision: Decision | None = None
+    intended: str | None = None
     open: bool = False
     code: Exit | None = None
     rule: str | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from keyferry.names import CloudHandle
     from keyferry.procedure.crossing import Crossing
+    from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.rundir import RunDirectory
@@ -71,6 +72,7 @@ def _recalled(one: PlannedKey, key: KeyState) -> KeyResult:
         return result
     result.stage = key.before if key.stage in ENDS else key.stage
     result.blob, result.beside, result.decision = key.blob, key.beside, key.decision
+    result.intended = key.intended
     return result
 
 
@@ -78,11 +80,18 @@ class Newcomers:
     """The destination's secret keys that came since the run began and that are no key's of this run yet."""
 
     def __init__(self, destination: Destination, known: Iterable[CloudHandle]) -> None:
-        seen = frozenset(known)
+        self._seen = set(known)
         self.question = destination.question
-        self._keys: list[DestinationKey] = [
-            destination.describe(handle) for handle in destination.secret_keys() if handle not in seen
-        ]
+        self._destination = destination
+        self._keys: list[DestinationKey] = []
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Add those that came since the last look."""
+        for handle in self._destination.secret_keys():
+            if handle not in self._seen:
+                self._seen.add(handle)
+                self._keys.append(self._destination.describe(handle))
 
     def candidates(self, one: PlannedKey) -> list[DestinationKey]:
         """Those that may be this key: by its new names, or by its check value under other names."""
@@ -111,9 +120,17 @@ class Settling:
     """Takes every key that was begun to a stage from which it can go on, or to its end."""
 
     def __init__(
-        self, carrier: Crossing, directory: RunDirectory, newcomers: Newcomers, interrupts: Interrupts, *, again: bool
+        self,
+        carrier: Crossing,
+        directory: RunDirectory,
+        newcomers: Newcomers,
+        interrupts: Interrupts,
+        in_flight: InFlight,
+        *,
+        again: bool,
     ) -> None:
         self._carrier, self._newcomers, self._interrupts = carrier, newcomers, interrupts
+        self._in_flight = in_flight
         self._journal, self._files = directory.journal, directory.files
         self._again = again
 
@@ -154,9 +171,15 @@ class Settling:
                 result.beside |= {key.handle for key in self._newcomers.alike(result.planned)}
 
     def _ask(self, result: KeyResult) -> None:
-        """Was it unwrapped? None found: it is done now; one: it is adopted and verified; several: a person says."""
+        """Was it unwrapped? None found: it is done now; one: it is adopted and verified; several: a person says.
+
+        The answer may come late, so before it is done again the answer limit must have passed since the intent.
+        """
         one = result.planned
-        found = [key for key in self._newcomers.candidates(one) if key.handle not in result.beside]
+        found = self._found(result)
+        if not found and self._in_flight.wait(result.intended):
+            self._newcomers.look_again()
+            found = self._found(result)
         self._journal.write(
             "question",
             act="unwrap",
@@ -166,7 +189,9 @@ class Settling:
             kcv=one.kcv,
             found=[key.handle for key in found],
         )
-        if not found:
+        if not found and not self._in_flight.certain:
+            result.end("needs_operator", "OUTCOME-UNKNOWN", self._may_still_come(result))
+        elif not found:
             result.stage = Stage.MOVED
         elif len(found) == 1 and Newcomers.is_it(one, found[0]):
             self._adopt(result, found[0].handle, by="question")
@@ -180,6 +205,17 @@ class Settling:
                 f" `{self._newcomers.question(one.new_label)}`, then answer with"
                 f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`",
             )
+
+    def _found(self, result: KeyResult) -> list[DestinationKey]:
+        return [key for key in self._newcomers.candidates(result.planned) if key.handle not in result.beside]
+
+    def _may_still_come(self, result: KeyResult) -> str:
+        return (
+            "the key was not found on the new side, but the tool that was told to unwrap it may still be at work:"
+            " whether it has ended cannot be checked from here. Make sure that it has, look with"
+            f" `{self._newcomers.question(result.planned.new_label)}`, then answer with"
+            f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`"
+        )
 
     def _adopt(self, result: KeyResult, handle: CloudHandle, by: str) -> None:
         self._carrier.arrived(result, handle, adopted=by)

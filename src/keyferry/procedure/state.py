@@ -13,6 +13,7 @@ from keyferry.errors import CheckFailedError, UsageError
 from keyferry.names import ClassicHandle, CloudHandle, Sha256
 from keyferry.procedure.journal import Journaled, read
 from keyferry.procedure.unbegun import demand_begun
+from keyferry.terminal.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +76,7 @@ class KeyState:
 
     before: the stage before its end. open: its end is not known, and is for a resumed run to find out.
     beside: keys of the new side that look like it and are known not to be it; others: those that its end speaks of.
-    code: the exit code of its error.
+    code: the exit code of its error. intended: when its last command was; tools: those of the destination then.
     """
 
     handle: ClassicHandle
@@ -92,6 +93,14 @@ class KeyState:
     blob: Sha256 | None = None
     cloud_handle: CloudHandle | None = None
     decision: Decision | None = None
+    intended: str | None = None
+    tools: tuple[Process, ...] = ()
+
+    @property
+    def may_be_in_flight(self) -> bool:
+        """Whether an unwrap of this key has no known end, and nobody has decided about it."""
+        at = self.before if self.stage in ENDS and self.open else self.stage
+        return at is Stage.UNWRAP_INTENT and self.decision is None
 
     @property
     def settled(self) -> bool:
@@ -106,7 +115,7 @@ class KeyState:
 
 @dataclass(slots=True)
 class PairState:
-    """The wrapping pair so far. sha256: of the DER SubjectPublicKeyInfo."""
+    """The wrapping pair so far. sha256: of the DER SubjectPublicKeyInfo. intended, tools: of its generation."""
 
     stage: PairStage = PairStage.NONE
     label: str | None = None
@@ -114,6 +123,8 @@ class PairState:
     private: CloudHandle | None = None
     classic: ClassicHandle | None = None
     sha256: Sha256 | None = None
+    intended: str | None = None
+    tools: tuple[Process, ...] = ()
 
 
 @dataclass(slots=True)
@@ -123,6 +134,7 @@ class RunState:
     marks: what tells the cluster from others. there: of a run in legs, what its first leg saw of those keys.
     arrived: every key that an unwrap of this run made, also one that failed later. rejected: those of them that have
     another value than their source.
+    tools: of the destination, that its last process started.
     unclosed: sessions that no line says to be complete. folders: private ones that its processes made, each with
     its host ("" for the one where keyferry ran).
     logins: the last outcome for each secret by its name (`typed`: nobody saw how it went). head: the hash of
@@ -142,6 +154,7 @@ class RunState:
     pair: PairState = field(default_factory=PairState)
     keys: dict[ClassicHandle, KeyState] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
+    tools: list[Process] = field(default_factory=list)
     unclosed: list[str] = field(default_factory=list)
     folders: list[tuple[str, str]] = field(default_factory=list)
     begun: str = ""
@@ -153,6 +166,14 @@ class RunState:
     @property
     def open_keys(self) -> list[KeyState]:
         return [key for key in self.keys.values() if not key.settled]
+
+    @property
+    def in_flight(self) -> frozenset[Process | None]:
+        """Tools that may still be at an unwrap or a generation; None stands for one that the journal does not name."""
+        begun = [one.tools for one in self.keys.values() if one.may_be_in_flight]
+        if self.pair.stage is PairStage.GENERATE_INTENT:
+            begun.append(self.pair.tools)
+        return frozenset(tool for tools in begun for tool in tools or (None,))
 
     @property
     def wrong_values(self) -> list[KeyState]:
@@ -197,14 +218,15 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
             state.keys = _planned(directory, state.plan)
         case "resumed":
             state.ended = state.ended and "by" in entry  # opened for something else than to go on
+            state.tools.clear()
         case "end":
             state.ended = True
         case "intent" | "done" if isinstance(entry.get("key"), int):  # of the PEM's move it is a fingerprint
-            _key_went_on(state.keys[entry["key"]], entry)
+            _key_went_on(state.keys[entry["key"]], entry, tuple(state.tools))
             if entry["act"] == "unwrap" and entry["kind"] == "done":
                 state.arrived.add(CloudHandle(entry["handle"]))
         case "intent" | "done" if entry["act"] in _PAIR_STAGES:
-            _pair_went_on(state.pair, entry)
+            _pair_went_on(state.pair, entry, tuple(state.tools))
         case "key":
             _key_ended(state, state.keys[entry["key"]], entry)
         case "resolve":
@@ -222,6 +244,8 @@ def _apply_aside(state: RunState, entry: Entry) -> None:
             state.unclosed.append(entry["file"])
         case "closed" | "torn":
             state.unclosed.remove(entry["file"])
+        case "process":
+            state.tools.append(Process(*(entry[name] for name in ("host", "boot", "pid", "started"))))
         case "folder":
             state.folders.append((entry["where"], entry["folder"]))
         case "login":
@@ -242,7 +266,7 @@ _PAIR_STAGES = {
 }
 
 
-def _key_went_on(key: KeyState, entry: Entry) -> None:
+def _key_went_on(key: KeyState, entry: Entry, tools: tuple[Process, ...]) -> None:
     key.stage = _KEY_STAGES[entry["act"]][entry["kind"]]
     key.rule = key.detail = key.code = key.decision = None
     key.open = False
@@ -250,6 +274,7 @@ def _key_went_on(key: KeyState, entry: Entry) -> None:
         key.blob = Sha256(entry["sha256"])
     if entry["kind"] == "intent":
         key.beside = frozenset(map(CloudHandle, entry.get("beside", ())))
+        key.intended, key.tools = entry["at"], tools
     if key.stage is Stage.UNWRAPPED:
         key.cloud_handle = CloudHandle(entry["handle"])
 
@@ -268,12 +293,13 @@ def _key_ended(state: RunState, key: KeyState, entry: Entry) -> None:
             state.rejected.add(key.cloud_handle)
 
 
-def _pair_went_on(pair: PairState, entry: Entry) -> None:
+def _pair_went_on(pair: PairState, entry: Entry, tools: tuple[Process, ...]) -> None:
     stage = _PAIR_STAGES[entry["act"]].get(entry["kind"], pair.stage)
     pair.stage = max(pair.stage, stage, key=list(PairStage).index)  # what is done again was done before
     match entry:
         case {"act": "generate", "kind": "intent", "label": str(label)}:
             pair.label = label
+            pair.intended, pair.tools = entry["at"], tools
         case {"act": "generate", "public": int(public), "private": int(private)}:
             pair.public, pair.private = CloudHandle(public), CloudHandle(private)
         case {"act": "export", "sha256": str(digest)}:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from keyferry.names import ClassicHandle, CloudHandle
     from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.tools.parties import DestinationKey
 
@@ -61,13 +62,20 @@ class Wrapping:
     """
 
     def __init__(
-        self, parties: Parties, directory: RunDirectory, wish: WrappingWish, past: PairState | None = None
+        self,
+        parties: Parties,
+        directory: RunDirectory,
+        wish: WrappingWish,
+        past: PairState | None = None,
+        in_flight: InFlight | None = None,
     ) -> None:
+        """in_flight: waits for a generation of an earlier process."""
         self._parties = parties
         self._directory = directory
         self._journal = directory.journal
         self._wish = wish
         self._past = past or PairState()
+        self._in_flight = in_flight
 
     def make(self, digest: str) -> WrappingKey:
         return self.bring(self.export(digest), digest)
@@ -94,7 +102,10 @@ class Wrapping:
     def _made_before(self) -> Pair | None:
         """What came of a generation whose end nobody saw. The label was free before it (WRAPPING-KEY-NEW)."""
         destination, label = self._parties.destination, self._wish.label
-        found = [destination.describe(handle) for handle in destination.labelled(label)]
+        handles = destination.labelled(label)
+        if not handles and self._in_flight and self._in_flight.wait(self._past.intended):
+            handles = destination.labelled(label)
+        found = [destination.describe(handle) for handle in handles]
         self._journal.write("question", act="generate", label=label, found=[key.handle for key in found])
         if not found:
             return None

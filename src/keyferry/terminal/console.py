@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Program
+    from keyferry.terminal.process import Process
     from keyferry.transcript.recorder import Recorder
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class Console:
         self._row = Row() if manners.edits_lines else None
         try:
             self._child = Child(program.argv, program.cwd, program.env, self._filters.feed, read_size)
+            self.process: Callable[[], Process] = lambda: program.find(self._child.pid or 0)
         except (pexpect.ExceptionPexpect, OSError) as error:
             raise self._error(UnreachableError, f"{self.tool} could not be started", str(error).encode()) from error
 

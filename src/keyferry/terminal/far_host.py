@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.names import Sha256
-from keyferry.terminal import about, ssh
+from keyferry.terminal import about, process, ssh
 from keyferry.terminal.far_shell import BrokenShellError, FarShell
 from keyferry.terminal.host import (
     EMULATED,
@@ -27,12 +27,14 @@ from keyferry.terminal.host import (
     keep,
     no_tool,
 )
+from keyferry.terminal.process import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from keyferry.terminal.far_shell import Answer
+    from keyferry.terminal.process import Process
     from keyferry.terminal.ssh import Way
 
 _TOOL: Final = (
@@ -42,7 +44,11 @@ _TOOL: Final = (
 """Starts a tool. The marker that it prints first, with the terminal's name, divides what a login shell printed from
 what the tool says; it stays the tool's parent, so that a signal shows as 128 and more, and 255 is not ssh's alone."""
 
+_NOTED: Final = f'{{ {process.ask("$$")}; }} >"$0" 2>/dev/null; exec "$@"'
+"""Becomes the tool, after it has written down its own process."""
+
 _ECHO_OFF: Final = re.compile(rb"(?<![\w-])-echo(?![\w-])")
+_PROCESS: Final = "process-"
 ALIVE_LIMIT: Final = 10.0
 
 
@@ -106,7 +112,8 @@ class FarHost:
         )
         start = bytes.fromhex(self._do(_show(path, EMULATED_WITHIN), f"cannot read {tool}"))
         marker = secrets.token_hex(8)
-        words = ("/bin/sh", "-c", _TOOL, marker, self._directory, path, *arguments)
+        noted = f"{_PROCESS}{marker}"
+        words = ("/bin/sh", "-c", _TOOL, marker, self._directory, "/bin/sh", "-c", _NOTED, noted, path, *arguments)
         return Program(
             tool,
             self.name,
@@ -119,7 +126,16 @@ class FarHost:
             link=self,
             marker=marker.encode(),
             emulated=EMULATED in start,
+            find=lambda _child: self._process(noted),
         )
+
+    def shell(self, command: str) -> bytes:
+        return self.ask(command).output
+
+    def _process(self, noted: str) -> Process:
+        """A tool by what it wrote down; UNKNOWN if what is seen from here is another process, or none."""
+        told = process.read(self.take(noted) or b"")
+        return told if told.pid is not None and process.find(self.shell, told.pid) == told else UNKNOWN
 
     def room(self, name: str) -> FarHost:
         room = copy.copy(self)

@@ -7,19 +7,23 @@ import os
 import re
 import secrets
 import shutil
+import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from keyferry.errors import RecordFailedError, UnreachableError, UsageError
 from keyferry.names import Sha256
-from keyferry.terminal import about
+from keyferry.terminal import about, process
+from keyferry.terminal.process import UNKNOWN
 from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
+
+    from keyferry.terminal.process import Process
 
 INSTALLED = {
     "vtl": ("/usr/safenet/lunaclient/bin", "/usr/lunasa/bin"),
@@ -62,7 +66,8 @@ class Program:
 
     size: of its file, in bytes. emulated: whether the file says that it is an emulated tool.
     link: None where the terminal that the program has is our own. marker: a line
-    that is printed just before the program starts; what comes before it is a login shell's.
+    that is printed just before the program starts; what comes before it is a login shell's. find: once the program
+    has started, gives its own process; called with the number of our child.
     """
 
     tool: str
@@ -76,6 +81,7 @@ class Program:
     link: Link | None = None
     marker: bytes = b""
     emulated: bool = False
+    find: Callable[[int], Process] = lambda _child: UNKNOWN
 
 
 class Host(Protocol):
@@ -89,6 +95,9 @@ class Host(Protocol):
 
     def program(self, tool: str, *arguments: str) -> Program:
         """UnreachableError where the tool is not there or may not be run."""
+
+    def shell(self, command: str) -> bytes:
+        """Run a line of POSIX shell on this host; gives what it printed."""
 
     def room(self, name: str) -> Host:
         """A folder of its own inside the private one, for tools that would write the same files."""
@@ -162,7 +171,13 @@ class LocalHost:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         argv = (str(path), *arguments)
         env, size = clean_environment(self._without), path.stat().st_size
-        return Program(tool, self.name, str(path), argv, self.directory, env, Sha256(digest), size, emulated=emulated)
+        find = functools.partial(process.find, self.shell)  # our child is the tool itself
+        whole = Program(tool, self.name, str(path), argv, self.directory, env, Sha256(digest), size, find=find)
+        return replace(whole, emulated=emulated)
+
+    def shell(self, command: str) -> bytes:
+        words = ["/bin/sh", "-c", command]
+        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout
 
     @functools.cached_property
     def facts(self) -> Mapping[str, str]:

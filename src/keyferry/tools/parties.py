@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
+    from keyferry.terminal.process import Process
 
 
 USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
@@ -198,6 +199,9 @@ class Destination(Protocol):
 
     def marks(self) -> Sequence[str]:
         """What `look` saw that other clusters do not have. An HSM may be replaced: one that is seen again is enough."""
+
+    def process(self) -> Process:
+        """The tool's own process, once it is reached."""
 
     def log_in(self) -> None: ...
 

@@ -12,6 +12,7 @@ from keyferry.emulator.cloudhsm.cli_session import Failed
 from keyferry.emulator.cloudhsm.cli_words import Misused
 from keyferry.emulator.cloudhsm.cluster import Refused
 from keyferry.emulator.cloudhsm.objects import SIZES, KeyClass, KeyObject, KeyType
+from keyferry.emulator.faults import deaf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,6 +154,7 @@ def _kept(session: Session, arguments: Arguments, keys: Sequence[KeyObject]) -> 
     names = [name.lower() for name in arguments.given.get("share-crypto-users", ())]
     if not set(names) <= set(crypto_users):
         raise Failed("The key cannot be shared with these users")
+    deaf(session.struck)
     nodes = session.cluster.nodes()
     reached = nodes[:-1] if session.struck("node-failed") else nodes
     return session.keys.add(keys, reached, {crypto_users[name] for name in names})

@@ -11,7 +11,7 @@ from keyferry.emulator.cloudhsm import cli_cluster, cli_keys, cli_make
 from keyferry.emulator.cloudhsm.cli_editor import Editor
 from keyferry.emulator.cloudhsm.cli_session import Failed, Session
 from keyferry.emulator.cloudhsm.cli_words import Arguments, Misused, Option, parse, split
-from keyferry.emulator.faults import Fault, of_dialogues
+from keyferry.emulator.faults import DEAF, Fault, of_dialogues
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ FAULTS = (
     Fault("hsm-left", "one HSM fewer is listed", ("cluster-hsm-info",)),
     Fault("hsm-replaced", "one HSM is listed under another serial number", ("cluster-hsm-info",)),
     Fault("no-hsm", "no HSM is listed", ("cluster-hsm-info",)),
+    Fault("deaf", DEAF, (_PAIR, _UNWRAP)),
     Fault("node-failed", "the key is on all nodes but one", (_PAIR, _UNWRAP)),
     Fault("pem-swapped", "the file holds the public key of somebody else's pair", ("key-generate-file",)),
     Fault("other-value", "the key stored is another one of the same length", (_UNWRAP,)),

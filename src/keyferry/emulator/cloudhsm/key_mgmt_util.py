@@ -14,7 +14,7 @@ from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
 from keyferry.emulator.cloudhsm.kmu_screen import Screen
 from keyferry.emulator.cloudhsm.kmu_session import MAKING, WITH_BLOCK, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing
-from keyferry.emulator.faults import Fault, of_dialogues, rubbish, wait_too_long
+from keyferry.emulator.faults import DEAF, Fault, of_dialogues, rubbish, wait_too_long
 from keyferry.emulator.jitter import Jitter
 from keyferry.emulator.terminal import EndOfInputError, Terminal
 
@@ -47,6 +47,7 @@ FAULTS = (
     Fault("block-missing", "no cluster block: the client could not get it", WITH_BLOCK),
     Fault("node-unlisted", "the cluster block lists one node less; the work is done", WITH_BLOCK),
     Fault("login-partial", "one node does not take part in the login", ("loginHSM",)),
+    Fault("deaf", DEAF, MAKING),
     Fault("node-failed", "one node fails: a handle, but no success; the key is on the other nodes", MAKING),
     Fault("pem-swapped", "the file holds the public key of somebody else's pair", ("exportPubKey",)),
     Fault("other-value", "the key stored is another one of the same length", ("unWrapKey",)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
 from keyferry.emulator.cloudhsm.objects import SIZES, KeyClass, KeyObject, KeyType, usual_flags
+from keyferry.emulator.faults import deaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ def create(
     owner, shared = session.user.id, args.numbers("-u")
     if not set(shared) <= {user.id for user in session.cluster.users()}:
         raise Refused(Code.NO_SUCH_USER)
+    deaf(session.struck)
     asked = session.cluster.nodes()[: 1 if "-sess" in args else None]
     failed = asked[-1:] if session.struck("node-failed") else []
     reached = [node for node in asked if node not in failed]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
+    from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.cloudhsm_cli.screens import Key
     from keyferry.tools.limits import Limits
@@ -72,6 +73,9 @@ class CloudHsmCliDestination:
 
     def marks(self) -> Sequence[str]:
         return [serial for hsm in self._hsms if (serial := hsm.get("serial-number"))]
+
+    def process(self) -> Process:
+        return self.tool.process()
 
     def log_in(self) -> None:
         self.tool.login(self._user, self._password, self._logins)

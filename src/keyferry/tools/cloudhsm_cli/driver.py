@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
+    from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.cloudhsm_cli.screens import Key, Page, Pair
     from keyferry.tools.cloudhsm_cli.users import User
@@ -75,6 +76,10 @@ class CloudHsmCli:
             self.close()
         else:
             self._console.close()
+
+    def process(self) -> Process:
+        """The tool's own process."""
+        return self._console.process()
 
     @staticmethod
     def can_type(text: str) -> bool:

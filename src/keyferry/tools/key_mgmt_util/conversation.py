@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
+    from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.key_mgmt_util.answers import Answer
     from keyferry.tools.limits import Limits
@@ -57,6 +58,10 @@ class Conversation:
             self.close()
         else:
             self._console.close()
+
+    def process(self) -> Process:
+        """The tool's own process."""
+        return self._console.process()
 
     def close(self) -> None:
         """Leave by the tool's own `exit`. UnreachableError where it does not end, or not with status 0."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keyferry.names import CloudHandle, PublicKey
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
+    from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.key_mgmt_util.attributes import Attributes
     from keyferry.tools.limits import Limits
@@ -71,6 +72,9 @@ class KeyMgmtUtilDestination:
     def marks(self) -> Sequence[str]:
         """Nothing tells the cluster itself; a user of this name has another number elsewhere, if by chance."""
         return self._ids
+
+    def process(self) -> Process:
+        return self.tool.process()
 
     def log_in(self) -> None:
         self.tool.login(self._user, self._password, self._logins, visible=self._visible)
