@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 import in_fork
 import patterns
+import shared
 import tmpfs
 from longer import LONG
 from place import Place, openssl
@@ -40,6 +41,11 @@ def _real_exec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 def pytest_configure() -> None:
     tmpfs.use()
+    shared.begin()
+
+
+def pytest_unconfigure() -> None:
+    shared.end()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from forgeries import (
 )
 from keyferry.text import canonical
 from records import both_say, by_package, forge, head_of
-from runs import World, keyferry, through
+from runs import keyferry, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,28 +36,14 @@ if TYPE_CHECKING:
     Lines = list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("record") / "hsm"
-    assert World.create(folder).migrate().status == 0
-    return folder / "run"
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recorded(), tmp_path / "run"))
 
 
 @pytest.fixture
-def run(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "run"))
-
-
-@pytest.fixture(scope="module")
-def whole_by_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("record") / "hsm"
-    assert World.create(folder).migrate(**through("cloudhsm-cli")).status == 0
-    return folder / "run"
-
-
-@pytest.fixture
-def run_by_cli(whole_by_cli: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole_by_cli, tmp_path / "run"))
+def run_by_cli(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recorded("cloudhsm-cli"), tmp_path / "run"))
 
 
 def test_a_perfect_forgery_that_changes_nothing_is_whole(run: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from records import both_say, by_script, edit, head_of
-from runs import Done, World, keyferry
+from runs import Done, World, keyferry, recorded
 from ssh_keys import allowed_signers, make_key
 from tampering import event_removed
 
@@ -18,16 +18,9 @@ pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no s
 ROLES = ("operator", "witness", "approver")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("record") / "hsm"
-    assert World.create(folder).migrate().status == 0
-    return folder / "run"
-
-
 @pytest.fixture
-def run(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "run"))
+def run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recorded(keys=4), tmp_path / "run"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from keyferry.text import canonical
 from records import both_say, by_package, by_script, by_script_here, edit, head_of, rechain, restamp
-from runs import World
+from runs import recorded
 from tampering import (
     byte_order_mark,
     carriage_returns,
@@ -44,14 +44,9 @@ CKDEMO, CMU = "sessions/003-ckdemo.cast", "sessions/005-cmu.cast"
 
 
 @pytest.fixture(scope="session")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def worlds() -> tuple[Path, Path]:
     """Two runs of the same kind."""
-    folders = []
-    for name in ("one", "other"):
-        folder = tmp_path_factory.mktemp("records") / name
-        assert World.create(folder).migrate().status == 0
-        folders.append(folder / "run")
-    return folders[0], folders[1]
+    return recorded(), recorded(other="again")
 
 
 @pytest.fixture

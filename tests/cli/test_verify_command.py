@@ -18,7 +18,7 @@ from keyferry.procedure import documented
 from keyferry.procedure.verification import verify
 from keyferry.transcript.verify import COMMANDS
 from records import SCRIPT, both_say, edit, head_of
-from runs import DESTINATIONS, World, keyferry, through
+from runs import DESTINATIONS, World, keyferry, recorded
 from ssh_keys import make_key
 from tampering import event_edited
 
@@ -26,11 +26,9 @@ ROOT = Path(__file__).parents[2]
 CKDEMO = "sessions/003-ckdemo.cast"
 
 
-@pytest.fixture(scope="module", params=DESTINATIONS)
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("record") / "hsm"
-    assert World.create(folder, keys=4).migrate(**through(request.param)).status == 0
-    return folder / "run"
+@pytest.fixture(params=DESTINATIONS)
+def whole(request: pytest.FixtureRequest) -> Path:
+    return recorded(request.param, keys=4)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import forked
 import patterns
+import shared
 from keyferry.emulator import faults
 from keyferry.emulator.store import Store
 from records import by_package, by_script_here
@@ -108,3 +109,13 @@ class World:
         """The partition's PIN and the crypto user's password."""
         folder = self.directory / "secrets"
         return (folder / "pin").read_text(), (folder / "password").read_text()
+
+
+def recorded(tool: str = "key_mgmt_util", *, keys: int = 10, nodes: int = 2, jitter: str = "", other: str = "") -> Path:
+    """Return the directory of a run that succeeded, made once in a test run; `other` names a second one of its kind."""
+
+    def migrate(folder: Path) -> None:
+        done = World.create(folder / "hsm", keys=keys, nodes=nodes, jitter=jitter).migrate(**through(tool))
+        assert done.status == 0, done.err
+
+    return shared.once(f"run-{tool}-{keys}-{nodes}-{jitter.encode().hex()}-{other}", migrate) / "hsm/run"

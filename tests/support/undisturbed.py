@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import shutil
 from typing import TYPE_CHECKING
 
+import shared
 from killed import holds
-from runs import World, through
+from runs import Done, World, through
 
 if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
-
-    from runs import Done
 
 
 class Plain:
@@ -22,10 +23,10 @@ class Plain:
     def __init__(self, directory: Path, tool: str, keys: int = 2) -> None:
         self._directory = directory
         self._tool = tool
-        self._pattern = directory / "pattern"
-        World.create(self._pattern, keys=keys)
-        world = self.fresh("undisturbed")
-        self.done = world.migrate()
+        made = shared.once(f"undisturbed-{keys}-{tool}", functools.partial(_undisturbed, tool, keys))
+        self._pattern = made / "pattern"
+        self.done = Done(*json.loads((made / "done.json").read_text()))
+        world = World(made / "after")
         self.holds: Counter[tuple[object, ...]] = holds(world)
         self._journal = (world.directory / "run" / "journal.jsonl").read_text().splitlines()
         self.lines = len(self._journal)
@@ -50,6 +51,15 @@ class Plain:
         for key, plain in zip(done.document["keys"], self.done.document["keys"], strict=True):
             assert [key[name] for name in same] == [plain[name] for name in same]
         assert world.status()["state"] == "ended"
+
+
+def _undisturbed(tool: str, keys: int, directory: Path) -> None:
+    """Make the HSMs, copy them, and migrate the copy's keys."""
+    World.create(directory / "pattern", keys=keys)
+    shutil.copytree(directory / "pattern", directory / "after")
+    world = World(directory / "after")
+    world.environment.update(through(tool))
+    (directory / "done.json").write_text(json.dumps(dataclasses.astuple(world.migrate())))
 
 
 def migration(world: World) -> tuple[object, ...]:

@@ -10,28 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import shared
 from keyferry.procedure.sidebyside import compare as by_meaning
 from keyferry.transcript.diff import Row, compare
 from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
-from runs import World, keyferry, through
+from runs import World, keyferry, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+@pytest.fixture
+def runs() -> tuple[Path, Path]:
     """Two rehearsals of the same labels: other values, other handles on both sides, other serials of objects."""
-    folder = tmp_path_factory.mktemp("runs")
-    for name in ("a", "b"):
-        world = World.create(folder / name)
-        config = ("--config", world.config)
-        if name == "b":  # one pair made and deleted, so that every later handle is another
-            made = keyferry("kmu", "gen-rsa-key-pair", "--label", "x", "--json", *config).document
-            for half in (made["public_handle"], made["private_handle"]):
-                assert keyferry("kmu", "delete-key", half, "--yes", *config).status == 0
-        assert world.migrate().status == 0
-    return folder / "a" / "run", folder / "b" / "run"
+    return recorded(), shared.once("run-other-handles", _with_other_handles) / "hsm/run"
+
+
+def _with_other_handles(folder: Path) -> None:
+    """Migrate after a pair was made and deleted, so that every later handle is another."""
+    world = World.create(folder / "hsm")
+    config = ("--config", world.config)
+    made = keyferry("kmu", "gen-rsa-key-pair", "--label", "x", "--json", *config).document
+    for half in (made["public_handle"], made["private_handle"]):
+        assert keyferry("kmu", "delete-key", half, "--yes", *config).status == 0
+    assert world.migrate().status == 0
 
 
 @pytest.fixture
@@ -137,12 +139,10 @@ def test_the_command_tells_both_sides_and_ends_with_6(runs: tuple[Path, Path], c
     assert keyferry("transcript", "diff", *runs, "--json").document["schema"] == "keyferry.diff/1"
 
 
-@pytest.fixture(scope="module")
-def worded_otherwise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def worded_otherwise() -> Path:
     """The same keys through tools that say it all in other words, numbers and orders."""
-    world = World.create(tmp_path_factory.mktemp("other") / "hsm", jitter="A")
-    assert world.migrate().status == 0
-    return world.directory / "run"
+    return recorded(jitter="A")
 
 
 def test_by_meaning_other_words_are_no_difference(runs: tuple[Path, Path], worded_otherwise: Path) -> None:
@@ -174,14 +174,11 @@ def test_by_meaning_other_acts_are(
     assert all(row.where[0].startswith("sessions/") or row.ours is None for row in different)
 
 
-@pytest.fixture(scope="module")
-def runs_by_cli(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+@pytest.fixture
+def runs_by_cli() -> tuple[Path, Path, Path]:
     """Through CloudHSM CLI: twice alike but for values, references and handles, then in other words."""
-    folder = tmp_path_factory.mktemp("cli")
-    for name, jitter in (("a", ""), ("b", ""), ("c", "A")):
-        world = World.create(folder / name, jitter=jitter)
-        assert world.migrate(**through("cloudhsm-cli")).status == 0
-    return folder / "a/run", folder / "b/run", folder / "c/run"
+    tool = "cloudhsm-cli"
+    return recorded(tool), recorded(tool, other="again"), recorded(tool, jitter="A")
 
 
 def test_runs_through_cloudhsm_cli_are_the_same(runs_by_cli: tuple[Path, Path, Path]) -> None:

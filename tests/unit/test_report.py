@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import shared
 from keyferry.errors import UsageError
 from keyferry.transcript.report.build import build
 from keyferry.transcript.report.files import load
@@ -32,13 +34,16 @@ def tool(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def run(tool: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def run(tool: str) -> Path:
     """A rehearsal of ten keys, one of which arrives under another label."""
-    world = World.create(tmp_path_factory.mktemp("hsm") / "world")
+    return shared.once(f"run-label-changed-{tool}", functools.partial(_with_a_label_changed, tool)) / "hsm/run"
+
+
+def _with_a_label_changed(tool: str, folder: Path) -> None:
+    world = World.create(folder / "hsm")
     world.arm(tool, "label-changed", UNWRAPS[tool].partition(" -")[0].replace(" ", "-"), nth=3)
     assert world.migrate(**through(tool)).status == 6
-    return world.directory / "run"
 
 
 @pytest.fixture
