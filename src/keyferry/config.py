@@ -113,7 +113,11 @@ class Config:
     def folder(self, section: str, key: str) -> Path | None:
         """A path, relative to the file that names it; None where it is empty."""
         setting = self._settings[section, key]
-        return setting.base / Path(str(setting.value)).expanduser() if setting.value else None
+        try:
+            return setting.base / Path(str(setting.value)).expanduser() if setting.value else None
+        except RuntimeError:
+            what = f"{setting.origin}: [{section}] {key}: {setting.value!r} names a user that does not exist"
+            raise UsageError(what, keys="nothing was started") from None
 
     def base(self, section: str, key: str) -> Path:
         """The folder from which a value's own paths count."""

@@ -23,6 +23,7 @@ class Exit(IntEnum):
     UNKNOWN_SCREEN = 10
     JOURNAL_HELD = 11
     RECORD_FAILED = 12
+    INTERNAL = 70
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -31,6 +32,7 @@ class Exit(IntEnum):
 PRECEDENCE = (
     Exit.RECORD_FAILED,
     Exit.JOURNAL_HELD,
+    Exit.INTERNAL,
     Exit.UNKNOWN_SCREEN,
     Exit.UNREACHABLE,
     Exit.LOGIN_REFUSED,
@@ -170,6 +172,20 @@ class RecordFailedError(KeyferryError):
     """The record could not be written, so nothing more is typed."""
 
     exit_code = Exit.RECORD_FAILED
+
+
+class InternalError(KeyferryError):
+    """An exception that Keyferry did not expect. Its text is never shown: it could contain anything."""
+
+    exit_code = Exit.INTERNAL
+
+    def __init__(self, record: str | None = None) -> None:
+        super().__init__(
+            "an error in Keyferry itself",
+            keys="the state of keys in flight is unknown; `keyferry resume` finds out",
+            hint="report it with the output of the same command under KEYFERRY_TRACEBACK=1",
+            record=record,
+        )
 
 
 class InterruptedRunError(KeyferryError):

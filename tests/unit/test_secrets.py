@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.secrets import Secret, named_variable, resolve
+from keyferry.secrets import Secret, named_variable, resolve, without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 VALUE = b"tell-nobody"
+VALUE_TO_ESCAPE = b"it's-\\secret"
 
 
 def _private(path: Path, data: bytes = VALUE + b"\n") -> Path:
@@ -105,3 +106,52 @@ def test_a_source_that_gives_nothing_is_a_usage_error_that_shows_no_value(source
         resolve("pin", source)
     assert refused.value.what.startswith("pin: ")
     assert "tell-nobody" not in f"{refused.value} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("cmd:", "no command is named"),
+        ("cmd:'", "quotes are not balanced"),
+        ("cmd:yes", "more than 4096 bytes"),
+        ("cmd:false", "ended with status 1"),
+        ("cmd:sh -c 'kill -9 $$'", "ended by signal 9"),
+        ("cmd:/nonexistent/program", "No such file"),
+        ("cmd:/", "Permission denied"),
+        ("fd:x", "number of an open file descriptor"),
+        ("fd:-1", "number of an open file descriptor"),
+        ("fd:", "number of an open file descriptor"),
+        ("fd:99999999999999999999", "number of an open file descriptor"),
+        ("fd:" + "9" * 5000, "number of an open file descriptor"),
+        ("fd:9999", "Bad file descriptor"),
+        ("file:~nosuchuser/x", "user that does not exist"),
+        ("file:x\0y", "NUL"),
+        ("file:.", "Is a directory"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_a_plain_error(tmp_path: Path, source: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as refused:
+        resolve("pin", source, tmp_path)
+    assert "Error" not in refused.value.what
+    assert refused.value.keys == "nothing was started"
+
+
+def test_a_command_that_does_not_end_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keyferry.secrets.COMMAND_LIMIT", 0.2)
+    for source in ("cmd:sh -c 'read x < /dev/ptmx'", "cmd:sh -c 'exec >&-; read x < /dev/ptmx'"):
+        with pytest.raises(UsageError, match=r"did not end within 0\.2 s"):
+            resolve("pin", source, tmp_path)
+
+
+def test_bytes_that_are_no_text_are_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYFERRY_TEST_SECRET", "tell\udcffnobody")
+    with pytest.raises(UsageError, match="cannot be typed"):
+        resolve("pin", "env:KEYFERRY_TEST_SECRET", tmp_path)
+
+
+def test_every_secret_that_was_read_is_removed_from_a_text(tmp_path: Path) -> None:
+    secret = resolve("a pin", f"file:{_private(tmp_path / 'pin', VALUE_TO_ESCAPE)}")
+    value = secret.reveal()
+    text = f"{value!r} {value.decode()} {value.hex()} {value.decode()!r}"
+    assert "secret" not in without_secrets(text)
+    assert value.hex() not in without_secrets(text)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import render, streams
-from keyferry.errors import InterruptedRunError, KeyferryError
+from keyferry.cli import crash, render, streams
+from keyferry.errors import InternalError, InterruptedRunError, KeyferryError
 from keyferry.terminal import signals
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ def _command() -> None:
 def main() -> None:
     """The console script: our errors told as the user needs them, with their exit codes."""
     streams.mend()
+    streams.mend_environment()
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # as a parent may leave it: no child's end could be seen
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in signals.SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a background job of a shell
             signal.signal(number, _stop)
@@ -115,12 +118,15 @@ def main() -> None:
         _command()
     except KeyferryError as error:
         _deaf()
-        sys.exit(render.report(error))
+        sys.exit(crash.report(error) if isinstance(error, InternalError) else render.report(error))
     except (_Stopped, KeyboardInterrupt) as signalled:
         _deaf()
         sys.exit(_interrupted(*signalled.args or (signal.SIGINT,)))
     except BrokenPipeError:
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - no traceback, whatever happens
+        _deaf()
+        sys.exit(crash.report(error))
     finally:
         _deaf()
 

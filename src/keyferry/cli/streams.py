@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -10,6 +11,17 @@ from keyferry.errors import KeyferryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_SIZES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
+_SIZE = re.compile("[1-9][0-9]{0,3}")
+
+
+def mend_environment() -> None:
+    """Drop a terminal's size that is no number: the libraries that draw tables would fail on it."""
+    for name in _SIZES:
+        if not _SIZE.fullmatch(os.environ.get(name, "80")):
+            del os.environ[name]
 
 
 def mend() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.errors import KeyferryError, RecordFailedError, UsageError
+from keyferry.errors import InternalError, KeyferryError, RecordFailedError, UsageError
 from keyferry.procedure import approval, planfile
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.order import PLANNED_SETTINGS, Order, Selection, order, planned
@@ -179,6 +179,8 @@ def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus)
                     error.fill(host=last.host, record=last.recorder.place)
                 error.fill(record=str(directory.path))
                 raise
+            except Exception as error:
+                raise InternalError(record=str(directory.path)) from error
     finally:
         directory.finish()
 
