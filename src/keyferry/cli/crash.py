@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -13,6 +14,7 @@ from keyferry.secrets import without_secrets
 
 _UNCHANGED = "no run was open, so nothing was changed"
 WANTED = "KEYFERRY_TRACEBACK"
+_NOT_MAPPED = "failed to map segment"  # of a library that there is no memory for
 _EXHAUSTED = {
     errno.EMFILE: "this process may not open more files: raise its limit (`ulimit -n`)",
     errno.ENFILE: "the system cannot open more files: close other programs",
@@ -24,8 +26,9 @@ _EXHAUSTED = {
 def report(error: BaseException) -> int:
     """Report an unexpected exception on stderr and return the exit code. KEYFERRY_TRACEBACK=1 adds the traceback."""
     if os.environ.get(WANTED) == "1":
-        text = "".join(traceback.format_exception(error))
-        sys.stderr.write(without_secrets(text.encode("utf-8", "backslashreplace").decode()))
+        with contextlib.suppress(MemoryError):
+            text = "".join(traceback.format_exception(error))
+            sys.stderr.write(without_secrets(text.encode("utf-8", "backslashreplace").decode()))
     return render.report(_known(error) or _internal(error))
 
 
@@ -40,7 +43,7 @@ def _internal(error: BaseException) -> KeyferryError:
 
 def _known(error: BaseException) -> KeyferryError | None:
     """An exception that the system is the cause of, outside a run."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NOT_MAPPED in str(error)):
         what = "Keyferry was refused more memory: raise the limit (`ulimit -v`) or close other programs"
     elif isinstance(error, OSError) and error.errno in _EXHAUSTED:
         what = _EXHAUSTED[error.errno]
