@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -174,14 +175,30 @@ class RecordFailedError(KeyferryError):
     exit_code = Exit.RECORD_FAILED
 
 
+_NOT_MAPPED = "failed to map segment"  # of a library that there is no memory for
+_EXHAUSTED = {
+    errno.EMFILE: "Keyferry may not open more files: raise the limit (`ulimit -n`)",
+    errno.ENFILE: "the system cannot open more files: close other programs",
+    errno.ENOMEM: "the system has no memory left: close other programs",
+    errno.EAGAIN: "the system cannot start more processes: close other programs, or raise the limit (`ulimit -u`)",
+}
+
+
+def exhausted(error: BaseException) -> str | None:
+    """Return which limit of the system an exception comes from, and what to do; None if from none."""
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NOT_MAPPED in str(error)):
+        return "Keyferry was refused more memory: raise the limit (`ulimit -v`) or close other programs"
+    return _EXHAUSTED.get(error.errno or 0) if isinstance(error, OSError) else None
+
+
 class InternalError(KeyferryError):
     """An exception that Keyferry did not expect. Its text is never shown: it could contain anything."""
 
     exit_code = Exit.INTERNAL
 
-    def __init__(self, record: str | None = None) -> None:
+    def __init__(self, cause: BaseException, record: str | None = None) -> None:
         super().__init__(
-            "an error in Keyferry itself",
+            exhausted(cause) or "an error in Keyferry itself",
             keys="the state of keys in flight is unknown; `keyferry resume` finds out",
             hint="report it with the output of the same command under KEYFERRY_TRACEBACK=1",
             record=record,

@@ -28,7 +28,7 @@ def _shell(script: str, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "0", "\u00b2", "9" * 5000, "1"])
+@pytest.mark.parametrize("value", ["x", "\u00b2", "1"])
 def test_a_terminal_size_that_is_no_number_changes_nothing(tmp_path: Path, value: str) -> None:
     sizes = {"COLUMNS": value, "LINES": value, "TERMINAL_WIDTH": value}
     world = World.create(tmp_path / "hsm", keys=3)
@@ -55,7 +55,7 @@ def test_a_folder_that_was_removed_is_a_plain_error(tmp_path: Path, words: list[
     assert done.stderr.startswith("error: ")
 
 
-@pytest.mark.parametrize("files", [10, 14, 18, 24])
+@pytest.mark.parametrize("files", [10, 20, 63])
 def test_few_descriptors_are_a_plain_error(tmp_path: Path, files: int) -> None:
     world = World.create(tmp_path / "hsm", keys=3)
     done = _shell(f'ulimit -n {files}; exec "$@"', "migrate", "--all", "--config", world.config)

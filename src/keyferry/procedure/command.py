@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.errors import InternalError, KeyferryError, RecordFailedError, UsageError
+from keyferry.errors import CheckFailedError, InternalError, KeyferryError, RecordFailedError, UsageError
 from keyferry.procedure import approval, planfile
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.order import PLANNED_SETTINGS, Order, Selection, order, planned
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("sudo", "prefix")]
 PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"), ("run", "operator"), ("run", "sessions"))
 """Settings that go into the record: all but where secrets come from."""
+
+
+DESCRIPTORS = 64
+"""Files, terminals and connections that a run has open at a time, at most; more with `--sessions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,7 @@ def opened(
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     check_named(config, need)
+    _demand_descriptors()
     secrets = Parties.resolve_secrets(config, need)
     parent = config.folder("run", "directory") or Path("keyferry-runs")
     directory = RunDirectory.create(run_dir, parent.absolute())
@@ -180,9 +186,22 @@ def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus)
                 error.fill(record=str(directory.path))
                 raise
             except Exception as error:
-                raise InternalError(record=str(directory.path)) from error
+                raise InternalError(error, str(directory.path)) from error
     finally:
         directory.finish()
+
+
+def _demand_descriptors() -> None:
+    """CheckFailedError where this process may open too few files for a run."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < DESCRIPTORS <= hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
+    elif 0 <= soft < DESCRIPTORS:
+        raise CheckFailedError(
+            f"Keyferry may open only {soft} files at a time, and a run needs up to {DESCRIPTORS}",
+            keys="nothing was started",
+            hint="raise the limit (`ulimit -n`)",
+        )
 
 
 def check_named(config: Config, need: tuple[str, ...]) -> None:
