@@ -239,3 +239,15 @@ def test_a_leg_stops_after_so_many_failures(tmp_path: Path) -> None:
     assert "as many as --max-failures allows" in done.err
     assert apart.leg("4-5").status == 6
     assert (apart.next or "").endswith("--steps 7")
+
+
+def test_the_last_leg_stops_if_an_hsm_joins_the_cluster_meanwhile(tmp_path: Path) -> None:
+    apart = Apart(tmp_path, "cloudhsm-cli", keys=3)
+    for steps, more in (("1-2", ()), ("4-5", ("--all",))):
+        assert apart.leg(steps, *more).status == 0
+        apart.carry()
+    apart.world.arm("cloudhsm-cli", "hsm-joined", "cluster-hsm-info", nth=3)
+    done = apart.leg("7")
+    assert (done.status, done.states) == (7, {"verified": 1, "planned": 2}), done.err
+    lines = map(json.loads, (apart.run / "journal.jsonl").read_text().splitlines())
+    assert [line["when"] for line in lines if line["kind"] == "hsms"] == ["before the first unwrap", "after a batch"]

@@ -61,7 +61,14 @@ class Carrying:
     signal, each side ends the key that it is at and begins no other; at a second signal each stops now.
     """
 
-    def __init__(self, interrupts: Interrupts, most_failures: int | None) -> None:
+    def __init__(
+        self,
+        interrupts: Interrupts,
+        most_failures: int | None,
+        after_batch: Callable[[Crossing], None] = lambda _carrier: None,
+    ) -> None:
+        """after_batch: called with the carrier after each batch of keys, and at the latest after AHEAD keys."""
+        self._after_batch = after_batch
         self._interrupts = interrupts
         self._most_failures = most_failures
         self.failures = 0
@@ -77,12 +84,17 @@ class Carrying:
         return self._most_failures is not None and self.failures >= self._most_failures
 
     def one_by_one(self, carrier: Crossing, results: Iterable[KeyResult]) -> None:
-        for result in results:
+        number = 0
+        for number, result in enumerate(results, 1):
             self._interrupts.check()
             carrier.cross(result)
             self._count(result)
             if self.enough:
                 return
+            if number % AHEAD == 0:
+                self._after_batch(carrier)
+        if number % AHEAD:
+            self._after_batch(carrier)
 
     def together(self, carriers: Sequence[Crossing], results: Iterable[KeyResult]) -> None:
         """Two threads for each carrier, one on each side; each key goes one carrier's way, in order.
@@ -159,6 +171,7 @@ class Carrying:
                 return
             carrier.arrive(result, batch[place:])
             self._count(result)
+        self._after_batch(carrier)
 
     def _next(self, todo: Iterator[KeyResult]) -> KeyResult | None:
         with self._changed:

@@ -31,13 +31,15 @@ class KeyClaims:
 
 @dataclass(slots=True)
 class Claims:
-    """The claims of all keys, taken in line by line. pairs: the wrapping pairs that were made; killed: whether a
+    """The claims of all keys, taken in line by line. pairs: the wrapping pairs that were made; hsms: the
+    serial numbers of the cluster's HSMs, each time; killed: whether a
     process of the run died, so that something that it did may be missing here.
     """
 
     keys: dict[int, KeyClaims] = field(default_factory=dict)
     wish: Mapping[str, Any] | None = None
     pairs: list[tuple[int, int, bool]] = field(default_factory=list)
+    hsms: set[tuple[str, ...]] = field(default_factory=set)
     killed: bool = False
     ended: bool = False
 
@@ -59,6 +61,8 @@ class Claims:
                 claims.line, claims.end = number, {name: line[name] for name in _ENDS}
             case "question", "unwrap":
                 self._of(line["key"]).questioned = True
+            case "hsms", _:
+                self.hsms.add(tuple(line["serials"]))
             case "torn", _:
                 self.killed = True
             case "resumed", _:
@@ -93,6 +97,6 @@ class Claims:
 
 _INTENDED = ("label", "id", "type", "bits", "extractable", "digest", "wrapping_key", "file")
 _ENDS = (
-    *("state", "rule", "proof", "kcv", "kcv_there", "handle", "nodes", "attributes", "attributes_there"),
+    *("state", "rule", "proof", "kcv", "kcv_there", "handle", "nodes", "coverage", "attributes", "attributes_there"),
     *("open", "code"),
 )

@@ -52,6 +52,8 @@ class Contradictions:
             "extractable": not selection.non_extractable,
         }
         yield from _different(wanted, wish, "the plan was made for")
+        for serials in self._claims.hsms - self._evidence.hsms:
+            yield f"no recording shows that the cluster listed the HSMs {', '.join(serials)}"
         for public, private, adopted in self._claims.pairs:
             if not adopted and (public, private) not in self._evidence.pairs:
                 yield f"no recording shows that the wrapping pair {public}, {private} was made"
@@ -136,7 +138,8 @@ class Contradictions:
         arrived = self._evidence.arrived[handle or 0]
         there = arrived.key
         shown = {
-            "nodes": list(arrived.nodes),
+            "nodes": list(arrived.coverage.nodes),
+            "coverage": dict(arrived.coverage.words) or None,
             "kcv_there": there and there.kcv,
             "attributes_there": dict(there.attributes) if there else {},
             "attributes": outcome.notes,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.rules import Wish
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.wrapping import WrappingKey
-    from keyferry.tools.parties import UnwrapSpec
+    from keyferry.tools.parties import Destination, UnwrapSpec
 
 ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, Exit.LOGIN_REFUSED, Exit.USAGE})
 """Errors after which no session can be trusted with the next key."""
@@ -64,6 +64,11 @@ class Crossing:
         self._wrapping_key = wrapping_key
         self._moved: dict[str, Sha256] = {}
         self._unwrapped: list[str] = []
+
+    @property
+    def destination(self) -> Destination:
+        """The session on the new side that these keys enter through."""
+        return self._lane.destination
 
     def cross(self, result: KeyResult) -> None:
         """Take one key across and note what became of it; raises where the run cannot go on."""
@@ -169,7 +174,8 @@ class Crossing:
         destination, handle, spec = self._lane.destination, result.cloudhsm_handle, self._spec(result)
         if handle is None:
             raise MismatchError("the unwrapped key has no handle", rule="CLUSTER-COVERAGE")
-        result.nodes = destination.coverage(handle).nodes
+        covered = destination.coverage(handle)
+        result.nodes, result.coverage = covered.nodes, covered.words
         arrived = destination.describe(handle)
         result.kcv_there, result.attributes_there = arrived.kcv, dict(arrived.attributes)
         result.notes = attributes_match(
@@ -218,21 +224,7 @@ class Crossing:
         self._add(
             Stage.VERIFIED if result.state == "verified" else None,
             "key",
-            key=result.handle,
-            state=result.state,
-            rule=result.rule,
-            detail=result.detail,
-            proof=result.proof,
-            kcv=result.planned.kcv,
-            kcv_there=result.kcv_there,
-            attributes_there=result.attributes_there,
-            handle=result.cloudhsm_handle,
-            nodes=result.nodes,
-            attributes=result.notes,
-            seen=result.error and result.error.seen,
-            others=sorted(result.others),
-            open=result.open,
-            code=result.code,
+            **end_line(result),
         )
         result.attributes_there, result.notes = {}, {}  # the journal has them; thousands would fill the memory
         self._parties.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
@@ -264,3 +256,25 @@ class Crossing:
                 seen="\n".join(f"{place}: {digest}" for place, digest in hashes.items()),
                 keys="this key did not cross; it is unchanged on the Classic side",
             )
+
+
+def end_line(result: KeyResult) -> dict[str, object]:
+    """The fields of the journal's line about what became of a key."""
+    return {
+        "key": result.handle,
+        "state": result.state,
+        "rule": result.rule,
+        "detail": result.detail,
+        "proof": result.proof,
+        "kcv": result.planned.kcv,
+        "kcv_there": result.kcv_there,
+        "attributes_there": result.attributes_there,
+        "handle": result.cloudhsm_handle,
+        "nodes": result.nodes,
+        "coverage": result.coverage or None,
+        "attributes": result.notes,
+        "seen": result.error and result.error.seen,
+        "others": sorted(result.others),
+        "open": result.open,
+        "code": result.code,
+    }

@@ -10,9 +10,11 @@ from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
 from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
 from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
-from keyferry.tools.parties import USAGES, Holding
+from keyferry.tools.parties import USAGES, Coverage, Holding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
     from keyferry.tools.parties import DestinationKey
@@ -33,7 +35,7 @@ class Reader(Protocol):
 class Arrived:
     """What the destination's tool proves about one handle: its last coverage, and the first description after it."""
 
-    nodes: tuple[int, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
     whole: bool = False
     key: DestinationKey | None = None
     holding: Holding | None = None
@@ -69,6 +71,7 @@ class Evidence:
         self.values: dict[str, set[str]] = {}
         self.blobs: dict[str, set[str]] = {}
         self.extractable: dict[str, set[bool]] = {}
+        self.hsms: set[tuple[str, ...]] = set()
         self._tool = ""
 
     def reader(self, tool: str) -> Reader | None:
@@ -90,8 +93,11 @@ class Evidence:
     def unwrapped(self, file: str, wrapping_key: int, handle: int, *, whole: bool) -> None:
         self.unwraps.setdefault(file, []).append(Unwrapped(handle, wrapping_key, whole))
 
-    def covered(self, handle: int, nodes: tuple[int, ...], *, whole: bool) -> None:
-        self.arrived[handle] = Arrived(nodes, whole)
+    def covered(self, handle: int, coverage: Coverage, *, whole: bool) -> None:
+        self.arrived[handle] = Arrived(coverage, whole)
+
+    def listed(self, serials: Sequence[str]) -> None:
+        self.hsms.add(tuple(serials))
 
     def described(self, key: DestinationKey) -> None:
         if (arrived := self.arrived.get(key.handle)) and arrived.key is None:

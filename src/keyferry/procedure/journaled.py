@@ -24,6 +24,7 @@ class Journaled:
     refused: whether the run once ended because Classic showed another.
     banners: by session, the version that its tool told.
     approved: hashes of the plan that was approved, and of the signature.
+    hsms: the serial numbers that this process compares with; moving: whether it saw others since.
     """
 
     migration: bool = False
@@ -39,6 +40,8 @@ class Journaled:
     refused: bool = False
     banners: dict[str, str] = field(default_factory=dict)
     approved: tuple[str, str] | None = None
+    hsms: set[str] = field(default_factory=set)
+    moving: bool = False
 
     def take(self, line: Mapping[str, Any], story: Story) -> str | None:
         match line["kind"]:
@@ -50,6 +53,9 @@ class Journaled:
                 self.lasting = line.get("classic", {}).get("kind") == LASTING
             case "described":
                 self.extractable[line["key"]] = line["extractable"] is True
+            case "hsms":
+                self.moving = not line["baseline"] and (self.moving or set(line["serials"]) != self.hsms)
+                self.hsms = set(line["serials"]) if line["baseline"] else self.hsms
             case "banner":
                 self.banners[line["file"]] = line["banner"]
             case "intent" | "done":
@@ -68,6 +74,8 @@ class Journaled:
                     return "the plan that is carried out is not the one that was approved"
             case "key" if line["state"] == "verified":
                 return self._verified(line)
+            case "end" if self.moving:
+                return "the run is called ended, but the HSMs of the cluster had changed during it"
             case "end" if line["totals"] != story.totals or (self.wrapped and not _balanced(line["totals"])):
                 return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
         return None

@@ -48,13 +48,12 @@ class Leg(Migration):
         self._step("0")
         self._parties.destination.look()
         self._demand_owner("cloudhsm", self._parties.destination)
-        marks = list(self._parties.destination.marks())
         if self._past:
-            same_cluster(self._past, marks)
+            same_cluster(self._past, self._parties.destination.marks())
         self._step("1.1")
         self._parties.note_process(self._parties.destination)
         self._parties.destination.log_in()
-        self._directory.journal.write("parties", **self._identities(), marks=marks)
+        self._write_parties()
 
     def _demand_owner(self, side: str, party: Source | Destination) -> None:
         if self._past:
@@ -143,6 +142,7 @@ class Entering(Leg):
         past = self._past or RunState()
         self._look_at_destination()
         before = self._recall(past)
+        self._begin_members("before the first unwrap")
         crossing = [result for result in self.result.keys if result.state == "planned"]
         if crossing:
             key = self._wrapping().export(self._order.wish.digest)

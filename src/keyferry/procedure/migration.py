@@ -18,6 +18,7 @@ from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.in_flight import InFlight
 from keyferry.procedure.journal import now
 from keyferry.procedure.lanes import demand_lasting_handles, opened
+from keyferry.procedure.members import Members
 from keyferry.procedure.notices import notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
@@ -58,6 +59,7 @@ class Migration:
         self._order = order
         self._interrupts = interrupts
         self._past = past
+        self._members = Members(directory.journal, parties.bus, past.hsms if past else None)
         self.result = RunResult(directory.path)
         self._changing = False
         limit = parties.limits.answer
@@ -134,8 +136,16 @@ class Migration:
         self._parties.destination.log_in()
         if plan:
             reconcile.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
-        marks = list(self._parties.destination.marks())
-        self._directory.journal.write("parties", **self._identities(), marks=marks)
+        self._write_parties()
+
+    def _write_parties(self) -> None:
+        destination = self._parties.destination
+        self._directory.journal.write(
+            "parties",
+            **self._identities(),
+            marks=list(destination.marks()),
+            not_applicable=dict(destination.not_applicable),
+        )
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
         return {
@@ -191,6 +201,7 @@ class Migration:
         return past.before or frozenset()
 
     def _carry(self, before: frozenset[CloudHandle]) -> None:
+        self._begin_members("before the first wrap")
         crossing = [result for result in self.result.keys if result.state == "planned"]
         if crossing:
             self._cross(crossing, before)
@@ -210,6 +221,10 @@ class Migration:
             found_again(self._parties.source, carrier, results)
         self._take_across(carrier, [result for result in results if result.state == "planned"])
 
+    def _begin_members(self, when: str) -> None:
+        verified = [result for result in self.result.keys if result.state == "verified"]
+        self._members.begin(self._parties.destination, verified, when)
+
     def _wrapping(self) -> Wrapping:
         past = self._past.pair if self._past else None
         return Wrapping(self._parties, self._directory, self._order.wrapping, past, self._in_flight)
@@ -222,7 +237,7 @@ class Migration:
         Settling(carrier, self._directory, newcomers, self._interrupts, self._in_flight, again=again).settle(results)
 
     def _take_across(self, carrier: Crossing, results: Sequence[KeyResult]) -> None:
-        carrying = Carrying(self._interrupts, self._order.max_failures)
+        carrying = Carrying(self._interrupts, self._order.max_failures, self._members.after_batch)
         canary = 0 if self.result.totals["verified"] else 1
         for first in results[:canary]:
             carrying.one_by_one(carrier, [first])
@@ -261,6 +276,7 @@ class Migration:
     def _balance(self, before: frozenset[CloudHandle]) -> None:
         if any(result.state == "planned" for result in self.result.keys):  # the run was told to stop early
             return
+        self._members.check(self._parties.destination, "at the end")
         arrived = {result.cloudhsm_handle for result in self.result.keys if result.cloudhsm_handle is not None}
         if self._past:
             arrived |= self._past.arrived

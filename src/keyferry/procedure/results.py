@@ -9,6 +9,7 @@ from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.state import Decision, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, Sha256
@@ -25,7 +26,7 @@ class KeyResult:
     stage: how far it came, blob: the hash of its wrapped file. beside: keys of the new side that look like it and
     are known not to be it; others: those that its end speaks of. decision: an operator's. open: its end is not
     known, so a resumed run finds it out. intended: when its last command was. code: of its error.
-    kcv_there, attributes_there: what the new side gives; nodes: those that answered for the new key (CLUSTER-COVERAGE).
+    kcv_there, attributes_there: what the new side gives; nodes, coverage: CLUSTER-COVERAGE as the tool printed it.
     """
 
     planned: PlannedKey
@@ -45,6 +46,7 @@ class KeyResult:
     kcv_there: Kcv | None = None
     attributes_there: dict[str, str] = field(default_factory=dict)
     nodes: tuple[int, ...] = ()
+    coverage: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
     error: KeyferryError | None = None
 

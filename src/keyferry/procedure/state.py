@@ -131,7 +131,8 @@ class PairState:
 class RunState:
     """A run as far as it came. before: the new side's secret keys before anything was changed.
 
-    marks: what tells the cluster from others. there: of a run in legs, what its first leg saw of those keys.
+    marks: what tells the cluster from others. hsms: the serial numbers of its HSMs when the last process
+    began. there: of a run in legs, what its first leg saw of those keys.
     arrived: every key that an unwrap of this run made, also one that failed later. rejected: those of them that have
     another value than their source.
     tools: of the destination, that its last process started.
@@ -146,6 +147,7 @@ class RunState:
     order: Mapping[str, Any] = field(default_factory=dict)
     parties: Mapping[str, Mapping[str, str]] | None = None
     marks: frozenset[str] = frozenset()
+    hsms: tuple[str, ...] | None = None
     before: frozenset[CloudHandle] | None = None
     there: Mapping[str, Any] = field(default_factory=dict)
     plan: Sha256 | None = None
@@ -202,15 +204,23 @@ def build(journal: Journaled, directory: Path) -> RunState:
     return state
 
 
+def _meet(state: RunState, entry: Entry) -> None:
+    """Who the two sides say they are."""
+    if entry["kind"] == "parties":
+        state.parties = {side: entry[side] for side in ("classic", "cloudhsm")}
+        state.marks |= frozenset(entry.get("marks", ()))
+    elif entry["baseline"]:
+        state.hsms = tuple(entry["serials"])
+
+
 def _apply(state: RunState, entry: Entry, directory: Path) -> None:
     state.last = entry["at"]
     match entry["kind"]:
         case "begin":
             state.run_id, state.begun = entry["run_id"], entry["at"]
             state.settings, state.order = entry["settings"], entry.get("order", {})
-        case "parties":
-            state.parties = {side: entry[side] for side in ("classic", "cloudhsm")}
-            state.marks |= frozenset(entry.get("marks", ()))
+        case "parties" | "hsms":
+            _meet(state, entry)
         case "before":
             state.before, state.there = frozenset(map(CloudHandle, entry["handles"])), entry
         case "planned":

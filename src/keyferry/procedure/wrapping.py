@@ -168,8 +168,9 @@ class Wrapping:
     def _check_coverage(self, pair: Pair) -> None:
         """CLUSTER-COVERAGE of both halves."""
         destination = self._parties.destination
-        nodes = [destination.coverage(half).nodes for half in (pair.public, pair.private)]
-        self._journal.write("done", act="cover", public=nodes[0], private=nodes[1])
+        public, private = (destination.coverage(half) for half in (pair.public, pair.private))
+        words = {"public": public.words, "private": private.words} if public.words else None
+        self._journal.write("done", act="cover", public=public.nodes, private=private.nodes, coverage=words)
 
     def _export(self, pair: Pair) -> WrappingKey:
         steps.start(self._parties.bus, "2.1")

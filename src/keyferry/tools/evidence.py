@@ -12,9 +12,9 @@ from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.transcript.files_read import FileRead, file_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from keyferry.tools.parties import DestinationKey, Holding
+    from keyferry.tools.parties import Coverage, DestinationKey, Holding
     from keyferry.transcript.reader import Event
 
 
@@ -26,8 +26,11 @@ class Facts(Protocol):
     def unwrapped(self, file: str, wrapping_key: int, handle: int, *, whole: bool) -> None:
         """whole: every HSM has the key."""
 
-    def covered(self, handle: int, nodes: tuple[int, ...], *, whole: bool) -> None:
-        """nodes: the HSMs that the tool listed. whole: every HSM of the cluster has the key."""
+    def covered(self, handle: int, coverage: Coverage, *, whole: bool) -> None:
+        """coverage: what the tool printed. whole: every HSM of the cluster has the key."""
+
+    def listed(self, serials: Sequence[str]) -> None:
+        """The serial numbers of the cluster's HSMs."""
 
     def described(self, key: DestinationKey) -> None: ...
 

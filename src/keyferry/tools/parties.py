@@ -117,9 +117,14 @@ class UnwrapSpec:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """CLUSTER-COVERAGE: the nodes (or what stands for them) that answered for a key, each with success."""
+    """What the tool printed about where a key is, all of it good (CLUSTER-COVERAGE).
 
-    nodes: tuple[int, ...]
+    nodes: ids of the nodes that answered for it, each with success; empty for a tool that prints none.
+    words: the coverages by the tool's names, for a tool that prints those.
+    """
+
+    nodes: tuple[int, ...] = ()
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -203,10 +208,17 @@ class Destination(Protocol):
     def process(self) -> Process:
         """The tool's own process, once it is reached."""
 
+    @property
+    def not_applicable(self) -> Mapping[str, str]:
+        """The rules, or parts of them, that do not apply to this tool, and why."""
+
+    def members(self) -> Sequence[str] | None:
+        """The serial numbers of the cluster's HSMs as listed now; None for a tool that lists none."""
+
     def log_in(self) -> None: ...
 
     def identity(self) -> Mapping[str, str]:
-        """Who this is: user, nodes."""
+        """Who this is: user and tool."""
 
     def room(self) -> int | None:
         """How many keys more there can be at most by the documented quota; None where none is known."""

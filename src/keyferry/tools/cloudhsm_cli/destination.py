@@ -11,7 +11,7 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
-from keyferry.tools.cloudhsm_cli import commands, dialect
+from keyferry.tools.cloudhsm_cli import commands, dialect, screens
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.cloudhsm_cli.users import obstacle
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
@@ -72,7 +72,18 @@ class CloudHsmCliDestination:
         self._check_user()
 
     def marks(self) -> Sequence[str]:
-        return [serial for hsm in self._hsms if (serial := hsm.get("serial-number"))]
+        return [hsm[screens.SERIAL] for hsm in self._hsms]
+
+    @property
+    def not_applicable(self) -> Mapping[str, str]:
+        reasons = {"PASSWORD-VISIBLE": f"{dialect.TOOL} always asks for the password without showing it"}
+        if not self._availability_checked:
+            why = "`key_availability_check = false`: the client's check for two HSMs is switched off"
+            reasons["DESTINATION-AVAILABILITY"] = why
+        return reasons
+
+    def members(self) -> Sequence[str] | None:
+        return [hsm[screens.SERIAL] for hsm in self.tool.hsms()]
 
     def process(self) -> Process:
         return self.tool.process()
@@ -147,7 +158,7 @@ class CloudHsmCliDestination:
                 keys=f"key {handle} is not the same on every HSM of the cluster and must not be used",
                 hint="synchronize the cluster, then check the key with `key list --verbose`",
             )
-        return Coverage(tuple(range(len(self._hsms))))
+        return coverage_of(self._just_told)
 
     def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
         demand_half(self.describe(handle), key)
@@ -264,6 +275,12 @@ def described(key: Key) -> DestinationKey:
         public_key=_public_key(key),
         attributes={name.upper().replace("-", "_"): _plain(value) for name, value in found.items()},
     )
+
+
+def coverage_of(key: Key) -> Coverage:
+    """The coverages that the tool printed with a key."""
+    cluster, *holders = key.coverage
+    return Coverage(words={"cluster-coverage": [cluster], "key-coverage": holders})
 
 
 def _uncovered(key: Key) -> str:

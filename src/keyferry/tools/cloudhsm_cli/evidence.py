@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UnknownScreenError
 from keyferry.terminal.editor import UnknownSequenceError, drawn
 from keyferry.tools.cloudhsm_cli import screens
-from keyferry.tools.cloudhsm_cli.destination import described
+from keyferry.tools.cloudhsm_cli.destination import coverage_of, described
 from keyferry.tools.evidence import Turn, Turns, number_of, value_of
 from keyferry.tools.parties import Holding
 
@@ -25,12 +25,11 @@ class Reader(Turns):
     def __init__(self, facts: Facts) -> None:
         super().__init__(self._answer)
         self._facts = facts
-        self._hsms = 0
 
     def _answer(self, turn: Turn) -> None:
         line = turn.line
         if line == screens.HSM_INFO:
-            self._hsms = len(screens.hsms(_shown(turn.text)))
+            self._facts.listed([hsm[screens.SERIAL] for hsm in screens.hsms(_shown(turn.text))])
         elif line.startswith(f"{screens.PAIR} "):
             pair = screens.key_pair(_shown(turn.text))
             self._facts.pair_made(pair.public.handle, pair.private.handle)
@@ -46,7 +45,7 @@ class Reader(Turns):
     def _listed(self, key: Key, asked: int) -> None:
         if key.covered is None or key.handle != asked:
             return
-        self._facts.covered(key.handle, tuple(range(self._hsms)), whole=key.covered)
+        self._facts.covered(key.handle, coverage_of(key), whole=key.covered)
         self._facts.described(described(key))
         self._facts.held(key.handle, Holding(key.shared))
 

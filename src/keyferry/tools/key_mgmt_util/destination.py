@@ -76,6 +76,15 @@ class KeyMgmtUtilDestination:
     def process(self) -> Process:
         return self.tool.process()
 
+    @property
+    def not_applicable(self) -> Mapping[str, str]:
+        return {"DESTINATION-AVAILABILITY": "key_mgmt_util has no key-availability check and lists no serial numbers"}
+
+    @staticmethod
+    def members() -> Sequence[str] | None:
+        """This tool lists the nodes with every answer, and `coverage` compares them with those of the login."""
+        return None
+
     def log_in(self) -> None:
         self.tool.login(self._user, self._password, self._logins, visible=self._visible)
         self._logged_in = True

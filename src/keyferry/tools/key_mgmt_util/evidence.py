@@ -9,7 +9,7 @@ from keyferry.tools.evidence import Turn, Turns, number_of, value_of
 from keyferry.tools.key_mgmt_util import screens, screens_making
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.destination import described
-from keyferry.tools.parties import Holding
+from keyferry.tools.parties import Coverage, Holding
 
 if TYPE_CHECKING:
     from keyferry.tools.evidence import Facts
@@ -38,7 +38,7 @@ class Reader(Turns):
                 outcome = screens.find_single_key(turn.text).outcome
                 nodes = _nodes(outcome)
                 whole = outcome.failure is None and bool(nodes) and self._logged_in <= set(nodes)
-                self._facts.covered(number_of(value_of(words, "-k")), nodes, whole=whole)
+                self._facts.covered(number_of(value_of(words, "-k")), Coverage(nodes), whole=whole)
             case "getAttribute":
                 self._described(words, turn)
             case "getKeyInfo":

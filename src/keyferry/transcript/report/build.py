@@ -62,6 +62,7 @@ def build(run: RunFiles) -> Report:
         totals=tuple(_totals(keys)),
         additions=tuple(doubts.additions(acts, keys, walked, text(dict(_party(run, "cloudhsm")), "tool"))),
         exceptions=tuple(exceptions(run, keys)),
+        not_applicable=pairs(table(_last(run, "parties"), "not_applicable")),
         not_proven=tuple(doubts.not_proven(keys, pair, complete=ending == COMPLETE)),
     )
 

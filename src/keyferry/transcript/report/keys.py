@@ -63,6 +63,7 @@ def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act,
         kcv_there=text(end, "kcv_there"),
         cloudhsm_handle=number(unwrapped, "handle") if arrived is None else arrived,
         nodes=tuple(int(node) for node in words(end, "nodes") if node.isdecimal()),
+        coverage=tuple(_coverage(table(end, "coverage"))),
         requested=tuple((name, str(wish[name])) for name in _REQUESTED if wish.get(name) is not None),
         wrapped_sha256=text(wrapped, "sha256"),
         moved_sha256=text(moved, "sha256"),
@@ -72,6 +73,11 @@ def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act,
         places=tuple(Place(JOURNAL, entry.line, entry.line) for entry in entries),
         acts=acts,
     )
+
+
+def _coverage(printed: Table) -> Iterator[tuple[str, str]]:
+    for name in printed:
+        yield name, ", ".join(words(printed, name))
 
 
 def _of(entries: Sequence[Entry], kind: str, act: str | None = None) -> Table:

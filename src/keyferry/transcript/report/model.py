@@ -115,6 +115,7 @@ class Key:
     """One key from handle to handle.
 
     wrapped_sha256: of the wrapped file on the Classic client; moved_sha256: on the CloudHSM client.
+    nodes, coverage: the ids, or else the words, that the tool printed for CLUSTER-COVERAGE.
     kcv, kcv_there: the check values of both sides. requested: what the unwrapping tool was told to make.
     """
 
@@ -133,6 +134,7 @@ class Key:
     kcv_there: str | None
     cloudhsm_handle: int | None
     nodes: tuple[int, ...]
+    coverage: tuple[tuple[str, str], ...]
     requested: tuple[tuple[str, str], ...]
     wrapped_sha256: str | None
     moved_sha256: str | None
@@ -178,6 +180,7 @@ class Report:
 
     rehearsal: at least one tool was emulated, or `keyferry rehearse` started the run.
     head: what the whole record hashes to; of a run without a manifest the journal's (`sealed` is false, no words).
+    not_applicable: rules, or parts of them, that do not apply to the tools of this run, and why.
     hosts: what the two hosts say of themselves, by side. logins: each secret's name and what came of it.
     verification: None where nobody has verified the record.
     """
@@ -207,5 +210,6 @@ class Report:
     totals: tuple[tuple[str, int], ...]
     additions: tuple[Exceptional, ...]
     exceptions: tuple[Exceptional, ...]
+    not_applicable: tuple[tuple[str, str], ...]
     not_proven: tuple[str, ...]
     verification: Verification | None = None
