@@ -98,8 +98,8 @@ def test_a_key_goes_from_handle_to_handle(run: Path, tool: str) -> None:
         assert (key.nodes, key.coverage) == (((), full) if tool == "cloudhsm-cli" else ((0, 1), ()))
         assert [act.step for act in key.acts] == ["5.2", "6", "7.2"]
         assert key.acts[0].commands[-1].typed == str(key.classic_handle)
-        assert [one for one in key.acts[2].commands if one.typed.startswith(UNWRAPS[tool])]
-        assert f" {key.classic_handle}.wrapped " in key.acts[2].commands[0].typed
+        [unwrap] = [one for one in key.acts[2].commands if one.typed.startswith(UNWRAPS[tool])]
+        assert f" {key.classic_handle}.wrapped " in unwrap.typed
 
 
 def test_every_place_is_where_it_says(run: Path) -> None:
