@@ -178,6 +178,16 @@ def test_a_seeded_fault_is_found_and_named(
     assert all(one["verdict"] != "fail" for one in done.document["checks"] if one["host"] == other)
 
 
+@pytest.mark.parametrize(("command", "script"), [("df", "echo hello"), ("wc", "echo many"), ("od", "echo hello")])
+def test_a_command_of_the_host_that_is_not_understood(world: World, command: str, script: str) -> None:
+    arguments, environment = _in_front(command, script)(world)
+    done = _doctor(world, *arguments, **environment)
+    assert done.status == 10, done.err
+    found = [one for one in done.document["checks"] if one["verdict"] == "fail"]
+    assert {one["host"] for one in found} == {"cloudhsm"}
+    assert any(f"{command}: its answer is not understood" in one["text"] for one in found)
+
+
 def test_people_get_lines_with_hints(world: World) -> None:
     (world.directory / "bin/cmu").unlink()
     done = keyferry("doctor", "--config", world.config)

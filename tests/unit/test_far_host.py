@@ -175,7 +175,7 @@ def test_a_tool_that_ends_because_the_connection_is_gone_has_not_ended_by_itself
     ):
         console.hear(Prompt(">", b">.*"), limit=LIMIT)
         with pytest.raises(UnreachableError):
-            host.ask("exit 3")
+            host.ask("kill -KILL $$")
         console.say("x")
         with pytest.raises(UnreachableError, match="the connection to the far host was lost while cmu ran"):
             console.hear(END, limit=LIMIT)

@@ -34,7 +34,8 @@ def doctor(
         render.document({"schema": "keyferry.doctor/1", "ready": not stops, "checks": [one.json() for one in found]})
     else:
         sys.stdout.write("".join(map(_line, found)))
-    raise typer.Exit(int(Exit.CHECK_FAILED if stops else Exit.DONE))
+    unknown = any(one.unknown for one in found)
+    raise typer.Exit(int(Exit.UNKNOWN_SCREEN if unknown else Exit.CHECK_FAILED if stops else Exit.DONE))
 
 
 def _line(finding: Finding) -> str:

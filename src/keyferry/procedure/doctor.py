@@ -89,7 +89,7 @@ def _side(config: Config, name: str) -> Iterator[Finding]:
     except UsageError as error:
         yield failed(name, "settings", error)
     except UnreachableError as error:
-        what = "host key" if "ost key verification failed" in (error.seen or "") else "reachable"
+        what = "host key" if "ssh host key" in error.what else "reachable"
         yield failed(name, what, error)
 
 
@@ -128,13 +128,7 @@ def _shell(side: _Side) -> Iterator[Finding]:
 
 
 def _space(side: _Side) -> Iterator[Finding]:
-    answer = side.host.ask("df -P -k .")
-    rows = answer.output.decode("utf-8", "replace").splitlines()
-    fields = rows[-1].split() if answer.status == 0 and rows else []
-    if len(fields) < 6 or not fields[-3].isdecimal():
-        yield Finding(side.name, "free space", "warn", "df tells nothing that is understood", "look by hand")
-        return
-    free, place = int(fields[-3]), side.host.facts["temporary"]
+    free, place = side.host.free_space(), side.host.facts["temporary"]
     verdict: Verdict = "fail" if free < _LEAST_SPACE else "warn" if free < _LITTLE_SPACE else "ok"
     hint = None if verdict == "ok" else "free some; a full disk in the middle of a wrap leaves that key undone"
     yield Finding(side.name, "free space", verdict, f"{free} KiB in {place}", hint)

@@ -6,6 +6,8 @@ import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from keyferry.terminal.far_answers import unknown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,6 +36,8 @@ def understood(output: bytes, before: datetime, after: datetime) -> dict[str, st
     lines = output.decode("utf-8", "replace").splitlines()
     pairs = (line.split("=", 1) for line in lines if "=" in line)
     facts = {name: text for name, value in pairs if (text := value.strip().strip('"'))}
+    if not facts.get("temporary", "").startswith("/"):
+        raise unknown("the shell", output.decode("utf-8", "replace"))
     if (offset := _offset(facts.get("clock", ""), before, after)) is not None:
         facts["clock_offset"] = str(offset)
     return facts

@@ -12,6 +12,7 @@ from keyferry.terminal.echo import LineEnd
 from keyferry.terminal.editor import Row, UnknownSequenceError
 from keyferry.terminal.filters import Filters
 from keyferry.terminal.prompts import ENDED, WINDOW, Heard, Manners, Prompt
+from keyferry.terminal.starting import never_started, why_not_started
 from keyferry.terminal.wording import Wording
 from keyferry.text import last_lines, printable
 from keyferry.transcript.hints import UNKNOWN_SCREEN
@@ -60,8 +61,7 @@ class Console:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
         self.greeting: str | None = None
-        self._manners, self._wording = manners, wording
-        self._link = program.link
+        self._manners, self._wording, self._link = manners, wording, program.link
         self._filters = Filters(recorder, program.marker, edits_lines=manners.edits_lines)
         self._over: str | None = None
         self._ended_itself = False
@@ -71,7 +71,8 @@ class Console:
             self._child = Child(program.argv, program.cwd, program.env, self._filters.feed, read_size)
             self.process: Callable[[], Process] = lambda: program.find(self._child.pid or 0)
         except (pexpect.ExceptionPexpect, OSError) as error:
-            raise self._error(UnreachableError, f"{self.tool} could not be started", str(error).encode()) from error
+            why = why_not_started(error, program.argv[0])
+            raise self._error(UnreachableError, f"{self.tool} could not be started: {why}", b"") from error
 
     def __enter__(self) -> Self:
         return self
@@ -165,8 +166,7 @@ class Console:
         ends = LineEnd(data)
         start, end = self._await(lambda: ends.search(self._come), ECHO_LIMIT, self._echo_of(data))
         before = bytes(self._come[:start])
-        # The newline stays: what follows is at the start of a line.
-        del self._come[:end]
+        del self._come[:end]  # the newline stays: what follows is at the start of a line
         return before
 
     def _say_in_row(self, row: Row, data: bytes) -> bytes:
@@ -277,6 +277,8 @@ class Console:
 
     def _ended(self, prompts: tuple[Prompt, ...]) -> Heard:
         self._drain()
+        if self.greeting is None and never_started(_decode(self._come)):
+            raise self._end(self._early("could not be started"))
         for prompt in prompts:
             if prompt.name == ENDED:
                 return self._heard(prompt, len(self._come), "")
@@ -327,19 +329,18 @@ class Console:
     def _finished(self) -> KeyferryError:
         return self._error(UnreachableError, f"the session with {self.tool} is over: {self._over}", b"")
 
-    def _early(self) -> KeyferryError:
-        return self._error(UnreachableError, f"{self.tool} ended before it was told to", self._come)
+    def _early(self, how: str = "ended before it was told to") -> KeyferryError:
+        return self._error(UnreachableError, f"{self.tool} {how}", self._come)
 
     def _unknown(self, what: str, seen: bytes | bytearray) -> KeyferryError:
         return self._error(UnknownScreenError, f"{self.tool}: {what}", seen)
 
     def _error(self, kind: type[KeyferryError], what: str, seen: bytes | bytearray) -> KeyferryError:
-        redact = self.recorder.redact
         return kind(
-            redact(what),
+            self.recorder.redact(what),
             tool=self.tool,
             host=self.host,
-            seen=last_lines(redact(_decode(seen).removeprefix("\n"))),
+            seen=last_lines(self.recorder.redact(_decode(seen).removeprefix("\n"))),
             hint=UNKNOWN_SCREEN if kind is UnknownScreenError else None,
             record=self.recorder.place,
         )

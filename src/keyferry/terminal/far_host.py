@@ -9,11 +9,11 @@ import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from keyferry.errors import UnreachableError, UsageError
+from keyferry.errors import UnknownScreenError, UnreachableError, UsageError
 from keyferry.names import Sha256
-from keyferry.terminal import about, process, ssh
+from keyferry.terminal import about, far_answers, far_lines, process, ssh
 from keyferry.terminal.far_shell import BrokenShellError, FarShell
 from keyferry.terminal.host import (
     EMULATED,
@@ -28,28 +28,24 @@ from keyferry.terminal.host import (
     no_tool,
 )
 from keyferry.terminal.process import UNKNOWN
+from keyferry.terminal.starting import demand_native, why_not_started
+from keyferry.text import last_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from keyferry.terminal.far_shell import Answer
     from keyferry.terminal.process import Process
     from keyferry.terminal.ssh import Way
 
-_TOOL: Final = (
-    'umask 077; ulimit -c 0; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin; cd "$1" || exit 126; shift; '
-    'printf "%s %s\\n" "$0" "$(tty)"; env LC_ALL=C TERM=dumb "$@"; exit $?'
-)
-"""Starts a tool. The marker that it prints first, with the terminal's name, divides what a login shell printed from
-what the tool says; it stays the tool's parent, so that a signal shows as 128 and more, and 255 is not ssh's alone."""
-
-_NOTED: Final = f'{{ {process.ask("$$")}; }} >"$0" 2>/dev/null; exec "$@"'
-"""Becomes the tool, after it has written down its own process."""
-
 _ECHO_OFF: Final = re.compile(rb"(?<![\w-])-echo(?![\w-])")
 _PROCESS: Final = "process-"
 ALIVE_LIMIT: Final = 10.0
+_NOT_RUN: Final = (126, 127)
+"""What a shell's status is where a program cannot be run or is missing."""
+
+T = TypeVar("T")
 
 
 class FarHost:
@@ -90,30 +86,44 @@ class FarHost:
         if (sockets := self._connection.folder) is not None:
             self._note("", str(sockets))
             sockets.mkdir(mode=0o700)
-        self._shell = FarShell(self._connection.shell(), self._env)
         try:
+            self._shell = self._started()
             self._arrive()
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
 
+    def _started(self) -> FarShell:
+        words = self._connection.shell()
+        try:
+            return FarShell(words, self._env)
+        except OSError as error:
+            raise UnreachableError(
+                f"the {self.name} host cannot be reached: {why_not_started(error, words[0])}",
+                host=self.name,
+                keys="nothing was changed",
+                hint="the program that leads to the host must be on this machine: ssh, or the first word of `prefix`",
+            ) from error
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._shell.close()
+        if hasattr(self, "_shell"):  # the program that leads to the host was there
+            self._shell.close()
         if self._connection.folder is not None:
             shutil.rmtree(self._connection.folder, ignore_errors=True)
 
     def program(self, tool: str, *arguments: str) -> Program:
         path = self._find(tool)
-        size, digest = self._do(f"wc -c <{shlex.quote(path)} && {self._hash(path)}", f"cannot read {tool}").split(
-            None, 1
-        )
-        start = bytes.fromhex(self._do(_show(path, EMULATED_WITHIN), f"cannot read {tool}"))
+        command = f"wc -c <{shlex.quote(path)} && {self._hash(path)} && {far_lines.show(path, EMULATED_WITHIN)}"
+        told = self._do(command, f"cannot read {tool}")
+        size, digest, start = [*told.split("\n", 2), "", ""][:3]
+        length, begins = self._read(lambda: far_answers.glimpse(size, start, EMULATED_WITHIN))
+        demand_native(begins, self.facts.get("kernel", ""), tool, self.name, path)
         marker = secrets.token_hex(8)
         noted = f"{_PROCESS}{marker}"
-        words = ("/bin/sh", "-c", _TOOL, marker, self._directory, "/bin/sh", "-c", _NOTED, noted, path, *arguments)
+        words = far_lines.tool(marker, self._directory, noted, path, *arguments)
         return Program(
             tool,
             self.name,
@@ -121,11 +131,11 @@ class FarHost:
             tuple(self._connection.tool(words)),
             Path("/"),
             self._env,
-            self._digest(digest),
-            size=int(size),
+            self._read(lambda: self._digest(digest)),
+            size=length,
             link=self,
             marker=marker.encode(),
-            emulated=EMULATED in start,
+            emulated=EMULATED in begins,
             find=lambda _child: self._process(noted),
         )
 
@@ -139,7 +149,7 @@ class FarHost:
 
     def room(self, name: str) -> FarHost:
         room = copy.copy(self)
-        self._do(f"mkdir -m 700 {_at(name)}", "cannot make a private folder")
+        self._do(f"mkdir -m 700 {far_lines.at(name)}", "cannot make a private folder")
         room._directory = f"{self._directory}/{name}"
         return room
 
@@ -162,19 +172,26 @@ class FarHost:
 
     def wait_echo_off(self, terminal: str, within: float) -> bool:
         end = time.monotonic() + within
-        while not _ECHO_OFF.search(self.ask(f"stty -a <{shlex.quote(terminal)}").output):
+        while not _ECHO_OFF.search(self._terminal_settings(terminal)):
             if time.monotonic() >= end:
                 return False
         return True
+
+    def _terminal_settings(self, terminal: str) -> bytes:
+        answer = self.ask(f"stty -a <{shlex.quote(terminal)}")
+        if answer.status in _NOT_RUN:
+            raise self._failed(answer, "cannot run stty, which shows whether a terminal hides what is typed")
+        return answer.output
 
     def put(self, source: Path, name: str) -> Sha256:
         return self.put_all({name: source})[name]
 
     def put_all(self, files: Mapping[str, Path], instead_of: Iterable[str] = ()) -> dict[str, Sha256]:
-        old = [f"rm -f {' '.join(map(_at, instead_of))}"] if instead_of else []
-        steps = [f"{_write(name, path.read_bytes())} && {self._hash(name)}" for name, path in files.items()]
+        old = [f"rm -f {' '.join(map(far_lines.at, instead_of))}"] if instead_of else []
+        steps = [f"{far_lines.write(name, path.read_bytes())} && {self._hash(name)}" for name, path in files.items()]
         told = self._do(" && ".join([":", *old, *steps]), f"cannot take {', '.join(files)}")
-        return {name: self._digest(line) for name, line in zip(files, told.splitlines(), strict=True)}
+        rows = self._read(lambda: far_answers.lines(told, len(files)))
+        return self._read(lambda: dict(zip(files, map(self._digest, rows), strict=True)))
 
     def fetch(self, name: str, target: Path) -> Sha256:
         return self.fetch_all({name: target})[name]
@@ -183,47 +200,56 @@ class FarHost:
         return self._given(files, "")
 
     def _given(self, files: Mapping[str, Path], after: str) -> dict[str, Sha256]:
-        steps = [f"{self._hash(name)} && echo . && {_show(name)} && echo ." for name in files]
+        steps = [f"{self._hash(name)} && echo . && {far_lines.show(name)} && echo ." for name in files]
         if after:
             steps.append(after)
-        parts = self._do(" && ".join([":", *steps]), f"cannot give {', '.join(files)}").split(".")
-        for target, content in zip(files.values(), parts[1::2], strict=True):
-            keep(target, bytes.fromhex(content))
-        return {name: self._digest(line) for name, line in zip(files, parts[0:-1:2], strict=True)}
+        told = self._do(" && ".join([":", *steps]), f"cannot give {', '.join(files)}")
+        return self._read(lambda: self._kept(files, far_answers.parts(told, 2 * len(files))))
+
+    def _kept(self, files: Mapping[str, Path], parts: list[str]) -> dict[str, Sha256]:
+        contents, hashes = list(map(far_answers.content, parts[1::2])), list(map(self._digest, parts[0::2]))
+        for target, content in zip(files.values(), contents, strict=True):
+            keep(target, content)
+        return dict(zip(files, hashes, strict=True))
 
     def collect(self, name: str, target: Path) -> Sha256:
-        return self._given({name: target}, f"rm -f {_at(name)}")[name]
+        return self._given({name: target}, f"rm -f {far_lines.at(name)}")[name]
 
     def take(self, name: str) -> bytes | None:
-        at = _at(name)
-        told = self._do(f"if [ -e {at} ]; then {_show(name)} && rm -f {at}; else echo none; fi", f"cannot give {name}")
-        return None if told.strip() == "none" else bytes.fromhex(told)
+        at = far_lines.at(name)
+        told = self._do(
+            f"if [ -e {at} ]; then {far_lines.show(name)} && rm -f {at}; else echo none; fi", f"cannot give {name}"
+        )
+        return None if told == "none\n" else self._read(lambda: far_answers.content(told))
 
     def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
-        at = _at(name)
-        steps = f"echo $n && {_show(name, count)} && {_overwrite(name)} && rm -f {at}"
-        told = self._do(f"if [ -e {at} ]; then n=$(($(wc -c <{at}))) && {steps}; fi", f"cannot give {name}")
-        size, _, data = told.partition("\n")
-        return (int(size), bytes.fromhex(data)) if size.strip() else None
+        at = far_lines.at(name)
+        steps = f"echo $1 && {far_lines.show(name, count)} && {far_lines.overwrite(name)} && rm -f {at}"
+        told = self._do(f"if [ -e {at} ]; then {far_lines.sized(name)} && {steps}; fi", f"cannot give {name}")
+        if not told:
+            return None
+        size, _, shown = told.partition("\n")
+        return self._read(lambda: far_answers.glimpse(size, shown, count))
 
     def size(self, name: str) -> int | None:
-        at = _at(name)
-        told = self._do(f"if [ -e {at} ]; then wc -c <{at}; fi", f"cannot look at {name}").strip()
-        return int(told) if told else None
+        at = far_lines.at(name)
+        told = self._do(f"if [ -e {at} ]; then wc -c <{at}; else echo none; fi", f"cannot look at {name}")
+        return None if told == "none\n" else self._read(lambda: far_answers.number("wc", told))
 
     def read(self, name: str, count: int = -1) -> bytes:
-        return bytes.fromhex(self._do(_show(name, count), f"cannot read {name}"))
+        told = self._do(far_lines.show(name, count), f"cannot read {name}")
+        return self._read(lambda: far_answers.content(told, count if count >= 0 else None))
 
     def write(self, name: str, data: bytes) -> None:
-        self._do(_write(name, data), f"cannot write {name}")
+        self._do(far_lines.write(name, data), f"cannot write {name}")
 
     def remove(self, name: str) -> None:
-        at = _at(name)  # most are not there, and a process less is a millisecond less
+        at = far_lines.at(name)  # most are not there, and a process less is a millisecond less
         self._do(f"if [ -e {at} ] || [ -h {at} ]; then rm -f {at}; fi", f"cannot remove {name}")
 
     def erase(self, name: str) -> None:
-        at = _at(name)
-        steps = f"n=$(($(wc -c <{at}))) && {_overwrite(name)} && rm -f {at}"
+        at = far_lines.at(name)
+        steps = f"{far_lines.sized(name)} && {far_lines.overwrite(name)} && rm -f {at}"
         self._do(f"if [ -e {at} ]; then {steps}; fi", f"cannot erase {name}")
 
     def remove_folder(self, path: str) -> None:
@@ -231,10 +257,15 @@ class FarHost:
         demand_ours(path)
         self._do(f"rm -rf {shlex.quote(path)}", f"cannot remove {path}")
 
-    def ask(self, command: str) -> Answer:
+    def free_space(self) -> int:
+        """Return the KiB that are free in the private folder's file system."""
+        told = self._do("df -P -k .", "cannot show its free space")
+        return self._read(lambda: far_answers.free_space(told))
+
+    def ask(self, command: str, then: str = ":") -> Answer:
         """Run one line of POSIX shell there, in the private folder."""
         try:
-            return self._shell.ask(f"cd {shlex.quote(self._directory)} && {{ {command}; }}", self._limit)
+            return self._shell.ask(f"cd {shlex.quote(self._directory)} && {{ {command}; }}", self._limit, then)
         except BrokenShellError as error:
             raise UnreachableError(
                 f"the connection to the {self.name} host was lost",
@@ -243,74 +274,75 @@ class FarHost:
                 hint="what it left in the host's temporary folder is named in the journal",
             ) from error
 
-    def _do(self, command: str, otherwise: str) -> str:
-        answer = self.ask(command)
-        told = answer.output.decode("utf-8", "surrogateescape")
+    def _do(self, command: str, otherwise: str, then: str = ":") -> str:
+        """Return what a command printed.
+
+        Raises:
+            UnreachableError: the command failed, or a program that it needs is missing.
+            UnknownScreenError: a program that it needs printed something unexpected.
+        """
+        answer = self.ask(command, then)
+        if answer.status == far_answers.NOT_UNDERSTOOD:
+            self._read(lambda: far_answers.number("wc", _decoded(answer)))
         if answer.status:
-            raise UnreachableError(f"the {self.name} host {otherwise}", host=self.name, seen=told.strip() or None)
-        return told
+            raise self._failed(answer, otherwise)
+        return _decoded(answer)
+
+    def _failed(self, answer: Answer, otherwise: str) -> UnreachableError:
+        missing = "a program that Keyferry needs there is missing, may not be run, or is for another architecture"
+        return UnreachableError(
+            f"the {self.name} host {otherwise}",
+            host=self.name,
+            seen=last_lines(answer.errors) or last_lines(_decoded(answer)) or None,
+            hint=missing if answer.status in _NOT_RUN else None,
+        )
+
+    def _read(self, read: Callable[[], T]) -> T:
+        """Read an answer; an error names this host."""
+        try:
+            return read()
+        except UnknownScreenError as error:
+            error.fill(host=self.name)
+            raise
 
     def _arrive(self) -> None:
         before = datetime.now(UTC)
         try:
             answer = self._shell.ask(about.ASK, self._start_limit)
         except BrokenShellError as error:
-            raise UnreachableError(
-                f"the {self.name} host cannot be reached",
-                host=self.name,
-                seen=ssh.own_words(str(error)),
-                keys="nothing was changed",
-                hint=ssh.hint(str(error)),
-            ) from error
-        self.facts = about.understood(answer.output, before, datetime.now(UTC))
+            raise ssh.not_reached(self.name, str(error)) from error
+        self.facts = self._read(lambda: about.understood(answer.output, before, datetime.now(UTC)))
         if key := ssh.fingerprint(self._shell.errors):
             self.facts = {**self.facts, "host_key": key}
         # As `mktemp -d` would; but that is not POSIX, and this name is on record before the folder is there.
         directory = f"{self.facts['temporary'].rstrip('/')}/{PREFIX}{secrets.token_hex(8)}"
         self._note(self.name, directory)
         folder = shlex.quote(directory)
-        self._do(f"mkdir -m 700 {folder} && private={folder}", "cannot make a private folder")
+        self._do(f"mkdir -m 700 {folder}", "cannot make a private folder", then=f"private={folder}")
         self._directory = directory
 
     def _find(self, tool: str) -> str:
         folders = [self._tools] if self._tools else list(INSTALLED[tool])
-        paths = [shlex.quote(str(PurePosixPath(folder) / tool)) for folder in folders]
+        candidates = [str(PurePosixPath(folder) / tool) for folder in folders]
+        paths = map(shlex.quote, candidates)
         looks = [f"if [ -f {path} ] && [ -x {path} ]; then printf '%s\\n' {path}; fi" for path in paths]
         on_path = [] if self._tools else [f"command -v {tool} || :"]
         told = self._do("; ".join(looks + on_path), f"cannot be searched for {tool}")
-        found = [line for line in told.splitlines() if line.startswith("/")]
-        if not found:
+        found = far_answers.program_path(told, tool, candidates)
+        if found is None:
             raise no_tool(tool, self.name, folders)
-        return found[0]
+        return found
 
     def _hash(self, name: str) -> str:
         """A command that tells a file's hash, or where there is none for that, its content."""
         command = about.HASHES.get(self.facts.get("hash", ""))
-        return f"{command} <{_at(name)}" if command else f"echo $({_show(name)})"
+        return f"{command} <{far_lines.at(name)}" if command else f"kf_h=$({far_lines.show(name)}) && echo $kf_h"
 
     def _digest(self, told: str) -> Sha256:
         if "hash" not in self.facts:
-            return Sha256(hashlib.sha256(bytes.fromhex(told)).hexdigest())
-        found = re.findall(r"\b[0-9a-f]{64}\b", told)
-        if len(found) != 1:
-            raise UnreachableError(f"the {self.name} host tells no hash", host=self.name, seen=told.strip() or None)
-        return Sha256(found[0])
+            return Sha256(hashlib.sha256(far_answers.content(told)).hexdigest())
+        return far_answers.digest(self.facts["hash"], told)
 
 
-def _at(name: str) -> str:
-    return shlex.quote(name if name.startswith("/") else f"./{name}")
-
-
-def _write(name: str, data: bytes) -> str:
-    """Bytes as octal numbers of printf, which every shell has. Nobody reads the file before this has succeeded."""
-    octal = "".join(f"\\{byte:03o}" for byte in data)
-    return f"printf '{octal}' >{_at(name)}"
-
-
-def _overwrite(name: str) -> str:
-    """As many zeros as the shell's `n` says, in place, without another process; an empty file has nothing to lose."""
-    return f"{{ [ $n -eq 0 ] || printf %0${{n}}d 0 1<>{_at(name)}; }}"
-
-
-def _show(name: str, count: int = -1) -> str:
-    return f"od -An -v -tx1{f' -N{count}' if count >= 0 else ''} <{_at(name)}"
+def _decoded(answer: Answer) -> str:
+    return answer.output.decode("utf-8", "surrogateescape")

@@ -27,6 +27,13 @@ LOOP: Final = (
 """What the shell on the other side runs: one line, one command. When nobody talks to it any more, because we
 are done, were killed or cannot be reached, it removes the private folder itself."""
 
+_LINE: Final = (
+    "printf '%%s\\n' %(mark)s; { kf_errors=$( { %(command)s; } 2>&1 1>&3 3>&- ); kf_status=$?; } 3>&1; "
+    "[ $kf_status -ne 0 ] || %(then)s; "
+    "printf '\\n%(mark)s %%d\\n%%s\\n%(mark)s.\\n' $kf_status \"$kf_errors\"\n"
+)
+"""Keeps the command's standard error apart from its output, also where the way to the host joins the two."""
+
 
 class BrokenShellError(Exception):
     """The shell ended, or did not answer in time; it is never asked again. The text is what was seen of it."""
@@ -34,10 +41,11 @@ class BrokenShellError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one command printed (both streams) and its exit status."""
+    """What one command printed, its exit status, and what it and everything it started printed on standard error."""
 
     status: int
     output: bytes
+    errors: str = ""
 
 
 class FarShell:
@@ -54,7 +62,14 @@ class FarShell:
         self.noise = b""
         """What came on standard output and was no part of an answer."""
         self._broken: str | None = None
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._started(argv, env)
+        except BaseException:
+            self._errors.close()
+            raise
+
+    def _started(self, argv: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,19 +79,25 @@ class FarShell:
             bufsize=0,
         )
 
-    def ask(self, command: str, limit: float) -> Answer:
-        """Run one line of shell, for one thread after another.
+    def ask(self, command: str, limit: float, then: str = ":") -> Answer:
+        """Run one line of shell in a subshell, for one thread after another.
 
-        BrokenShellError where no whole answer came within `limit` seconds.
+        Args:
+            command: the line.
+            limit: seconds within which the whole answer must come.
+            then: an assignment that the shell itself makes if the command succeeds.
+
+        Raises:
+            BrokenShellError: no whole answer came within the limit.
         """
         with self._turn:
-            return self._ask(command, limit)
+            return self._ask(command, limit, then)
 
-    def _ask(self, command: str, limit: float) -> Answer:
+    def _ask(self, command: str, limit: float, then: str) -> Answer:
         if self._broken:
             raise BrokenShellError(self._broken)
         mark = secrets.token_hex(8)
-        line = f"printf '%s\\n' {mark}; {{ {command}; }} 2>&1; printf '\\n{mark} %d\\n' $?\n"
+        line = _LINE % {"mark": mark, "command": command, "then": then}
         self._come.clear()
         try:
             self._write(line.encode("utf-8", "surrogateescape"))
@@ -111,13 +132,14 @@ class FarShell:
             data = data[os.write(_descriptor(self._process.stdin), data) :]
 
     def _hear(self, mark: bytes, end: float) -> Answer:
-        pattern = re.compile(mark + rb"\n(.*)\n" + mark + rb" ([0-9]+)\n", re.DOTALL)
+        pattern = re.compile(mark + rb"\n(.*)\n" + mark + rb" ([0-9]+)\n(.*)\n" + mark + rb"\.\n", re.DOTALL)
+        closing = mark + b".\n"
         while True:
+            searched = max(0, len(self._come) - len(closing))  # only what is new: a long answer stays linear
             self._come += self._read(end)
-            # Only what can hold the closing marker is worth a search: a long answer stays linear.
-            if mark in self._come[-len(mark) - 8 :] and (found := pattern.search(self._come)):
+            if self._come.find(closing, searched) >= 0 and (found := pattern.search(self._come)):
                 self.noise += self._come[: found.start()]
-                return Answer(int(found[2]), bytes(found[1]))
+                return Answer(int(found[2]), bytes(found[1]), found[3].decode("utf-8", "replace"))
 
     def _read(self, end: float) -> bytes:
         output = _descriptor(self._process.stdout)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from keyferry.errors import UsageError
+from keyferry.errors import UnreachableError, UsageError
 from keyferry.terminal.far_shell import LOOP
 from keyferry.text import last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+PROGRAM: Final = "ssh"
 
 ALWAYS: Final = {
     "StrictHostKeyChecking": "yes",
@@ -38,13 +40,33 @@ _MASTER: Final = {"ControlMaster": "yes", "LogLevel": "INFO", "VisualHostKey": "
 _CLIENT: Final = {"ControlMaster": "no", "LogLevel": "ERROR", "ProxyCommand": "false"}
 
 _SOCKETS: Final = Path("/tmp")  # noqa: S108 - a socket's path has at most some 90 characters; its folder is private
-_FINGERPRINT: Final = re.compile(r"^Host key fingerprint is (\S+)\r?\n(?:[+|].*[+|]\r?\n)*", re.MULTILINE)
+_FINGERPRINT: Final = re.compile(r"^Host key fingerprint is (\S+)[ \t]*\r?$", re.MULTILINE)
+_ART: Final = re.compile(
+    r"(?m)^(?:Host key fingerprint is [^\n]*|\+-*(?:\[[^\]\n]*\])?-*\+|\|[^|\n]{17}\|)[ \t]*\r?(?:\n|\Z)"
+)
+"""The picture of a host key (its random art) and the line above it: ssh prints both whenever it connects."""
+
+_STRICT: Final = "Host key verification failed"
+
+CHANGED: Final = (
+    "do not connect and do not remove the known key: ask the host's administrator, over another channel, whether the "
+    "key was replaced; if it was not, something else answers in the host's place"
+)
+UNKNOWN: Final = (
+    "compare its fingerprint with the one that the host's administrator names, over another channel, then add the "
+    "key: connect once with `ssh` and answer `yes`"
+)
+REVOKED: Final = "this key must not be used any more: ask the host's administrator for the new one"
+
+_KEYS: Final = (
+    (re.compile(r"REVOKED HOST KEY|is marked as revoked|revoked by"), "is revoked", REVOKED),
+    (re.compile(r"IDENTIFICATION HAS CHANGED|[Hh]ost key for .* has changed"), "has changed", CHANGED),
+    (re.compile(r"No .*host key is known for|authenticity of host .* can't be established"), "is not known", UNKNOWN),
+)
+"""What ssh says of a host key that it does not accept, what that means, and what to do."""
 
 HINTS: Final = (
-    (
-        "Host key verification failed",
-        "the host's key is not the known one: compare its fingerprint by another way, then mend known_hosts",
-    ),
+    (_STRICT, "ssh does not accept the host's key: `ssh HOST true` shows why"),
     ("Permission denied", "ssh to this host must succeed by itself first: the key, the agent, the user's name"),
     ("Could not resolve", "is the name right, and is it in ~/.ssh/config or the DNS?"),
     (
@@ -114,7 +136,7 @@ class Connection:
         fixed = [f"-o{name}={value}" for name, value in (ALWAYS | also).items()]
         own = [f"-o{option}" for option in self._way.options]
         socket = f"-oControlPath={self.folder / 's'}"
-        return ["ssh", terminal, *fixed, socket, *own, "--", self._way.destination, f"exec {shlex.join(words)}"]
+        return [PROGRAM, terminal, *fixed, socket, *own, "--", self._way.destination, f"exec {shlex.join(words)}"]
 
     def _before(self, *, terminal: bool) -> list[str]:
         prefix = self._way.prefix if terminal else tuple(filter(None, map(_without_terminal, self._way.prefix)))
@@ -133,9 +155,26 @@ def fingerprint(errors: str) -> str | None:
 
 
 def own_words(errors: str) -> str:
-    """The end of what ssh said, less the picture of the host key."""
-    return last_lines(_FINGERPRINT.sub("", errors))
+    """Return the end of what ssh said, without the picture of the host key."""
+    return last_lines(_ART.sub("", errors), 16) or "it ended without a word"
 
 
-def hint(seen: str) -> str:
-    return next((advice for words, advice in HINTS if words in seen), _OTHERWISE)
+def hint(errors: str) -> str:
+    """Return what to do about a connection that failed, by what ssh said."""
+    key = _refused_key(errors)
+    return key[1] if key else next((advice for words, advice in HINTS if words in errors), _OTHERWISE)
+
+
+def not_reached(name: str, errors: str) -> UnreachableError:
+    """Make the error for a host that could not be reached."""
+    what, key = f"the {name} host cannot be reached", _refused_key(errors)
+    if key:
+        what = f"{what}: its ssh host key {key[0]}"
+    return UnreachableError(what, host=name, seen=own_words(errors), keys="nothing was changed", hint=hint(errors))
+
+
+def _refused_key(errors: str) -> tuple[str, str] | None:
+    """Return how the host's key is refused, and what to do: for an unknown key and a changed one, opposite things."""
+    if _STRICT not in errors:
+        return None
+    return next(((state, advice) for pattern, state, advice in _KEYS if pattern.search(errors)), None)

@@ -1,0 +1,227 @@
+"""What another host's own programs print is read strictly, and their standard error is no part of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.errors import Exit, KeyferryError, UnknownScreenError, UnreachableError
+from keyferry.terminal import far_answers, ssh
+from keyferry.terminal.console import Console
+from keyferry.terminal.far_host import FarHost
+from keyferry.terminal.far_shell import LOOP, FarShell
+from keyferry.terminal.host import LocalHost
+from keyferry.terminal.noise import LoginNoise
+from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.transcript.recorder import Recorder
+from programs import LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LOADER = "ERROR: ld.so: object '/nonexistent/x.so' from LD_PRELOAD cannot be preloaded (no such file): ignored."
+HASH = "ab" * 32
+
+
+class Front:
+    """A host on whose PATH other programs stand before the system's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "front").mkdir()
+        (folder / "bin").mkdir()
+        self.tool("#!/bin/sh\necho hello\n")
+        way = ssh.Way(prefix=("env", f"PATH={folder / 'front'}:/usr/bin:/bin", f"TMPDIR={folder}"))
+        self.host = FarHost("far", way, str(folder / "bin"), limit=LIMIT)
+
+    def tool(self, content: str) -> None:
+        (self.folder / "bin/cmu").write_text(content)
+        (self.folder / "bin/cmu").chmod(0o755)
+
+    def put(self, program: str, script: str) -> None:
+        path = self.folder / "front" / program
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    @property
+    def private(self) -> Path:
+        [found] = self.folder.glob("keyferry-*")
+        return found
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    found = Front(tmp_path)
+    with found.host:
+        yield found
+
+
+ACTS: dict[str, Callable[[Front], object]] = {
+    "program": lambda front: front.host.program("cmu"),
+    "put": lambda front: front.host.put(front.folder / "bin/cmu", "x"),
+    "fetch": lambda front: front.host.fetch("file", front.folder / "out"),
+    "collect": lambda front: front.host.collect("file", front.folder / "out"),
+    "take": lambda front: front.host.take("file"),
+    "size": lambda front: front.host.size("file"),
+    "read": lambda front: front.host.read("file", 3),
+    "glimpse": lambda front: front.host.glimpse("file", 3),
+    "erase": lambda front: front.host.erase("file"),
+    "df": lambda front: front.host.free_space(),
+}
+USES = {
+    "sha256sum": ("program", "put", "fetch", "collect"),
+    "wc": ("program", "size", "glimpse", "erase"),
+    "od": ("program", "fetch", "collect", "take", "read", "glimpse"),
+    "df": ("df",),
+}
+PAIRS = [(program, act) for program, acts in USES.items() for act in acts]
+
+
+@pytest.mark.parametrize(("program", "act"), PAIRS)
+def test_an_answer_is_understood_or_an_error_and_a_missing_program_is_another(
+    front: Front, program: str, act: str
+) -> None:
+    def outcome(script: str) -> KeyferryError | None:
+        front.host.write("file", b"secret")
+        front.put(program, script)
+        try:
+            ACTS[act](front)
+        except KeyferryError as error:
+            return error
+        return None
+
+    real = f'PATH=/usr/bin:/bin exec {program} "$@"'
+    assert outcome(f"echo a word of a wrapper >&2; {real}") is None
+    for garbage in ("echo hello", f"echo note; {real}", "echo 1 2", "exit 0"):
+        found = outcome(garbage)
+        assert isinstance(found, UnknownScreenError), garbage
+        assert (found.exit_code, found.host) == (Exit.UNKNOWN_SCREEN, "far")
+    lost = outcome(f"echo {program}: not found >&2; exit 127")
+    assert isinstance(lost, UnreachableError)
+    assert "not found" in (lost.seen or "")
+    assert "missing" in (lost.hint or "")
+
+
+def test_a_secret_file_whose_size_is_not_understood_does_not_stay(front: Front) -> None:
+    front.put("wc", "echo many")
+    for act in ("glimpse", "erase"):
+        front.host.write("file", b"zero block")
+        with pytest.raises(UnknownScreenError):
+            ACTS[act](front)
+        assert os.listdir(front.private) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", "\n", "12", "Filesystem\n", "x\n/dev/sda 9 9 many 99% /\n", "x\n/dev/sda 9 9 12 99% /\nmore\n"],
+)
+def test_a_table_of_df_that_is_not_one(told: str) -> None:
+    with pytest.raises(UnknownScreenError):
+        far_answers.free_space(told)
+
+
+@pytest.mark.parametrize("told", [f"{HASH}  -", f"{HASH} *-", HASH, f"SHA2-256(stdin)= {HASH}", f"(stdin)= {HASH}\n"])
+def test_every_way_of_telling_a_hash(told: str) -> None:
+    assert far_answers.digest("openssl", told) == HASH
+
+
+@pytest.mark.parametrize("told", ["", HASH[:-1], f"{HASH} {HASH}", f"{HASH}0", HASH.upper(), f"{HASH}  file"])
+def test_what_is_no_hash(told: str) -> None:
+    with pytest.raises(UnknownScreenError):
+        far_answers.digest("sha256sum", told)
+
+
+@pytest.mark.parametrize("answer", ["", "no equal sign", "clock=x", "temporary=", "temporary=relative"])
+def test_a_shell_that_tells_nothing_of_its_host(tmp_path: Path, answer: str) -> None:
+    """Whatever it is, it is no POSIX shell: the answer is not understood, and no folder is made."""
+    mock = (
+        f"#!/bin/sh\nread -r line; set -- $line; m=${{3%;}}; printf '%s\\n{answer}\\n%s 0\\n\\n%s.\\n' $m $m $m; cat\n"
+    )
+    (tmp_path / "odd").write_text(mock)
+    (tmp_path / "odd").chmod(0o755)
+    with (
+        pytest.raises(UnknownScreenError) as error,
+        FarHost("far", ssh.Way(prefix=(str(tmp_path / "odd"),)), "", limit=LIMIT, start_limit=LIMIT),
+    ):
+        pass
+    assert error.value.host == "far"
+
+
+@pytest.mark.parametrize("way", [LOOP, f"exec 2>&1; {LOOP}"], ids=["apart", "joined"])
+def test_standard_error_is_no_part_of_an_answer(way: str) -> None:
+    far = FarShell(["/bin/sh", "-c", way], os.environ)
+    told = far.ask("echo word >&2; echo out; echo more >&2; (exit 3)", LIMIT)
+    assert (told.status, told.output, told.errors) == (3, b"out\n", "word\nmore")
+    assert far.ask(":", LIMIT, then="kept='a b'").errors == ""
+    assert far.ask("echo $kept; false", LIMIT, then="kept=lost").output == b"a b\n"
+    assert far.ask("echo $kept", LIMIT).output == b"a b\n"
+    far.close()
+
+
+def test_what_is_printed_behind_an_answer_does_not_hide_its_end() -> None:
+    more = "sed -u 's/^[0-9a-f]*[.]$/&\\nmore than a few bytes/'"
+    far = FarShell(["/bin/sh", "-c", f"{{ {LOOP}; }} | {more}"], os.environ)
+    assert [far.ask(f"echo {number}", LIMIT).output for number in (1, 2)] == [b"1\n", b"2\n"]
+    far.close()
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize("lines", [0, 1, 3])
+def test_the_loaders_words_are_no_part_of_a_tools_output(size: int, lines: int) -> None:
+    noticed: list[int] = []
+    mask = LoginNoise(b"feed5eed", noticed.append)
+    said = f"{LOADER}\r\n".encode()
+    stream = b"feed5eed /dev/pts/1\r\n" + said * lines + b"ERROR: token\r\n" + said
+    parts = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert b"".join(map(mask.feed, parts)) == b"ERROR: token\r\n" + said
+    assert noticed == [len(said)] * lines
+
+
+BROKEN = {
+    "another architecture": b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xff\xfe" + bytes(44),
+    "no program at all": b"\x01\x02\x03",
+    "no interpreter": b"#!/nonexistent/interpreter\n",
+    "a wrapper of another architecture": b'#!/bin/sh\nexec "$(dirname "$0")/real"\n',
+    "a library is missing": b"#!/bin/sh\necho 'cmu: error while loading shared libraries: libx.so: gone'; exit 127\n",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_tool_that_cannot_be_started_is_unreachable(tmp_path: Path, content: bytes, far: bool) -> None:
+    (tmp_path / "bin").mkdir()
+    for name, data in (("cmu", content), ("real", BROKEN["another architecture"])):
+        (tmp_path / "bin" / name).write_bytes(data)
+        (tmp_path / "bin" / name).chmod(0o755)
+    host = FarHost("h", ssh.Way(prefix=("env",)), f"{tmp_path}/bin") if far else LocalHost("h", tmp_path / "bin")
+    with (
+        host,
+        pytest.raises(UnreachableError, match="could not be started") as error,
+        Console(host.program("cmu"), Recorder(tmp_path / "x.cast", {}), Manners()) as console,
+    ):
+        console.hear(Prompt(ENDED, b""), limit=LIMIT)
+    assert "Errno" not in f"{error.value.what} {error.value.seen}"
+
+
+@pytest.mark.parametrize("program", ["nosuchprogram", "/nonexistent/program", "damaged", "not-executable"])
+@pytest.mark.parametrize("by", ["prefix", "ssh"])
+def test_a_way_whose_program_cannot_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, by: str
+) -> None:
+    (tmp_path / "damaged").write_bytes(BROKEN["no program at all"])
+    (tmp_path / "damaged").chmod(0o755)
+    (tmp_path / "not-executable").write_text("#!/bin/sh\n")
+    if (tmp_path / program).exists():
+        program = str(tmp_path / program)
+    way = ssh.Way(prefix=(program,)) if by == "prefix" else ssh.Way("somewhere")
+    if by == "ssh":
+        monkeypatch.setattr(ssh, "PROGRAM", program)
+    with pytest.raises(UnreachableError, match="cannot be reached") as error, FarHost("far", way, ""):
+        pass
+    assert program in error.value.what
+    assert "Errno" not in error.value.what
+    assert error.value.keys == "nothing was changed"
+    assert "`prefix`" in (error.value.hint or "")
