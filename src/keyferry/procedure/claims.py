@@ -58,7 +58,10 @@ class Claims:
                 self._of(line["key"]).skipped_by_operator = line["order"] == "skip"
             case "key", _:
                 claims = self._of(line["key"])
-                claims.line, claims.end = number, {name: line[name] for name in _ENDS}
+                claims.line, claims.end = (
+                    number,
+                    {name: line[name] for name in _ENDS} | {"coverage": line.get("coverage")},
+                )
             case "question", "unwrap":
                 self._of(line["key"]).questioned = True
             case "hsms", _:
@@ -85,7 +88,7 @@ class Claims:
             case "done", "wrap":
                 claims.blobs.add(line["sha256"])
             case "intent", "unwrap":
-                claims.intent = {name: line[name] for name in _INTENDED}
+                claims.intent = line
             case "done", "unwrap":
                 claims.handles.append(line["handle"])
                 if "adopted" in line:
@@ -95,7 +98,6 @@ class Claims:
         return self.keys.setdefault(key, KeyClaims())
 
 
-_INTENDED = ("label", "id", "type", "bits", "extractable", "digest", "wrapping_key", "file")
 _ENDS = (
     *("state", "rule", "proof", "kcv", "kcv_there", "handle", "nodes", "coverage", "attributes", "attributes_there"),
     *("open", "code"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from keyferry.errors import Exit
-from keyferry.procedure.evidence import extractable
+from keyferry.procedure.unwrapping import spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,16 +97,8 @@ class Contradictions:
         )
 
     def _unwraps(self, one: PlannedKey, claims: KeyClaims) -> Iterator[str]:
-        wanted = {
-            "label": one.new_label,
-            "id": one.new_id or None,
-            "type": one.key.type,
-            "bits": one.key.bits or 0,
-            "extractable": extractable(one, self._plan),
-            "digest": self._plan.settings["wrapping.hash"],
-            "file": f"{one.handle}.wrapped",
-        }
         if claims.intent is not None:
+            wanted = json.loads(json.dumps(asdict(spec_of(self._plan, one))))
             yield from _different(wanted, claims.intent, "the plan wants")
             if claims.intent["wrapping_key"] not in self._private:
                 yield f"it is unwrapped under {claims.intent['wrapping_key']}, which is not this run's private key"
@@ -175,7 +169,6 @@ def _different(wanted: Mapping[str, object], told: Mapping[str, object], who: st
 
 
 def _shown(value: object) -> str:
-    """A value in a message: no Python words, and not all of a long one."""
-    words = {None: "none", True: "true", False: "false"}
-    text = words[value] if value is None or isinstance(value, bool) else str(value)
+    """A value in a message, cut where it is long."""
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import MismatchError
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
+from keyferry.procedure.unwrapping import spec_of
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
 from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
 from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
-from keyferry.tools.parties import USAGES, Coverage, Holding
+from keyferry.tools.parties import Coverage, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from keyferry.procedure.planfile import Plan
     from keyferry.tools.parties import DestinationKey
     from keyferry.transcript.reader import Event
-
-_SETTABLE = {"key_mgmt_util": frozenset[str](), "cloudhsm-cli": frozenset(USAGES)}
 
 
 class Reader(Protocol):
@@ -72,16 +71,13 @@ class Evidence:
         self.blobs: dict[str, set[str]] = {}
         self.extractable: dict[str, set[bool]] = {}
         self.hsms: set[tuple[str, ...]] = set()
-        self._tool = ""
 
     def reader(self, tool: str) -> Reader | None:
         """Return a reader for a session of this tool, or None if it proves nothing about keys."""
         match tool:
             case "key_mgmt_util":
-                self._tool = tool
                 return key_mgmt_util.Reader(self)
             case "cloudhsm-cli":
-                self._tool = tool
                 return cloudhsm_cli.Reader(self)
             case "ckdemo":
                 return CkdemoReader(self)
@@ -120,14 +116,15 @@ class Evidence:
             return Outcome(None)
         if not arrived.whole or arrived.key is None:
             return Outcome("failed", "CLUSTER-COVERAGE")
+        spec = spec_of(plan, planned)
         try:
             notes = attributes_match(
-                planned, arrived.key, extractable=extractable(planned, plan), settable=_SETTABLE[self._tool]
+                planned, arrived.key, extractable=spec.extractable, settable=frozenset(spec.usages)
             )
-            if planned.want.holding != Holding():
+            if spec.holding != Holding():
                 if arrived.holding is None:
                     return Outcome(None)
-                holding_match(planned.want.holding, arrived.holding)
+                holding_match(spec.holding, arrived.holding)
             proof = kcv_match(
                 planned.kcv,
                 arrived.key.kcv,
@@ -140,9 +137,3 @@ class Evidence:
 
     def displayed(self, handle: str, *, extractable: bool) -> None:
         self.extractable.setdefault(handle, set()).add(extractable)
-
-
-def extractable(planned: PlannedKey, plan: Plan) -> bool:
-    """Whether the new key may be extractable, by the plan."""
-    wanted = planned.want.extractable
-    return not plan.selection.non_extractable if wanted is None else wanted

@@ -1,10 +1,13 @@
 """Proves that the record of a Keyferry run is whole (FORMAT.md): 0 it is intact, 7 intact but incomplete, 6 not.
 
-Take this file from the release, not from the run."""
+Take this file from the release, not from the run. It derives each key's handle and outcome from the recordings.
+It leaves to `keyferry verify`: the nodes and attributes that the journal lists, users who share a key, the source's own
+check values and attributes, what the tools print about the wrapping key, and who signed."""
 
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import pathlib
 import re
@@ -21,6 +24,9 @@ COMMANDS = {  # that a migration may give to each tool
     "cmu": "list|getAttribute|import",
     "vtl": "listSlots",
 }
+KINDS = {0x10: "GENERIC_SECRET", 0x15: "DES3", 0x1F: "AES"}
+KIND_NAMES = {"generic-secret": "GENERIC_SECRET", "des3": "DES3", "3des": "DES3", "aes": "AES"}
+USAGES = ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive")
 STATES, ROLES = ("verified", "skipped", "failed", "needs_operator"), ("operator", "witness", "approver")
 PEM, FOLDERS, CODES = "files/wrapping_public.pem", ("sessions", "files", "signatures"), [*"oibsmvfxhr"]
 
@@ -51,6 +57,34 @@ def load(path: pathlib.Path, torn: bool = False, **how: Any) -> Any:
             yield f"{path.name}: line {number}", value, line
 
 
+def attributes_of_file(data: bytes) -> Table:  # getAttribute's: a name in one line, its value in the next
+    text = data.decode("utf-8", "surrogateescape").replace("\0", "").replace("\r", "")
+    found = dict(re.findall(r"(?m)^[ \t]*OBJ_ATTR_(\w+)[ \t]*\n([^\n]*)", text))
+    number = {name: int(value, 16) for name, value in found.items() if re.fullmatch(r"\s*0[xX][0-9a-fA-F]+\s*", value)}
+    kind, size = KINDS.get(number["KEY_TYPE"]), number.get("VALUE_LEN", 0)
+    kcv = found.get("KCV", "").strip().lower().removeprefix("0x") or None
+    flags = {"token": number.get("TOKEN") == 1, "extractable": number.get("EXTRACTABLE") == 1, "settable": False}
+    bits = size * 8 or (192 if kind == "DES3" else None)
+    named = {"class": number["CLASS"] == 4, "type": kind, "label": found["LABEL"], "id": found["ID"]}
+    return named | flags | {"bits": bits, "kcv": kcv}
+
+
+def attributes_of_json(key: Table) -> Any:  # of `key list --verbose`; None where some HSM lacks the key
+    info, told = key["key-info"], key["attributes"]
+    coverage = [info["cluster-coverage"], *(one["key-coverage"] for one in info["key-owners"] + info["shared-users"])]
+    if {*coverage} != {"full"} or "inconsistent" in [value for name, value in told.items() if name != "label"]:
+        return None
+    shown, kcv = told["id"], told.get("check-value", "").lower().removeprefix("0x") or None
+    try:
+        text = bytes.fromhex(shown.removeprefix("0x")).decode("ascii")
+        shown = text if shown.startswith("0x") and (text.isprintable() or not text) else shown
+    except ValueError:  # no text: it stays as it was printed
+        pass
+    named = {"class": told["class"] == "secret-key", "type": KIND_NAMES.get(told["key-type"]), "kcv": kcv, "id": shown}
+    flags = {name: told.get(name) for name in (*USAGES, "token", "extractable")}
+    return named | flags | {"label": told["label"], "bits": 8 * told.get("key-length-bytes", 0), "settable": True}
+
+
 class Run:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder, self.files, self.sessions, self.moved, self.states = folder, Table(), Table(), Table(), Table()
@@ -58,6 +92,8 @@ class Run:
         self.open, self.menu, self.tools, self.acts = list[str](), list[str](), set[Any](), set[Any]()
         self.run_id = self.plan = self.key = self.compared = self.migration = None
         self.rehearsal = False
+        self.planned, self.selection, self.made, self.shown = Table(), Table(), Table(), Table()
+        self.ends, self.arrivals, self.skipped, self.ended_open = Table(), Table(), set[Any](), set[Any]()
         for path in sorted(folder.rglob("*")):
             name, plain = str(path.relative_to(folder)), path.is_file()
             demand(not path.is_symlink() and (plain or (path.is_dir() and name in FOLDERS)), name, "no file of a run")
@@ -81,6 +117,7 @@ class Run:
         if self.key and PEM in self.files:
             der = base64.b64decode(re.sub(rb"-----[A-Z ]+-----|\s", b"", (self.folder / PEM).read_bytes()))
             demand(hashlib.sha256(der).hexdigest() == self.key, PEM, "not the public key that was exported")
+        self.judge_keys()
         files = {name: self.files[name] for name in self.files if not name.startswith("signatures/")}
         self.signed = [f"{name} is not checked here (docs/audit.md)" for name in self.files.keys() - files.keys()]
         if told is None:
@@ -125,12 +162,16 @@ class Run:
                 self.sessions[line["file"]] = {"file": line["file"], "header": line["header"], "end": None}
             case (("closed" | "torn"), _):
                 self.sessions[line["file"]].update(end=line["kind"], head=line["head"], count=line["count"])
+            case "resolve", _:
+                self.skipped |= {key} if line["order"] == "skip" else set()
             case (("described" | "key"), _):
+                self.ends |= {key: (place, line)} if line["kind"] == "key" else {}
                 self.states[key], self.extractable[key] = line["state"], line.get("extractable", may) is True
                 demand(line["state"] != "verified" or ("unwrap", blob) in self.acts, place, f"key {key} never came")
             case "planned", _:
                 self.plan, self.migration, self.named["plan.json"] = line["sha256"], line["sha256"], {line["sha256"]}
             case "end", _:
+                self.ended_open = {key for key, (_place, one) in self.ends.items() if one["open"]}
                 left = "wrap" in self.acts and "planned" in self.states.values()
                 demand(line["totals"] == self.totals() and not left, place, "the totals do not balance")
             case (("intent" | "done"), "wrap"):
@@ -140,6 +181,8 @@ class Run:
                 demand(there.get("classic") == line["sha256"], place, f"not what was wrapped of key {key}")
             case (("intent" | "done"), "unwrap"):
                 demand("cloudhsm" in there, place, f"no wrapped key {key} was moved")
+                if line["kind"] == "done":
+                    self.arrivals.setdefault(key, []).append((line["handle"], "adopted" in line))
             case ("done", "export" | "compare" as act) | ("intent", "import" as act):
                 self.key, self.compared = line["sha256"] if act == "export" else self.key, act == "compare"
                 places = line["places"].values() if act != "import" else [line["sha256"]]
@@ -153,6 +196,7 @@ class Run:
     def read_session(self, name: str) -> None:
         known, header, new, screen = self.sessions[name], Table(), list[str](), list[str]()
         head, count, complete, torn = "0" * 64, 0, False, known["end"] != "closed"
+        asked, typed, files = "", "", Table()  # the last whole line, what was typed since, files that were read since
         for count, (place, value, line) in enumerate(load(self.folder / name, torn, ensure_ascii=False)):
             at, code, text = value if header else (0, "header", "")
             event = (code in CODES) == bool(header) and type(at) in (int, float) and type(text) is str
@@ -172,11 +216,100 @@ class Run:
             for command in [text] if code == "i" else header["argv"][1:2] if code == "header" else []:
                 self.typed(header["tool"], command.strip(), "".join(screen).strip(), place)
             if code == "i":
+                if not typed:
+                    self.answered(header["tool"], asked, "".join(screen), files)
                 screen.clear()
+                typed, files = typed + text, Table()
+                asked, typed = (typed.strip(), "") if text.endswith("\r") else ("", typed)
             screen += [text] if code == "o" else []
+            files |= [self.file_read(text, place)] if code == "f" else []
+        self.answered(header.get("tool"), asked, "".join(screen), files)
         ends = {None: (None, None), "torn": (head, count), "closed": (head, count - 1 if complete else None)}
         demand(header and (known.get("head"), known.get("count")) == ends[known["end"]], name, "not the journal's end")
         self.open += [] if complete or known["end"] else [f"{name!a} was not completed"]
+
+    @staticmethod
+    def file_read(text: str, place: str) -> tuple[str, bytes]:
+        try:
+            file = json.loads(text)
+            data = base64.b64decode(file["data"] or "", validate=True)
+            whole = file["data"] is None or file["sha256"] in (None, hashlib.sha256(data).hexdigest())
+            demand(whole and file.keys() == {"name", "size", "sha256", "data"}, "", "")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError(f"{place}: not as a file that was read is recorded") from None
+        return file["name"], data
+
+    def answered(self, tool: Any, line: str, text: str, files: Table) -> None:
+        """What the answer to one line shows: `made` has the handles by wrapped file. `shown` has by handle {} for a key
+        that every HSM has, and its attributes once they are shown; None for a key that some HSM lacks."""
+        words = line.split()
+        after = dict(itertools.pairwise(words))
+        try:
+            if tool == "key_mgmt_util" and words:
+                self.answered_by_util(words[0], after, text, files)
+            if tool == "cloudhsm-cli" and (found := re.search(r'\{\s*"error_code"\s*:\s*0\s*,', text)):
+                data = json.JSONDecoder().raw_decode(text, found.start())[0]["data"]
+                if line.startswith("key unwrap "):
+                    self.made.setdefault(after["--data-path"], set()).add(int(data["key"]["key-reference"], 16))
+                for key in data["matched_keys"] if line.startswith("key list ") else []:
+                    if "key-info" in key and f"key-reference={key['key-reference']} " in line:
+                        self.shown[int(key["key-reference"], 16)] = attributes_of_json(key)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return  # what is not understood shows nothing
+
+    def answered_by_util(self, verb: str, after: Table, text: str, files: Table) -> None:
+        codes = re.findall(r"(?i)returned ?: ?0x([0-9a-f]+)|node id \d+\D*0x([0-9a-f]+)", text)
+        good = any(node for _code, node in codes) and not any(int(code or node, 16) for code, node in codes)
+        handles = {int(handle) for handle in re.findall(r"(?i)key unwrapped\.\s*key handle ?: ?(\d+)", text)}
+        if verb == "unWrapKey" and len(handles) == 1:
+            self.made.setdefault(after["-f"], set()).update(handles)
+        elif verb == "findSingleKey":
+            self.shown[int(after["-k"])] = {} if good else None
+        elif verb == "getAttribute" and self.shown.get(int(after["-o"])) == {} and after["-out"] in files:
+            self.shown[int(after["-o"])] = attributes_of_file(files[after["-out"]])
+
+    def outcome(self, key: int, handle: Any) -> bool | None:
+        """Whether the recordings show that the key is verified; None where that is left to `keyferry verify`."""
+        one, there = self.planned[key], self.shown.get(handle)
+        if not there:
+            return False
+        extractable = one["wanted"]["extractable"]
+        wanted = {"class": True, "token": True, "type": one["type"], "bits": one["bits"], "label": one["new_label"]}
+        wanted |= {"id": one["id"] or "", "extractable": not self.selection["non_extractable"]}
+        wanted |= {} if extractable is None else {"extractable": extractable}
+        for name in USAGES if there["settable"] else ():
+            was = one["source"]["attributes"].get(f"CKA_{name.upper()}")
+            wanted |= {} if was is None else {name: was == "01"}
+        values = {one["kcv"], there["kcv"]}
+        equal = not self.selection["require_kcv"] if None in values else len(values) == 1
+        held = one["wanted"]["shared_users"] or one["wanted"]["quorum"] is not None
+        return None if held else equal and all(there[name] == value for name, value in wanted.items())
+
+    def judge_keys(self) -> None:
+        """Each key's handle and outcome, derived from the recordings, are those that the journal claims."""
+        plan: Any = json.loads((self.folder / "plan.json").read_bytes()) if self.plan else {"keys": [], "selection": {}}
+        self.planned = {one["classic_handle"]: one for one in plan["keys"]}
+        self.selection = plan["selection"]
+        verified = set[Any]()
+        for key, arrivals in self.arrivals.items():
+            made = self.made.get(f"{key}.wrapped", set())
+            wrong = [handle for handle, adopted in arrivals if not adopted and handle not in made]
+            demand(not wrong, "journal.jsonl", f"no recording shows that key {key} became {wrong}")
+        for key, (place, line) in self.ends.items():
+            demand(key in self.planned, place, f"key {key} is not in the plan")
+            handle, state = self.arrivals.get(key, [(None, False)])[-1][0], line["state"]
+            outcome, there = self.outcome(key, handle), self.shown.get(handle) or {"kcv": None}
+            told = line["handle"] == handle or (line["handle"] is None and state != "verified")
+            demand(told, place, f"key {key} became {handle} by the recordings")
+            demand(line["kcv"] == self.planned[key]["kcv"], place, f"key {key} has another check value in the plan")
+            if state == "verified":
+                shown = outcome is not False and line["kcv_there"] == there["kcv"] and handle not in verified
+                demand(shown, place, f"no recording shows key {key} verified like this")
+                verified.add(handle)
+            stopped = key in self.skipped or (line["open"] and line["code"] in (129, 130, 143))
+            hidden = outcome is True and state != "verified" and not stopped
+            demand(not hidden, place, f"key {key} is called {state}, and the recordings show it verified")
+        demand(not self.ended_open, "journal.jsonl", f"the run ended with open outcomes: {sorted(self.ended_open)}")
 
     def typed(self, tool: str, line: str, screen: str, place: str) -> None:
         known: Any = line.isdecimal() or (tool == "ckdemo" and not re.search(r"[\0-\x1f]", line))
