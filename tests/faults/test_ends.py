@@ -113,6 +113,7 @@ def test_a_wrong_password_is_typed_once(world: World, tool: str) -> None:
     ("tool", "fault", "at"),
     [
         ("key_mgmt_util", "counter-raised", "listUsers"),
+        ("key_mgmt_util", "user-2fa", "listUsers"),
         ("cloudhsm-cli", "user-locked", "user-list"),
         ("ckdemo", "pin-count-low", "tokenInfo"),
     ],

@@ -147,8 +147,13 @@ def _users(draw: DrawFn) -> Piece:
         st.sampled_from(["Number Of Users Found: {}", "Number of users found: {}", "Number Of Users found {}"])
     )
     lines = [count.format(len(rows)), "Index User ID User Type User Name MofnPubKey LoginFailureCnt 2FA"]
-    lines += [f"{at} {at + 6} {kind} {name} NO {failures} NO" for at, (kind, name, failures) in enumerate(rows)]
-    users = [{"id": at + 6, "type": row[0], "name": row[1], "login_failures": row[2]} for at, row in enumerate(rows)]
+    answers = st.sampled_from(["YES", "NO"])
+    mofn, mfa = draw(answers), draw(answers)
+    lines += [f"{at} {at + 6} {kind} {name} {mofn} {failures} {mfa}" for at, (kind, name, failures) in enumerate(rows)]
+    flags = {"mofn_key": mofn == "YES", "mfa": mfa == "YES"}
+    users = [
+        {"id": at + 6, "type": row[0], "name": row[1], "login_failures": row[2], **flags} for at, row in enumerate(rows)
+    ]
     return lines, {"users": users}
 
 

@@ -143,7 +143,7 @@ def list_users(settings: Config, json: Json = False) -> None:
     """List users with their failed logins; needs no login."""
     with key_mgmt_util_before_login(settings) as tool:
         users = tool.list_users()
-    rows = [{"id": u.id, "type": u.type, "name": u.name, "login_failures": u.login_failures} for u in users]
+    rows = [user.json() for user in users]
     _show("listUsers", {"users": rows}, as_json=json)
 
 

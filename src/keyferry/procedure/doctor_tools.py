@@ -14,6 +14,7 @@ from keyferry.tools.cloudhsm_cli.dialect import FEWEST_HSMS, ROLE
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cloudhsm_cli.users import obstacle
 from keyferry.tools.key_mgmt_util import screens
+from keyferry.tools.key_mgmt_util import users as kmu_users
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
 from keyferry.tools.vtl import driver as vtl
 
@@ -114,10 +115,11 @@ def _key_mgmt_util(config: Config, host: Host, sessions: Sessions, limits: Limit
     if not mine:
         yield _no_user(name)
         return
-    failures = max(int(user.login_failures) for user in mine)
     yield Finding("cloudhsm", "user", "ok", name)
-    verdict: Verdict = "fail" if failures else "ok"
-    yield Finding("cloudhsm", "failure counter", verdict, f"{failures} failed logins", _RAISED if failures else None)
+    if refusal := kmu_users.obstacle(name, users):
+        yield Finding("cloudhsm", "failure counter", "fail", refusal.what, refusal.hint)
+    else:
+        yield Finding("cloudhsm", "failure counter", "ok", "0 failed logins")
 
 
 def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:

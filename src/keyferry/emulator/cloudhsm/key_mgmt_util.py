@@ -41,6 +41,7 @@ FAULTS = (
     Fault("refused", "the right password is refused, and counts as a wrong one", ("loginHSM",)),
     Fault("daemon-down", "the client daemon does not answer; exit status 255", ("startup",)),
     Fault("counter-raised", "the crypto user's LoginFailureCnt shows 3", ("listUsers",)),
+    Fault("user-2fa", "the crypto user shows with 2FA, and with a count that keeps its bit", ("listUsers",)),
     Fault("request-lost", "the daemon loses the request: 0x40000040; nothing is done", _REQUESTS),
     Fault("answer-lost", "the daemon loses the answer: 0x40000040 without a block; the key is made", MAKING),
     Fault("block-empty", "the cluster block lists no node", WITH_BLOCK),

@@ -8,6 +8,7 @@ from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER, Code, Refused
 from keyferry.emulator.cloudhsm.kmu_attributes import NUMBERS
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS
 from keyferry.emulator.cloudhsm.kmu_flags import Misused
+from keyferry.emulator.jitter import Jitter
 
 if TYPE_CHECKING:
     from keyferry.emulator.cloudhsm.cluster import User
@@ -74,10 +75,14 @@ def login_status(session: Session, args: Arguments) -> None:  # noqa: ARG001 - n
 def list_users(session: Session, args: Arguments) -> None:  # noqa: ARG001 - no flags
     users = session.cluster.users()
     raised = session.store.setting(CRYPTO_USER) if session.struck("counter-raised") else None
+    ours = session.store.setting(CRYPTO_USER) if session.struck("user-2fa") else None
     session.screen.say(session.dialect.user_count.format(len(users)) + _USERS_HEAD)
     for index, user in enumerate(users, 1):
         failures = 3 if user.name == raised else user.failures
-        row = f"\t{index}\t{user.id:10}\t{user.type}\t\t{user.name:<32}\t NO {failures:15}\t\t  NO\n"
+        if user.name == ours:  # the count keeps the bit of the second factor, whose value is not known
+            failures |= Jitter(session.store.setting("jitter")).number("bit-of-2fa", 1 << 29, 1 << 8, 1 << 29)
+        factors = "YES" if user.name == ours else "NO"
+        row = f"\t{index}\t{user.id:10}\t{user.type}\t\t{user.name:<32}\t NO {failures:15}\t\t {factors:>3}\n"
         session.screen.say(row)
     session.succeed()
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.errors import CheckFailedError, LockoutNearError, MismatchError, ToolRefusedError, UnreachableError
+from keyferry.errors import CheckFailedError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
 from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.dialect import HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.key_mgmt_util.users import obstacle
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
@@ -59,15 +60,8 @@ class KeyMgmtUtilDestination:
         self._session = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
         users = self.tool.list_users()
         self._ids = [f"{user.type} {user.name} is user {user.id}" for user in users if user.name == self._user]
-        for user in users:
-            if (user.name, user.type) == (self._user, "CU") and user.login_failures and not self._allow_raised:
-                raise LockoutNearError(
-                    f"the crypto user {self._user} has {user.login_failures} failed logins behind it",
-                    rule="LOCKOUT-NEAR",
-                    tool="key_mgmt_util",
-                    keys="no password was typed, nothing was changed",
-                    hint="after five the account locks; --allow-raised-counter types the password once all the same",
-                )
+        if refusal := obstacle(self._user, users, allow_raised=self._allow_raised):
+            raise refusal
 
     def marks(self) -> Sequence[str]:
         """Nothing tells the cluster itself; a user of this name has another number elsewhere, if by chance."""

@@ -82,7 +82,7 @@ class KeyMgmtUtil(Conversation):
         self._at_prompt = True
         outcome = self._understood(text, screens.login).outcome
         if outcome.failure and not _accepted_by_some(outcome):
-            raise self._located(logins.refused(password, dialect.TOOL, last_lines(text)))
+            raise self._located(failures.login_refused(outcome, text, password, logins))
         logins.accepted(password)
         if outcome.failure:
             raise self._located(failures.login_on_some_nodes(outcome, text))

@@ -21,7 +21,22 @@ from keyferry.transcript.hints import WORDED_OTHERWISE
 
 if TYPE_CHECKING:
     from keyferry.names import CloudHandle
+    from keyferry.secrets import Secret
     from keyferry.tools.key_mgmt_util.outcome import Failure, Outcome
+    from keyferry.tools.logins import Logins
+
+_STATES = {
+    0x40000040: "the client daemon lost the request or its answer",
+    0x30000085: "an HSM of the cluster is unavailable",
+    0x9F: "a user of this type is logged in already",
+    0x82: "the session is in a state that does not allow the command",
+}
+"""The codes of a failed login that speak of the connection or the session, not of the password."""
+_LOGIN_CAUSES = (
+    "possible causes: a wrong password; another user name; a locked user; a password that differs between the HSMs."
+    " After five wrong passwords the user is locked: read LoginFailureCnt with `keyferry kmu listUsers`, find the"
+    " cause, and only then run again with --type-again"
+)
 
 USAGE = "usage"
 """The code of a refusal with usage text, which has none."""
@@ -128,6 +143,22 @@ def not_asked(outcome: Outcome, text: str) -> KeyferryError:
     if outcome.failure:
         return refused("loginHSM", outcome, text)
     return UnknownScreenError(f"{TOOL} loginHSM: success without a password", tool=TOOL, seen=last_lines(text))
+
+
+def login_refused(outcome: Outcome, text: str, password: Secret, logins: Logins) -> KeyferryError:
+    """A refused secret, unless the code is documented for a state of the connection or of the tool."""
+    failure = outcome.failure
+    if failure and failure.code is not None and (state := _STATES.get(failure.code)):
+        return UnreachableError(
+            f"the login failed: {state}",
+            tool=TOOL,
+            seen=last_lines(text),
+            keys="the password was typed once; whether this counts as a failed login is not documented",
+            hint=START_HINT,
+        )
+    error = logins.refused(password, TOOL, last_lines(text))
+    error.what, error.hint = f"{error.what}: {_told(failure)}", _LOGIN_CAUSES
+    return error
 
 
 def _start_failure(text: str) -> str:

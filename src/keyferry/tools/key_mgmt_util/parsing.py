@@ -112,7 +112,7 @@ def _key_info(fields: KeyInfo) -> Json:
 
 
 def _users(users: tuple[User, ...]) -> Json:
-    return {"users": [asdict(user) for user in users]}
+    return {"users": [user.json() for user in users]}
 
 
 def _attribute_numbers(found: Mapping[str, int]) -> Json:

@@ -16,6 +16,8 @@ from keyferry.tools.key_mgmt_util.sheet import FIPS, INITIALIZED, LISTING, SESSI
 from keyferry.tools.text import clean
 
 if TYPE_CHECKING:
+    from re import Match
+
     from keyferry.names import CloudHandle
     from keyferry.tools.key_mgmt_util.outcome import Outcome
 
@@ -35,7 +37,7 @@ _USERS = words(r"\d{1,20}(?: ?, ?\d{1,20})* ?,?")
 _APPROVERS = words(rf"{NUMBER} Users? needs? to approve to use/manage this key\.?")
 _COUNT = words(rf"Number Of Users Found ?:? ?{NUMBER}")
 _USER_HEAD = words(r"Index User ID User Type User Name(?: .+)?")
-_USER = words(r"\d{1,20} (\d{1,20}) ([A-Z]{1,20}) (.{1,255}?) (?:YES|NO) (\d{1,10})(?: (?:YES|NO))?")
+_USER = words(r"\d{1,20} (\d{1,20}) ([A-Z]{1,20}) (.{1,255}?) (YES|NO) (\d{1,10})(?: (YES|NO))?")
 _BOOLEAN = words(r"This attribute is defined as a boolean value\.?")
 _VALUE = words(r"Enter the boolean attribute value ?\(0 or 1\) ?:? ?\S{0,40}")
 
@@ -73,10 +75,20 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """A row of listUsers. mofn_key: a public key for quorum is registered; mfa: the 2FA column, None without one."""
+
     id: int
     type: str
     name: str
     login_failures: int
+    mofn_key: bool = False
+    mfa: bool | None = None
+
+    def json(self) -> dict[str, object]:
+        """The columns that the tool printed."""
+        shown = {"id": self.id, "type": self.type, "name": self.name, "login_failures": self.login_failures}
+        mfa = {} if self.mfa is None else {"mfa": self.mfa}
+        return {**shown, "mofn_key": self.mofn_key, **mfa}
 
 
 def startup(text: str) -> Answer[Startup]:
@@ -170,11 +182,15 @@ def key_info(text: str) -> Answer[KeyInfo]:
     return whole(sheet, sheet.outcome(), fields)
 
 
+def _user(row: Match[str]) -> User:
+    return User(int(row[1]), row[2], row[3], int(row[5]), row[4] == "YES", None if row[6] is None else row[6] == "YES")
+
+
 def users(text: str) -> Answer[tuple[User, ...]]:
     """listUsers. AWS's own page shows more rows than the count says, so only fewer are an error."""
     sheet = Sheet("listUsers", text)
     count, head, rows = sheet.take_one(_COUNT), sheet.take_one(_USER_HEAD), sheet.take(_USER)
-    found = tuple(User(int(row[1]), row[2], row[3], int(row[4])) for row in rows)
+    found = tuple(_user(row) for row in rows)
     outcome = sheet.outcome()
     if count and (len(found) < int(count[1]) or (found and not head)):
         raise sheet.unknown(f"{len(found)} rows, but", count.string)
