@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.emulator import install
+from keyferry.emulator import install, modules
 from keyferry.emulator.run import TOOLS
 from place import Place, ended
 
@@ -56,6 +58,36 @@ def test_the_tools_run_from_a_directory_with_a_blank(tmp_path: Path) -> None:
     shown = Place(tmp_path / "my hsm").run("vtl", "listSlots")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "par43" in shown.stdout
+
+
+def test_the_tools_of_a_single_file_need_nothing_outside_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What such a file unpacked may be gone: this interpreter knows neither the package nor its requirements."""
+    bare = str(getattr(sys, "_base_executable"))  # noqa: B009 - not in the stubs
+    assert subprocess.run([bare, "-I", "-c", "import keyferry"], capture_output=True, check=False).returncode
+    monkeypatch.setattr(sys, "executable", bare)
+    monkeypatch.setattr(modules, "is_single_file", lambda: True)
+    install.create(tmp_path / "hsm", keys=1)
+    (tmp_path / "hsm").rename(tmp_path / "moved")
+    place = Place(tmp_path / "moved")
+    assert "par43" in place.run("vtl", "listSlots").stdout
+    child = place.spawn("cmu", "list", "-slot=0")
+    child.expect("Please enter password")
+    child.waitnoecho()
+    child.sendline(place.pin)
+    assert "handle=" in ended(child)[0]
+    probe = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import keyferry.emulator.cloudhsm.crypto as c; print(c.__file__)"
+    )
+    words = [bare, "-I", "-c", probe, str(tmp_path / "moved/modules")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(tmp_path / "moved")), done.stderr
+
+
+def test_only_a_single_file_copies_modules(make_place: MakePlace) -> None:
+    assert not modules.is_single_file()
+    assert not (make_place().directory / "modules").exists()
 
 
 def test_a_tool_whose_reader_is_gone_ends_without_a_traceback(make_place: MakePlace) -> None:

@@ -3,15 +3,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.emulator import modules
 from keyferry.emulator.classic import ckdemo, cmu, vtl
 from keyferry.emulator.cloudhsm import cloudhsm_cli, key_mgmt_util
 from keyferry.emulator.run import TOOLS
 from keyferry.emulator.store import FILE_NAME, Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from keyferry.emulator.faults import Fault
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
@@ -32,11 +34,14 @@ _SCRIPT = """\
 ' '''
 import sys
 from os.path import dirname, realpath
-sys.path.append({site!r})
+here = dirname(dirname(realpath(__file__)))
+{site}
 from keyferry.emulator.run import main
-main({tool!r}, dirname(dirname(realpath(__file__))))
+main({tool!r}, here)
 """
-_SITE = str(Path(__file__).resolve().parents[2])  # out of a single file, no interpreter knows it by itself
+_MODULES = "modules"
+_SITE = f"sys.path.append({str(modules.SITE)!r})"
+_COPIED = f"sys.path.insert(0, here + '/{_MODULES}')"  # the folder may be moved
 _CONFIGURATION = """\
 # An emulated pair of HSMs, for rehearsal.
 [classic]
@@ -70,7 +75,8 @@ def create(
 
     Both tools of the cluster are there, over the same keys; `destination` is the one that the configuration names.
     `keys` counts the symmetric keys on the Classic partition; without a `jitter` seed the tools look as the
-    reference thinks likeliest. FileExistsError if the directory already holds emulated HSMs.
+    reference thinks likeliest. Out of a single file, the modules that the tools need are copied too.
+    FileExistsError if the directory already holds emulated HSMs.
     """
     from keyferry.emulator.classic import population as classic  # noqa: PLC0415 - crypto, only for this
     from keyferry.emulator.cloudhsm import population as cloudhsm  # noqa: PLC0415 - as above
@@ -83,18 +89,21 @@ def create(
         store.set(name, value)
     partition = classic.populate(store, keys, luna)
     cluster = cloudhsm.populate(store, nodes)
-    _write_tools(directory / "bin")
+    copied = modules.is_single_file()
+    if copied:
+        modules.copy(directory / _MODULES)
+    _write_tools(directory / "bin", _COPIED if copied else _SITE)
     _write_secrets(directory / "secrets", pin=partition.pin, password=cluster.password)
     configuration = _CONFIGURATION.format(label=partition.label, user=cluster.user, destination=destination)
     configuration += _OLDER_CLIENT if kmu == "g1" else ""
     (directory / "keyferry.toml").write_text(configuration, encoding="utf-8")
 
 
-def _write_tools(directory: Path) -> None:
+def _write_tools(directory: Path, site: str) -> None:
     directory.mkdir(exist_ok=True)
     for tool in TOOLS:
         path = directory / tool
-        script = _SCRIPT.format(python=shlex.quote(sys.executable), tool=tool, site=_SITE)
+        script = _SCRIPT.format(python=shlex.quote(sys.executable), tool=tool, site=site)
         path.write_text(script, encoding="utf-8")
         path.chmod(0o755)
 
