@@ -37,7 +37,7 @@ def once(name: str, make: Callable[[Path], object]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
+            folder.mkdir(mode=0o700)  # as what fills it would make it
             make(folder)
             finished.touch()
     return folder
