@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from keyferry.terminal.child import READ_SIZE, Child
@@ -52,5 +53,9 @@ def test_a_tool_does_not_outlive_keyferry_under_nohup() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert pexpect.utils.select_ignore_interrupts([tool], [], [], 10)[0], "the tool still runs"
-    os.close(tool)
+    try:
+        assert select.select([tool], [], [], 10)[0], "the tool still runs"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(tool, signal.SIGKILL)
+        os.close(tool)
