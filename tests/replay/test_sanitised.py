@@ -67,6 +67,9 @@ class Follower:
     def follow(self, line: str) -> None:
         line, _, password = line.partition(" -p ")
         verb, *words = line.split()
+        if words == ["-h"]:
+            assert self._tool.usage(verb).flags
+            return
         flags = {word: value for word, value in pairwise([*words, ""]) if word.startswith("-")}
         match verb:
             case "listUsers":
@@ -154,6 +157,8 @@ def _follow(tool: CloudHsmCli, line: str, made: set[int]) -> None:
             made.add(tool.unwrap(_unwrap_request(line)).handle)
         case ["quit"]:
             tool.close()
+        case ["help", *_]:
+            assert tool.usage(line.partition(" ")[2]).flags
         case _:
             text = tool._ask(line, lambda answer: answer)
             assert '"error_code": 0' in text

@@ -103,6 +103,7 @@ def _note_outcome(target: Path, world: Path, document: dict[str, Any], status: i
     settings = tomllib.loads((world / "keyferry.toml").read_text())
     cloudhsm = settings["cloudhsm"]
     del document["run_dir"]
+    document["rehearsal"] = False  # what plays a recording is no emulated tool
     about = {
         "run_id": RUN_ID,
         "slot": settings["classic"]["slot"],

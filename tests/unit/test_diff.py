@@ -70,7 +70,7 @@ def _replace(path: Path, before: str, after: str) -> None:
 def test_runs_with_other_handles_and_values_are_the_same(runs: tuple[Path, Path]) -> None:
     rows = list(compare(*runs))
     assert [row for row in rows if row.differs] == []
-    made = [row for row in rows if (row.ours or "").startswith("unWrapKey")]
+    made = [row for row in rows if (row.ours or "").startswith("unWrapKey -f")]
     assert len(made) == 5
     assert all(row.ours != row.theirs for row in made)
     assert sum(row.step == "key" for row in rows) == 10
@@ -99,7 +99,7 @@ def test_what_was_typed_or_answered_otherwise_is_named(
 
 def test_a_handle_that_stands_for_two_is_a_difference(runs: tuple[Path, Path], changed: Path) -> None:
     path = changed / "sessions" / "001-key_mgmt_util.cast"
-    handles = [row.theirs for row in compare(*runs) if (row.theirs or "").startswith("findSingleKey")]
+    handles = [row.theirs for row in compare(*runs) if (row.theirs or "").startswith("findSingleKey -k")]
     first, second = handles[2] or "", handles[3] or ""
     path.write_text(path.read_text().replace(f'"{second}\\r"', f'"{first}\\r"'))
     [different] = [row for row in _differences(runs[0], changed) if row.differs == "typed"]
@@ -109,7 +109,7 @@ def test_a_handle_that_stands_for_two_is_a_difference(runs: tuple[Path, Path], c
 def test_a_line_too_many_and_one_too_few_are_named(runs: tuple[Path, Path], changed: Path) -> None:
     path = changed / "sessions" / "001-key_mgmt_util.cast"
     lines = path.read_text().split("\n")
-    place = next(number for number, line in enumerate(lines) if '"i","exportPubKey' in line)
+    place = next(number for number, line in enumerate(lines) if '"i","exportPubKey -k' in line)
     path.write_text("\n".join([*lines[:place], '[0.3,"i","deleteKey -k 12\\r"]', *lines[place:]]))
     found = [(row.ours, row.theirs, row.step) for row in _differences(runs[0], changed) if row.ours is None]
     assert found == [(None, "deleteKey -k 12", "2.1")]

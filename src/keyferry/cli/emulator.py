@@ -32,6 +32,14 @@ def init(
     nodes: Nodes = 2,
     jitter: JitterOption = "",
     destination: DestinationOption = Tool.KEY_MGMT_UTIL,
+    lacks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lacks",
+            metavar="TOOL:COMMAND[:FLAG]",
+            help="Emulate a client that does not know this command or flag; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Make an emulated partition and cluster, their five tools, secrets and a configuration."""
     install(
@@ -42,6 +50,7 @@ def init(
         nodes=nodes,
         jitter=jitter,
         destination=destination.value,
+        lacks=lacks or (),
     )
     sys.stdout.write(
         f"{directory}: the store in it holds plaintext key material of the emulated HSMs\n"

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from keyferry import config
 from keyferry.cli.migrate import Json, run
 from keyferry.errors import UsageError
 from keyferry.procedure.order import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Luna(StrEnum):
@@ -68,12 +71,36 @@ def rehearse(
     raise typer.Exit(int(code))
 
 
-def install(folder: Path, *, keys: int, luna: str, kmu: str, nodes: int, jitter: str, destination: str) -> None:
-    """Make an emulated pair of HSMs; UsageError where one is already."""
+def install(
+    folder: Path,
+    *,
+    keys: int,
+    luna: str,
+    kmu: str,
+    nodes: int,
+    jitter: str,
+    destination: str,
+    lacks: Sequence[str] = (),
+) -> None:
+    """Make an emulated pair of HSMs; UsageError where one is already, and for a tool that has no such setting."""
     from keyferry.emulator import install as emulator  # noqa: PLC0415 - start-up: cryptography and SQLite
 
     try:
-        emulator.create(folder, keys=keys, luna=luna, kmu=kmu, nodes=nodes, jitter=jitter, destination=destination)
+        emulator.create(
+            folder,
+            keys=keys,
+            luna=luna,
+            kmu=kmu,
+            nodes=nodes,
+            jitter=jitter,
+            destination=destination,
+            lacks=lacks,
+        )
+    except ValueError as error:
+        raise UsageError(
+            f"--lacks {error}: not TOOL:COMMAND or TOOL:COMMAND:FLAG",
+            hint="TOOL is key_mgmt_util or cloudhsm-cli, for example key_mgmt_util:unWrapKey:-noheader",
+        ) from error
     except OSError as error:
         raise UsageError(
             f"{folder}: no emulator can be made there: {error.strerror or error}",

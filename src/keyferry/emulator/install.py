@@ -12,6 +12,7 @@ from keyferry.emulator.run import TOOLS
 from keyferry.emulator.store import FILE_NAME, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from keyferry.emulator.faults import Fault
@@ -70,10 +71,13 @@ def create(
     nodes: int = 2,
     jitter: str = "",
     destination: str = "key_mgmt_util",
+    lacks: Sequence[str] = (),
 ) -> None:
     """Make both emulated sides in `directory`, ready for `keyferry ... --config DIRECTORY/keyferry.toml`.
 
     Both tools of the cluster are there, over the same keys; `destination` is the one that the configuration names.
+    lacks: commands and flags that a tool of the cluster does not know, each as TOOL:COMMAND or TOOL:COMMAND:FLAG;
+    ValueError for other tools.
     `keys` counts the symmetric keys on the Classic partition; without a `jitter` seed the tools look as the
     reference thinks likeliest. Out of a single file, the modules that the tools need are copied too.
     FileExistsError if the directory already holds emulated HSMs.
@@ -87,6 +91,8 @@ def create(
     store = Store.create(directory)
     for name, value in {"luna": luna, "kmu": kmu, "nodes": str(nodes), "jitter": jitter}.items():
         store.set(name, value)
+    for name, value in _lacking(lacks).items():
+        store.set(name, value)
     partition = classic.populate(store, keys, luna)
     cluster = cloudhsm.populate(store, nodes)
     copied = modules.is_single_file()
@@ -97,6 +103,18 @@ def create(
     configuration = _CONFIGURATION.format(label=partition.label, user=cluster.user, destination=destination)
     configuration += _OLDER_CLIENT if kmu == "g1" else ""
     (directory / "keyferry.toml").write_text(configuration, encoding="utf-8")
+
+
+def _lacking(lacks: Sequence[str]) -> dict[str, str]:
+    """The settings of what each tool does not know."""
+    names = {"key_mgmt_util": key_mgmt_util.LACKS, "cloudhsm-cli": cloudhsm_cli.LACKS}
+    found: dict[str, list[str]] = {}
+    for lack in lacks:
+        tool, _, what = lack.partition(":")
+        if tool not in names or not what:
+            raise ValueError(lack)
+        found.setdefault(names[tool], []).append(what)
+    return {name: ",".join(what) for name, what in found.items()}
 
 
 def _write_tools(directory: Path, site: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from keyferry.errors import KeyferryError
+from keyferry.errors import CheckFailedError, KeyferryError
 from keyferry.procedure.assembly import guess_destination
 from keyferry.procedure.findings import Finding, Verdict, failed
+from keyferry.tools.abilities import Needs
 from keyferry.tools.ckdemo.dialect import LOCKOUT_FLAGS
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.cloudhsm_cli.dialect import FEWEST_HSMS, ROLE
@@ -19,7 +20,7 @@ from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
 from keyferry.tools.vtl import driver as vtl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from keyferry.config import Config
     from keyferry.terminal.host import Host
@@ -103,9 +104,12 @@ def _key_mgmt_util(config: Config, host: Host, sessions: Sessions, limits: Limit
     try:
         with KeyMgmtUtil.open(sessions, host, limits) as tool:
             users = tool.list_users()
+            visible = config.flag("cloudhsm", "password_visible")
+            able = _abilities(config, lambda needs: tool.probe(needs, visible=visible))
     except KeyferryError as error:
         yield failed("cloudhsm", "daemon", error)
         return
+    yield from able
     started = screens.startup(sessions.greeting("key_mgmt_util")).fields
     yield Finding("cloudhsm", "daemon", "ok", "key_mgmt_util starts and reaches the cluster")
     if started is not None:
@@ -126,9 +130,11 @@ def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits
     try:
         with CloudHsmCli.open(sessions, host, limits) as tool:
             hsms, users = tool.hsms(), tool.users()
+            able = _abilities(config, tool.probe)
     except KeyferryError as error:
         yield failed("cloudhsm", "cluster", error)
         return
+    yield from able
     models = ", ".join(sorted({hsm.get("model", "of no known model") for hsm in hsms}))
     yield Finding("cloudhsm", "cluster", "ok", f"cloudhsm-cli starts and reaches {len(hsms)} HSMs: {models}")
     if states := sorted({hsm["fips-state"] for hsm in hsms if "fips-state" in hsm}):
@@ -146,6 +152,18 @@ def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits
         yield Finding("cloudhsm", "failure counter", "fail", refusal.what, refusal.hint)
     else:
         yield Finding("cloudhsm", "failure counter", "ok", "not locked; the tool shows no counter of failed logins")
+
+
+def _abilities(config: Config, probe: Callable[[Needs], Sequence[str]]) -> list[Finding]:
+    """CLIENT-ABILITY, for a run without settings of single keys."""
+    try:
+        warnings = probe(Needs(extractable_pair=config.flag("wrapping", "extractable")))
+    except CheckFailedError as error:
+        return [Finding("cloudhsm", "client ability", "fail", error.what, error.hint)]
+    hint = "type the command with its help option yourself and compare the flags"
+    return [Finding("cloudhsm", "client ability", "warn", text, hint) for text in warnings] or [
+        Finding("cloudhsm", "client ability", "ok", "the client knows every command and flag of a run")
+    ]
 
 
 def _no_user(name: str) -> Finding:

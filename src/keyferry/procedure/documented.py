@@ -24,6 +24,7 @@ _CLOUDHSM_CLI = frozenset(
         cloudhsm_cli.UNWRAP,
         cloudhsm_cli.LOGOUT,
         cloudhsm_cli.QUIT,
+        cloudhsm_cli.HELP,
     }
 )
 

@@ -11,6 +11,8 @@ from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.procedure import wanted
 from keyferry.procedure.rules import Wish
 from keyferry.procedure.wrapping import WrappingWish
+from keyferry.tools.abilities import Needs
+from keyferry.tools.parties import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +90,17 @@ class Order:
     legs: bool = False
     sessions: int = 1
     rehearsal: bool = False
+
+    @property
+    def needs(self) -> Needs:
+        """What this order asks of the destination's tool."""
+        planned = self.plan.keys if self.plan else ()
+        wants = [*(one.want for one in self.selection.listed), *(one.want for one in planned)]
+        return Needs(
+            extractable_pair=self.wrapping.extractable,
+            non_extractable=not self.wish.extractable or any(want.extractable is False for want in wants),
+            holding=any(want.holding != Holding() for want in wants),
+        )
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class Console:
         self.tool, self.host, self.recorder = program.tool, program.host, recorder
         self.asked = 0
         self.greeting: str | None = None
-        self._manners, self._wording, self._link = manners, wording, program.link
+        self._manners, self.wording, self._link = manners, wording, program.link
         self._filters = Filters(recorder, program.marker, edits_lines=manners.edits_lines)
         self._over: str | None = None
         self._ended_itself = False
@@ -88,7 +88,7 @@ class Console:
         UsageError, before anything is typed, where the tool could not take the line as it is.
         among_output: the tool may still be printing, so the echo may stand inside its output.
         """
-        line = self._wording.line(line)
+        line = self.wording.line(line)
         data = line.encode("utf-8", "surrogateescape")
         self._check(line)
         self._ready()
@@ -127,7 +127,7 @@ class Console:
         """
         if self._over:
             raise self._finished()
-        prompts = tuple(map(self._wording.prompt, prompts))
+        prompts = tuple(map(self.wording.prompt, prompts))
         awaited = " or ".join(prompt.name for prompt in prompts)
         try:
             prompt, match = self._await(lambda: self._prompted(prompts), limit, awaited)

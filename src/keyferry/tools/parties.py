@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
     from keyferry.terminal.process import Process
+    from keyferry.tools.abilities import Needs
 
 
 USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
@@ -201,6 +202,13 @@ class Destination(Protocol):
 
     def look(self) -> None:
         """Reach the tool and read what may be read before a login (LOCKOUT-NEAR)."""
+
+    def probe(self, needs: Needs) -> Sequence[str]:
+        """Check before the login that the client has the commands and flags of a run (CLIENT-ABILITY).
+
+        Returns:
+            A warning for each command that could not be probed.
+        """
 
     def marks(self) -> Sequence[str]:
         """What `look` saw that other clusters do not have. An HSM may be replaced: one that is seen again is enough."""

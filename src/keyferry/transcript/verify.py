@@ -19,7 +19,7 @@ COMMANDS = {  # that a migration may give to each tool
     "unWrapKey|exit",
     "ckdemo": "Open Session|Login|Token Info|Set attribute|Find object|Display Object|Encrypt file|Wrap key|Options|"
     "Quit demo",
-    "cloudhsm-cli": "interactive|log(in|out)|user list|cluster hsm-info|key (list|generate-file|unwrap rsa-oaep)|"
+    "cloudhsm-cli": "interactive|help|log(in|out)|user list|cluster hsm-info|key (list|generate-file|unwrap rsa-oaep)|"
     "key generate-asymmetric-pair rsa|quit",
     "cmu": "list|getAttribute|import",
     "vtl": "listSlots",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from keyferry.emulator.store import Store
 
+LACKS = "cloudhsm-cli_lacks"
+"""The setting that names commands, and COMMAND:--FLAG, that this client does not know, with commas."""
 _HELP = (["-h"], ["--help"])
 _MISUSED, _FAILED = 2, 1  # exit statuses of the single-command mode; inferred
 _FILTER, _VERBOSE = Option("filter", needed=True, many=True), Option("verbose", flag=True)
@@ -28,6 +30,11 @@ _ATTRIBUTES, _LABEL, _SESSION, _SHARE = (
     Option("session", flag=True),
     Option("share-crypto-users", many=True),
 )
+
+
+def _shown(option: Option) -> str:
+    value = option.name.upper().replace("-", "_")
+    return f"--{option.name}" + ("" if option.flag else f" [<{value}>...]" if option.many else f" <{value}>")
 
 
 class Command(NamedTuple):
@@ -42,8 +49,10 @@ class Command(NamedTuple):
         return self.words.replace(" ", "-")
 
     def usage(self) -> str:
-        shown = " ".join(f"--{option.name}" if option.needed else f"[--{option.name}]" for option in self.options)
-        return f"Usage: {self.words} {shown}\n"
+        """The usage line names what is needed, the list below it every option."""
+        shown = " ".join(_shown(option) for option in self.options if option.needed)
+        rows = "".join(f"      {_shown(option)}\n" for option in (Option("cluster-id"), *self.options))
+        return f"Usage: {self.words} [OPTIONS] {shown}\n\nOptions:\n{rows}  -h, --help\n          Print help\n"
 
 
 _SYMMETRIC = (_LABEL, Option("key-length-bytes", needed=True), _ATTRIBUTES, _SESSION, _SHARE)
@@ -199,10 +208,9 @@ def _single_command(session: Session, words: Sequence[str]) -> int:
 def _answer(session: Session, words: Sequence[str]) -> int:
     """Do a command and print its answer; gives the exit status that it would have alone."""
     if words[:1] in (["help"], *_HELP):
-        wanted = " ".join(words[1:])
-        session.terminal.write("".join(one.usage() for name, one in COMMANDS.items() if name.startswith(wanted)))
+        _help(session, " ".join(words[1:]))
         return 0
-    command, rest = _command(words)
+    command, rest = _command(words, _lacks(session))
     if any([word] in _HELP for word in rest):
         session.terminal.write(command.usage())
         return 0
@@ -221,8 +229,30 @@ def _answer(session: Session, words: Sequence[str]) -> int:
     return 0
 
 
-def _command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
+def _lacks(session: Session) -> list[str]:
+    return session.store.setting(LACKS).split(",")
+
+
+def _help(session: Session, wanted: str) -> None:
+    """A command's usage; of the words before a command, all commands that begin so."""
+    lacks = _lacks(session)
+    known = [_without(one, lacks) for name, one in COMMANDS.items() if name not in lacks]
+    exact = [one for one in known if one.words == wanted]
+    found = exact or [one for one in known if f"{one.words} ".startswith(f"{wanted} ") or not wanted]
+    if not found:
+        raise Misused(f"error: The subcommand '{wanted.rsplit(maxsplit=1)[-1]}' wasn't recognized")
+    session.terminal.write("".join(one.usage() for one in found))
+
+
+def _without(command: Command, lacks: Sequence[str]) -> Command:
+    return command._replace(
+        options=tuple(one for one in command.options if f"{command.words}:--{one.name}" not in lacks)
+    )
+
+
+def _command(words: Sequence[str], lacks: Sequence[str]) -> tuple[Command, Sequence[str]]:
     for length in range(len(words), 0, -1):
-        if command := COMMANDS.get(" ".join(words[:length])):
-            return command, words[length:]
+        command = COMMANDS.get(" ".join(words[:length]))
+        if command and command.words not in lacks:
+            return _without(command, lacks), words[length:]
     raise Misused(f"error: unrecognized subcommand '{words[0]}'" if words else "Usage: cloudhsm-cli <command>")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from keyferry.emulator.store import Store
 
+LACKS = "key_mgmt_util_lacks"
+"""The setting that names commands, and COMMAND:FLAG, that this client does not know, with commas."""
 FAILED = 255  # the tool's -1: no start-up, no login
 _MAX_LINE, _MAX_WORDS = 1399, 100
 _PROMPTS_AFTER_END = 100  # the real tool prints its prompt for ever at the end of input
@@ -182,19 +184,25 @@ def _words(line: bytes) -> list[str]:
 
 
 def _answer(session: Session, words: Sequence[str]) -> None:
-    command = COMMANDS.get(words[0]) if len(words) < _MAX_WORDS else None
+    lacks = session.store.setting(LACKS).split(",")
+    command = COMMANDS.get(words[0]) if len(words) < _MAX_WORDS and words[0] not in lacks else None
     if command is None:
         session.screen.say(help_listing())
         return
+    flags = [flag for flag in command.flags if session.dialect.hidden_password or not flag.hidden_password_only]
+    flags = [flag for flag in flags if f"{command.name}:{flag.name}" not in lacks]
+    if words[1:] == ["-h"]:
+        understood = session.store.setting("key_mgmt_util_help") != "none"
+        session.screen.say(command.usage(flags) if understood else "\n\tSee the guide.\n")
+        return
     session.begin(command.name)
     try:
-        flags = [flag for flag in command.flags if session.dialect.hidden_password or not flag.hidden_password_only]
         arguments = parse(flags, words[1:])
         if not _disturbed(session):
             command.run(session, arguments)
         _disturbed_after(session)
     except Misused as misused:
-        session.screen.say(command.usage(misused.lines))
+        session.screen.say(command.usage(flags, misused.lines))
     except Refused as refused:
         session.refuse(refused)
     except EndOfInputError:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from keyferry.emulator.cloudhsm.kmu_session import Session
 
 
+WITHOUT_ARGUMENTS = frozenset({"listUsers", "getHSMInfo", "getPartitionInfo", "loginStatus"})
+"""Commands that answer any word behind them, `-h` included, with a text of their own."""
+
+
 class Kind(Enum):
     SWITCH = "switch"
     TEXT = "text"
@@ -66,10 +70,13 @@ class Command(NamedTuple):
     about: str
     flags: tuple[Flag, ...] = ()
 
-    def usage(self, error: Sequence[str] = ()) -> str:
+    def usage(self, flags: Sequence[Flag], error: Sequence[str] = ()) -> str:
+        """flags: those that this client knows."""
+        if self.name in WITHOUT_ARGUMENTS:
+            return f"\n\tThis command doesn't expect any arguments\n\nDescription:\n{self.about}.\n"
         lines = "".join(f"\n\t{line}\n" for line in error)
-        syntax = " ".join([self.name, *(_syntax(flag) for flag in self.flags)])
-        where = "".join(f"       {flag.name}  {flag.about}\n" for flag in self.flags)
+        syntax = " ".join([self.name, *(_syntax(flag) for flag in flags)])
+        where = "".join(f"       {flag.name}  {flag.about}\n" for flag in flags)
         head = f"\n\nDescription\n===========\n{self.about}.\n\nSyntax: {self.name} -h\n        {syntax}\n\n"
         return f"{lines}{head}Where: -h  displays this information\n{where}"
 

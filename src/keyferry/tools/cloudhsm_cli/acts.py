@@ -58,6 +58,8 @@ def acts(sitting: Sitting) -> Iterator[Act]:
 def _act(typed: str, lines: Sequence[Line], place: str) -> Act:
     if typed in ("quit", "exit"):
         return Act(What.LEAVE, dialect.TOOL, typed, place)
+    if typed.split(maxsplit=1)[0] == screens.HELP:
+        return Act(What.LOOK, dialect.TOOL, typed, place)
     hyphened = "-".join(typed.split()) + "-"
     verb = max((name for name in VERBS if hyphened.startswith(f"{name}-")), key=len, default=None)
     if verb is None:

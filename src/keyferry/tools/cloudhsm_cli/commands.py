@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
+from keyferry.names import CloudHandle
+from keyferry.tools.abilities import by_command
 from keyferry.tools.cloudhsm_cli import dialect, screens
 from keyferry.tools.parties import USAGES, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.names import CloudHandle
+    from keyferry.tools.abilities import Needs
     from keyferry.tools.parties import UnwrapSpec
 
 SETTABLE_USAGES = frozenset(USAGES)
@@ -140,6 +142,28 @@ def unwrap(request: UnwrapRequest) -> str:
         f" --data-path {_word('the file', request.file)}"
         f" --attributes {' '.join(f'{name}={value}' for name, value in attributes.items())}"
     )
+
+
+def needed(needs: Needs) -> dict[str, frozenset[str]]:
+    """The flags that a migration types, by command; values are examples."""
+    handle = CloudHandle(1)
+    lines = [
+        login("u"),
+        screens.USERS,
+        screens.HSM_INFO,
+        list_keys(KeyFilter(handle), "1", verbose=True),
+        generate_pair("l", 2048, 65537, extractable=needs.extractable_pair),
+        generate_file(handle, "f"),
+        unwrap(UnwrapRequest("f", handle, "l", "AES", "sha1", extractable=not needs.non_extractable)),
+        screens.LOGOUT,
+    ]
+    return by_command(lines, _parted)
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """A line's command, and the options behind it."""
+    command, hyphens, options = line.partition(" --")
+    return command, f"{hyphens}{options}".strip()
 
 
 def list_keys(wanted: KeyFilter, token: str | None, *, verbose: bool, most: int = dialect.PAGE) -> str:

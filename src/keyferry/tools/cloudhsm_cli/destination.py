@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.abilities import Needs
     from keyferry.tools.cloudhsm_cli.screens import Key
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
@@ -70,6 +71,9 @@ class CloudHsmCliDestination:
         self._hsms = self.tool.hsms()
         self._check_available()
         self._check_user()
+
+    def probe(self, needs: Needs) -> Sequence[str]:
+        return self.tool.probe(needs)
 
     def marks(self) -> Sequence[str]:
         return [hsm[screens.SERIAL] for hsm in self._hsms]

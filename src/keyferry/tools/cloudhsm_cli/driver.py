@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from keyferry.errors import KeyferryError, ToolRefusedError, UnknownScreenError, UnreachableError
 from keyferry.terminal.prompts import ENDED
 from keyferry.text import last_lines, printable
+from keyferry.tools import abilities
 from keyferry.tools.cloudhsm_cli import commands, dialect, failures, screens, users
 from keyferry.tools.cloudhsm_cli.commands import KeyFilter, UnwrapRequest
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.abilities import Needs, Usage
     from keyferry.tools.cloudhsm_cli.screens import Key, Page, Pair
     from keyferry.tools.cloudhsm_cli.users import User
     from keyferry.tools.limits import Limits
@@ -93,6 +95,16 @@ class CloudHsmCli:
     def hsms(self) -> tuple[Mapping[str, str], ...]:
         """What each HSM says of itself, by the tool's names; needs no login."""
         return self._ask(screens.HSM_INFO, screens.hsms)
+
+    def usage(self, command: str) -> Usage:
+        """What the tool's help shows of a command; nothing is done, and no login is needed."""
+        self._console.say(f"{screens.HELP} {command}")
+        text = self._console.hear(dialect.COMMAND, dialect.QUESTION, limit=self._limits.answer).text
+        return screens.usage(command, text)
+
+    def probe(self, needs: Needs) -> tuple[str, ...]:
+        """Check that this client has the commands and flags of a migration (CLIENT-ABILITY); gives warnings."""
+        return abilities.check(dialect.TOOL, commands.needed(needs), self.usage)
 
     def login(self, user: str, password: Secret, logins: Logins) -> None:
         """Log in as a crypto user, once. LoginRefusedError for whatever is not success for this user and role."""

@@ -9,21 +9,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyferry.names import CloudHandle
+from keyferry.tools.abilities import Usage
 from keyferry.tools.cloudhsm_cli.answers import data
 from keyferry.tools.cloudhsm_cli.dialect import FLAGS, FULL, INCONSISTENT, NUMBERS, TOOL
-from keyferry.tools.text import unknown
+from keyferry.tools.text import lines, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 T = TypeVar("T")
 
-LOGIN, LOGOUT, QUIT = "login", "logout", "quit"
+LOGIN, LOGOUT, QUIT, HELP = "login", "logout", "quit", "help"
 PAIR, FILE = "key generate-asymmetric-pair rsa", "key generate-file"
 UNWRAP, LIST, DELETE = "key unwrap rsa-oaep", "key list", "key delete"
 HSM_INFO, USERS = "cluster hsm-info", "user list"
 SERIAL = "serial-number"
 
+_USAGE = re.compile(r"(?i)\busage: (?:cloudhsm-cli )?")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+_NO_COMMAND = re.compile(r"error: (?:The subcommand '.*' wasn't recognized|unrecognized subcommand)")
 _REFERENCE = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _TOKEN = re.compile(r"[\w.:+/=-]{1,200}", re.ASCII)
 
@@ -139,6 +143,18 @@ def _inconsistent(value: object, name: str = "") -> Iterator[str]:
             yield from _inconsistent(one, name)
     elif value == INCONSISTENT and name not in _FREE_TEXT:
         yield name
+
+
+def usage(command: str, text: str) -> Usage:
+    """Read `help <command>`: its options, or that the tool does not know the command."""
+    found = lines(text)
+    if any(_NO_COMMAND.match(line) for line in found):
+        return Usage(known=False)
+    words = " ".join(" ".join(found).split())
+    begin = _USAGE.search(words)
+    if begin is None or not f"{words[begin.end() :]} ".startswith(f"{command} "):
+        return Usage()
+    return Usage(flags=frozenset(_OPTION.findall(words[begin.end() :])))
 
 
 def login(text: str) -> Login:

@@ -64,6 +64,8 @@ def _act(words: Sequence[str], lines: Sequence[Line]) -> Act:
     verb, place = words[0], lines[0].place
     if verb in ("exit", "quit"):
         return Act(What.LEAVE, dialect.TOOL, verb, place)
+    if list(words[1:]) == ["-h"]:
+        return Act(What.LOOK, dialect.TOOL, f"{verb} -h", place)
     if verb not in VERBS:
         answer = answered(parse, "help", text_of(lines[1:]))
         return answer.act(What.LOOK, dialect.TOOL, "a command that it does not know", place, {})

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
+from keyferry.names import CloudHandle
+from keyferry.tools.abilities import by_command
 from keyferry.tools.key_mgmt_util import dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.names import CloudHandle, Kcv
+    from keyferry.names import Kcv
+    from keyferry.tools.abilities import Needs
     from keyferry.tools.parties import Holding, UnwrapSpec
 
 SETTABLE_USAGES: frozenset[str] = frozenset()
@@ -166,6 +169,34 @@ def generate_secret_key(request: SecretKeyRequest) -> str:
     line = f"genSymKey -t {key_type} -s {request.size} -l {name('label', request.label)}"
     flags = (" -nex", not request.extractable), (" -sess", request.session)
     return line + _id(request.id) + "".join(flag for flag, wanted in flags if wanted)
+
+
+def needed(needs: Needs, *, visible: bool) -> dict[str, frozenset[str]]:
+    """The flags that a migration types, by command; values are examples. visible: the password is typed with -p."""
+    handle = CloudHandle(1)
+    unwrap = UnwrapRequest(
+        file="f",
+        wrapping_handle=handle,
+        label="l",
+        key_type="AES",
+        digest="sha1",
+        id="i",
+        extractable=not needs.non_extractable,
+        shared_users=(1,) if needs.holding else (),
+        approvers=1 if needs.holding else None,
+    )
+    lines = [
+        f"{login('u')} {'-p x' if visible else '-hpswd'}",
+        find_keys(KeyFilter(key_class=dialect.SECRET_KEY, label="l")),
+        f"findSingleKey -k {handle}",
+        get_attributes(handle, "f"),
+        *([f"getKeyInfo -k {handle}"] if needs.holding else []),
+        generate_rsa_key_pair("l", 2048, 65537, extractable=needs.extractable_pair),
+        export_public_key(handle, "f"),
+        unwrap_key(unwrap),
+        "logoutHSM",
+    ]
+    return by_command(lines, lambda line: line.partition(" ")[::2])
 
 
 def import_public_key(label: str, file: str, id_: str | None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
+    from keyferry.tools.abilities import Needs
     from keyferry.tools.key_mgmt_util.attributes import Attributes
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
@@ -62,6 +63,9 @@ class KeyMgmtUtilDestination:
         self._ids = [f"{user.type} {user.name} is user {user.id}" for user in users if user.name == self._user]
         if refusal := obstacle(self._user, users, allow_raised=self._allow_raised):
             raise refusal
+
+    def probe(self, needs: Needs) -> Sequence[str]:
+        return self.tool.probe(needs, visible=self._visible)
 
     def marks(self) -> Sequence[str]:
         """Nothing tells the cluster itself; a user of this name has another number elsewhere, if by chance."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.text import last_lines
+from keyferry.tools import abilities
 from keyferry.tools.key_mgmt_util import commands, dialect, failures, screens, screens_making, screens_telling
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
 from keyferry.tools.key_mgmt_util.commands import KeyFilter, SecretKeyRequest, UnwrapRequest, can_type
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from keyferry.names import CloudHandle, Kcv
     from keyferry.secrets import Secret
+    from keyferry.tools.abilities import Needs, Usage
     from keyferry.tools.key_mgmt_util.answers import Answer
     from keyferry.tools.key_mgmt_util.outcome import Node, Outcome
     from keyferry.tools.key_mgmt_util.screens import KeyInfo, User
@@ -187,6 +189,18 @@ class KeyMgmtUtil(Conversation):
         """Delete one key; the other half of a pair stays. NeedsOperatorError where some nodes keep it."""
         line = commands.delete_key(handle)
         self._changed(line, self._ask(line, screens.delete_key, self._limits.answer), f"key {handle} was deleted")
+
+    def usage(self, verb: str) -> Usage:
+        """What `-h` prints of a command; nothing is done, and no login is needed."""
+        self._console.say(f"{verb} -h")
+        return screens_telling.usage(verb, self._console.hear(dialect.COMMAND, limit=self._limits.answer).text)
+
+    def probe(self, needs: Needs, *, visible: bool) -> tuple[str, ...]:
+        """Check that this client has the commands and flags of a migration (CLIENT-ABILITY); gives warnings."""
+        typed = self._console.wording.argument
+        needed = commands.needed(needs, visible=visible)
+        as_typed = {verb: frozenset(map(typed, flags)) for verb, flags in needed.items()}
+        return abilities.check(dialect.TOOL, as_typed, self.usage)
 
     def list_attributes(self) -> Mapping[str, int]:
         """The numbers of attributes by name, less OBJ_ATTR_; needs no login."""

@@ -26,6 +26,8 @@ class Reader(Turns):
 
     def _answer(self, turn: Turn) -> None:
         words = turn.line.split()
+        if words[1:] == ["-h"]:
+            return
         match words[0]:
             case "loginHSM":
                 self._logged_in = set(_nodes(screens.login(turn.text).outcome))
@@ -37,7 +39,7 @@ class Reader(Turns):
             case "findSingleKey":
                 outcome = screens.find_single_key(turn.text).outcome
                 nodes = _nodes(outcome)
-                whole = outcome.failure is None and bool(nodes) and self._logged_in <= set(nodes)
+                whole = outcome.failure is None and bool(self._logged_in) and self._logged_in <= set(nodes)
                 self._facts.covered(number_of(value_of(words, "-k")), Coverage(nodes), whole=whole)
             case "getAttribute":
                 self._described(words, turn)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from keyferry.tools.abilities import Usage
 from keyferry.tools.key_mgmt_util.answers import NUMBER, Answer, whole
 from keyferry.tools.key_mgmt_util.dialect import ATTRIBUTES, words
 from keyferry.tools.key_mgmt_util.sheet import Sheet
+from keyferry.tools.text import lines
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Mapping, Sequence
 
 V = TypeVar("V")
@@ -33,6 +35,10 @@ _HELP_HEAD = (
     words(r"Command Description"),
     _RULER,
 )
+_SYNTAX = re.compile(r"Syntax ?:")
+_FLAG = re.compile(r"(?<![\w-])-[A-Za-z]\w*")
+_NO_ARGUMENTS = re.compile(r"This command doesn't expect any arguments.*")
+
 _HELP_ROW = words(r"(exit|help) .+")
 _HELP_TEXT = words(r"(?!Cfm\d|Node id)[\w ,./():'-]+")  # titles, rows and what rows go on with
 
@@ -84,6 +90,22 @@ def help_listing(text: str) -> Answer[tuple[str, ...]]:
     listed = tuple(row.string for row in (*rows, *sheet.take(_HELP_TEXT)))
     fields = listed if all(head) and {row[1] for row in rows} == {"exit", "help"} else None
     return whole(sheet, sheet.outcome(silent=fields is not None), fields)
+
+
+def usage(verb: str, text: str) -> Usage:
+    """Read `<command> -h`: the flags in the command's syntax, or that the tool does not know the command."""
+    found = lines(text)
+    if any(line.startswith("Help Commands Available") for line in found):
+        return Usage(known=False)
+    if any(_NO_ARGUMENTS.fullmatch(line) for line in found):
+        return Usage(flags=frozenset())
+    start = next((place for place, line in enumerate(found) if _SYNTAX.match(line)), None)
+    if start is None:
+        return Usage()
+    end = next((place for place in range(start, len(found)) if found[place].startswith("Where")), None)
+    syntax = " ".join(found[start:end]).partition(":")[2]
+    understood = end is not None and syntax.split()[:1] == [verb]
+    return Usage(flags=frozenset(_FLAG.findall(syntax)) if understood else None)
 
 
 def _table(sheet: Sheet, rows: Sequence[re.Match[str]], value: Callable[[str], V]) -> Mapping[str, V]:

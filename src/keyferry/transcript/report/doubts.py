@@ -78,7 +78,7 @@ def _pair_kept(acts: Sequence[Act]) -> Iterator[Exceptional]:
 def _options(typed: str) -> Iterator[tuple[str, str]]:
     """The options of a documented verb that the document does not have; values are passed over."""
     verb, *rest = typed.split() or [""]
-    known, words = _DOCUMENTED.get(verb), iter(rest)
+    known, words = _DOCUMENTED.get(verb), iter(rest if rest != ["-h"] else [])
     for word in words if known else ():
         if word not in (known or ()):
             yield verb, word
