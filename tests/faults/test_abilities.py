@@ -86,8 +86,11 @@ def test_doctor_and_plan_probe_too(world: World, tool: str) -> None:
 def test_a_flag_is_probed_as_it_is_typed_at_this_site(world: World) -> None:
     with world.config.open("a") as file:
         file.write('[dialect]\nkey_mgmt_util_no_header_flag = "-bare"\n')
-    done = world.migrate("--dry-run")
-    assert (done.status, "-bare" in done.err) == (8, True), done.err
+    done = world.migrate("--dry-run")  # the help text shows the documented word
+    assert (done.status, "-bare: not probed" in done.err) == (0, True), done.err
+    world.store.set("key_mgmt_util_lacks", "unWrapKey:-noheader")
+    done = world.migrate("--dry-run", run="again")
+    assert (done.status, "does not know -bare" in done.err) == (8, True), done.err
 
 
 def test_an_emulated_client_is_made_without_a_flag(tmp_path: Path) -> None:

@@ -33,33 +33,50 @@ class Usage:
     flags: frozenset[str] | None = None
 
 
-def check(tool: str, needed: Mapping[str, AbstractSet[str]], ask: Callable[[str], Usage]) -> tuple[str, ...]:
+def check(
+    tool: str,
+    needed: Mapping[str, AbstractSet[str]],
+    ask: Callable[[str], Usage],
+    typed: Callable[[str], str] = str,
+) -> tuple[str, ...]:
     """Compare what will be typed with the help text of each command.
 
-    needed: the flags of each command. ask: prints a command's help text, which does not need a login.
+    needed: the documented flags of each command. ask: prints a command's help text, which does not need a login.
+    typed: the word that this site's client has for a documented flag.
 
     Returns:
-        A warning for each command whose help text was not understood.
+        A warning for each command or flag that was not probed: the help text is not understood, or shows the documented
+        word of a flag for which [dialect] sets another one.
 
     Raises:
         CheckFailedError: the tool does not know a command, or its syntax lacks a flag.
     """
-    shown = {command: ask(command) for command in needed}
-    faults = [fault for command, usage in shown.items() if (fault := _fault(command, needed[command], usage))]
+    warnings: list[str] = []
+    faults: list[str] = []
+    for command, flags in needed.items():
+        usage = ask(command)
+        if not usage.known:
+            faults.append(f"there is no command `{command}`")
+        elif usage.flags is None:
+            warnings.append(f"{tool}: the help text of `{command}` is not understood, so its flags were not probed")
+        else:
+            unseen = {flag for flag in flags if typed(flag) not in usage.flags}
+            if missing := sorted(typed(flag) for flag in unseen - usage.flags):
+                faults.append(f"`{command}` does not know {', '.join(missing)}")
+            warnings += [
+                f"{tool}: the help text of `{command}` shows {flag}, but [dialect] sets {typed(flag)}: not probed"
+                for flag in sorted(unseen & usage.flags)
+            ]
     if faults:
         raise CheckFailedError(
-            f"this {tool} is not able to do what the run needs: {faults[0]}",
+            f"this {tool} cannot do what the run needs: {faults[0]}",
             rule="CLIENT-ABILITY",
             tool=tool,
             seen="\n".join(faults),
             keys="no secret was typed, nothing was changed",
             hint="install a newer client; if this one only uses another word for a flag, set that word in [dialect]",
         )
-    return tuple(
-        f"{tool}: the help text of `{command}` is not understood, so its flags were not probed"
-        for command, usage in shown.items()
-        if usage.flags is None
-    )
+    return tuple(warnings)
 
 
 def by_command(lines: Iterable[str], parted: Callable[[str], tuple[str, str]]) -> dict[str, frozenset[str]]:
@@ -70,11 +87,3 @@ def by_command(lines: Iterable[str], parted: Callable[[str], tuple[str, str]]) -
         flags = frozenset(word for word in rest.split() if word.startswith("-"))
         found[command] = found.get(command, frozenset()) | flags
     return found
-
-
-def _fault(command: str, needed: AbstractSet[str], usage: Usage) -> str | None:
-    if not usage.known:
-        return f"there is no command `{command}`"
-    if usage.flags is None or not (missing := sorted(needed - usage.flags)):
-        return None
-    return f"`{command}` does not know {', '.join(missing)}"

@@ -197,10 +197,8 @@ class KeyMgmtUtil(Conversation):
 
     def probe(self, needs: Needs, *, visible: bool) -> tuple[str, ...]:
         """Check that this client has the commands and flags of a migration (CLIENT-ABILITY); gives warnings."""
-        typed = self._console.wording.argument
         needed = commands.needed(needs, visible=visible)
-        as_typed = {verb: frozenset(map(typed, flags)) for verb, flags in needed.items()}
-        return abilities.check(dialect.TOOL, as_typed, self.usage)
+        return abilities.check(dialect.TOOL, needed, self.usage, self._console.wording.argument)
 
     def list_attributes(self) -> Mapping[str, int]:
         """The numbers of attributes by name, less OBJ_ATTR_; needs no login."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from keyferry.names import CloudHandle
@@ -30,7 +31,7 @@ class Reader(Turns):
             return
         match words[0]:
             case "loginHSM":
-                self._logged_in = set(_nodes(screens.login(turn.text).outcome))
+                self._logged_in = set(_nodes(screens.login(_after_question(turn.text)).outcome))
             case "genRSAKeyPair":
                 if pair := screens_making.key_pair(turn.text).fields:
                     self._facts.pair_made(pair.public, pair.private)
@@ -61,6 +62,12 @@ class Reader(Turns):
             if file.name == value_of(words, "-out") and file.data is not None and dump.outcome.failure is None:
                 found = attributes(file.data.decode("utf-8", "surrogateescape"))
                 self._facts.described(described(CloudHandle(number_of(value_of(words, "-o"))), found))
+
+
+def _after_question(text: str) -> str:
+    """The answer to loginHSM from its result on: a site's client may ask for the password in its own words."""
+    result = re.search(r"(?m)^[ \t]*Cfm\d", text)
+    return text[result.start() :] if result else text
 
 
 def _nodes(outcome: Outcome) -> tuple[int, ...]:
