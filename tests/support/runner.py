@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.procedure import carrying
 from keyferry.procedure.assembly import Parties, Secrets
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.migration import Migration
@@ -17,20 +19,33 @@ from keyferry.terminal.child import READ_SIZE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.procedure.results import RunResult
+    from keyferry.procedure.results import KeyResult, RunResult
 
 PIN, PASSWORD = "partition PIN", "crypto user's password"
+
+
+def _take_one(self: carrying._Ready) -> list[KeyResult]:
+    with self._changed:
+        self._changed.wait_for(lambda: self._closed or bool(self._keys))
+        taken = [self._keys.popleft()] if self._keys else []
+        self._changed.notify_all()
+    return taken
 
 
 def migrate(
     config: Path, directory: Path, run_id: str, secrets: dict[str, str], *, read_size: int = READ_SIZE, answer: int = 30
 ) -> RunResult:
-    """Carry all keys across; `answer` is the limit of every wait in seconds."""
+    """Migrate all keys, in batches of one, so that the same lines are typed in each run; `answer` limits every wait."""
     run = RunDirectory(directory, run_id)
     settings = load(config, {("limits", name): answer for name in ("start", "answer", "login", "generate")})
     known = Secrets(Secret(PIN, secrets[PIN].encode()), Secret(PASSWORD, secrets[PASSWORD].encode()))
     try:
-        with Parties(settings, run.sessions, run_id, Bus(), known, read_size) as parties, Interrupts() as interrupts:
+        one_by_one = mock.patch.object(carrying._Ready, "take", _take_one)
+        with (
+            one_by_one,
+            Parties(settings, run.sessions, run_id, Bus(), known, read_size) as parties,
+            Interrupts() as interrupts,
+        ):
             return Migration(parties, run, order(settings, Selection()), interrupts).run()
     finally:
         run.finish()
