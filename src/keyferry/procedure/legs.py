@@ -47,7 +47,8 @@ class Leg(Migration):
         self._end_tools()
         self._step("0")
         self._parties.destination.look()
-        self._probe()
+        for warning in self._parties.destination.probe(self._order.needs):
+            self._notice(warning)
         self._demand_owner("cloudhsm", self._parties.destination)
         if self._past:
             same_cluster(self._past, self._parties.destination.marks())

@@ -118,7 +118,8 @@ class Migration:
         """Everything that can be read without a secret is read before the first secret is typed."""
         self._step("0")
         self._parties.destination.look()
-        self._probe()
+        for warning in self._parties.destination.probe(self._order.needs):
+            self._notice(warning)
         if self._past:
             same_cluster(self._past, self._parties.destination.marks())
         self._step("4.3")
@@ -147,11 +148,6 @@ class Migration:
             marks=list(destination.marks()),
             not_applicable=dict(destination.not_applicable),
         )
-
-    def _probe(self) -> None:
-        """CLIENT-ABILITY, before the first secret."""
-        for warning in self._parties.destination.probe(self._order.needs):
-            self._notice(warning)
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
         return {
