@@ -36,10 +36,16 @@ def understood(output: bytes, before: datetime, after: datetime) -> dict[str, st
     lines = output.decode("utf-8", "replace").splitlines()
     pairs = (line.split("=", 1) for line in lines if "=" in line)
     facts = {name: text for name, value in pairs if (text := value.strip().strip('"'))}
-    if not facts.get("temporary", "").startswith("/"):
-        raise unknown("the shell", output.decode("utf-8", "replace"))
     if (offset := _offset(facts.get("clock", ""), before, after)) is not None:
         facts["clock_offset"] = str(offset)
+    return facts
+
+
+def of_host(output: bytes, before: datetime, after: datetime) -> dict[str, str]:
+    """The same of another host, where a folder will be made: without an absolute path it is not understood."""
+    facts = understood(output, before, after)
+    if not facts.get("temporary", "").startswith("/"):
+        raise unknown("the shell", output.decode("utf-8", "replace"))
     return facts
 
 

@@ -311,7 +311,7 @@ class FarHost:
             answer = self._shell.ask(about.ASK, self._start_limit)
         except BrokenShellError as error:
             raise ssh.not_reached(self.name, str(error)) from error
-        self.facts = self._read(lambda: about.understood(answer.output, before, datetime.now(UTC)))
+        self.facts = self._read(lambda: about.of_host(answer.output, before, datetime.now(UTC)))
         if key := ssh.fingerprint(self._shell.errors):
             self.facts = {**self.facts, "host_key": key}
         # As `mktemp -d` would; but that is not POSIX, and this name is on record before the folder is there.
