@@ -23,6 +23,17 @@ def typed_html(text: str) -> str:
 _OPTION = re.compile(r"(?<!\S)-+\w")
 
 
+def value(found: object) -> str:
+    """A value as a message shows it: text in quotes, none, true, false; never a word of the programming language."""
+    if found is None:
+        return "none"
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    if isinstance(found, list | tuple | set | frozenset):
+        return ", ".join(map(value, found)) or "none"
+    return repr(str(found)) if isinstance(found, str) else str(found)
+
+
 def counted(count: int, noun: str) -> str:
     """`1 key`, `2 keys`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -159,3 +159,13 @@ def test_bytes_that_are_not_canonical_are_refused(spoil: Callable[[bytes], bytes
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"plan\.json: No such file"):
         planfile.read(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("side", "name"), [("classic", "label"), ("classic", "serial"), ("classic", "kind"), ("cloudhsm", "user")]
+)
+def test_a_plan_that_does_not_say_who_the_sides_were_is_no_plan(side: str, name: str) -> None:
+    document = json.loads(make(*KEYS).canonical())
+    del document[side][name]
+    with pytest.raises(UsageError, match=f"{side} has no {name}"):
+        planfile.loads(canonical(document))

@@ -18,12 +18,12 @@ ALWAYS = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"]
         ({"key_class": KeyClass.PRIVATE}, "class: "),
         ({"type": "GENERIC_SECRET"}, "type: 'GENERIC_SECRET' instead of 'AES'"),
         ({"bits": 128}, "length: 128 instead of 256"),
-        ({"bits": None}, "length: None"),
+        ({"bits": None}, "length: none"),
         ({"label": "payments "}, "label: 'payments ' instead of 'payments'"),
         ({"id": ""}, "id: '' instead of 'till-7'"),
-        ({"token": False}, "TOKEN: False"),
-        ({"token": None}, "TOKEN: None"),
-        ({"extractable": False}, "EXTRACTABLE: False instead of True"),
+        ({"token": False}, "TOKEN: false"),
+        ({"token": None}, "TOKEN: none"),
+        ({"extractable": False}, "EXTRACTABLE: false instead of true"),
     ],
 )
 def test_every_difference_is_named(change: dict[str, Any], seen: str) -> None:
@@ -99,7 +99,7 @@ def test_a_usage_that_the_tool_was_told_to_set_is_wanted() -> None:
     assert notes["cannot_be_set"] == []
     with pytest.raises(MismatchError) as differs:
         attributes_match(key, arrived(attributes=widened), extractable=True, settable=settable)
-    assert differs.value.seen == "SIGN: True instead of False"
+    assert differs.value.seen == "SIGN: true instead of false"
     assert attributes_match(key, arrived(attributes=widened), extractable=True)["cannot_be_set"] == ["SIGN widened"]
     with pytest.raises(MismatchError, match="not what was wanted"):
         attributes_match(key, arrived(attributes={"ENCRYPT": "1"}), extractable=True, settable=settable)

@@ -51,8 +51,8 @@ def test_keys_that_are_as_they_were(stable: bool) -> None:
         ({"type": "DES3"}, "type: 'DES3'"),
         ({"bits": 128}, "bits: 128"),
         ({"id": "x", "id_shown": "x"}, "id: 'x'"),
-        ({"extractable": False}, "extractable: False"),
-        ({"attributes": {"CKA_WRAP": "01"}}, "CKA_WRAP: '01' instead of None"),
+        ({"extractable": False}, "extractable: false"),
+        ({"attributes": {"CKA_WRAP": "01"}}, "CKA_WRAP: '01' instead of none"),
     ],
 )
 @pytest.mark.parametrize("verdict", [None, STAYS])
@@ -118,7 +118,7 @@ def test_the_names_given_are_of_the_plans_handle() -> None:
         (planned(kcv=Kcv("000000")), "check value: 'a1b2c3' instead of '000000'"),
         (planned(new_label="elsewhere"), "new label: 'payments' instead of 'elsewhere'"),
         (planned(source(extractable=False)), "KEY-EXTRACTABLE"),
-        (planned(verdict=STAYS, kcv=None), "verdict: None instead of 'KEY-TYPE'"),
+        (planned(verdict=STAYS, kcv=None), "verdict: none instead of 'KEY-TYPE'"),
     ],
 )
 def test_a_key_that_is_judged_otherwise(one: PlannedKey, seen: str) -> None:

@@ -248,12 +248,12 @@ class Crossing:
 
     @staticmethod
     def _same(hashes: dict[str, Sha256 | None], step: str) -> None:
-        if len(set(hashes.values())) != 1:
+        if None in hashes.values() or len(set(hashes.values())) != 1:
             raise MismatchError(
                 "the wrapped file is not the same everywhere",
                 rule="BLOB-INTACT",
                 step=step,
-                seen="\n".join(f"{place}: {digest}" for place, digest in hashes.items()),
+                seen="\n".join(f"{place}: {digest or 'not known'}" for place, digest in hashes.items()),
                 keys="this key did not cross; it is unchanged on the Classic side",
             )
 

@@ -169,7 +169,8 @@ def _told(path: str, text: str) -> str:
     if not path.lower().endswith("chrystoki.conf"):
         return f"{path} can be read"
     found = _HA_ONLY.search(text)
-    return f"{path} can be read; HAOnly is {'on' if found and found[1] == '1' else 'off'}"
+    setting = "not set" if found is None else "on" if found[1] == "1" else "off"
+    return f"{path} can be read; HAOnly is {setting}"
 
 
 def _tools(side: _Side) -> Iterator[Finding]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from keyferry.procedure.order import Value
 
 SCHEMA = "keyferry.plan/1"
+IDENTITY = {"classic": ("label", "serial", "kind"), "cloudhsm": ("user", "tool")}
+"""What of a side's identity makes it the same; slot numbers shift and firmware is updated."""
 _VALUES = frozenset({"CKA_VALUE"})  # empty here anyway: the terminal cut it
 
 
@@ -157,8 +159,8 @@ def _plan(document: object) -> Plan:
         made=top["made"],
         selection=_selection(top["selection"]),
         settings=_settings(top["settings"]),
-        classic=_texts(top["classic"], "classic"),
-        cloudhsm=_texts(top["cloudhsm"], "cloudhsm"),
+        classic=_identity(top["classic"], "classic"),
+        cloudhsm=_identity(top["cloudhsm"], "cloudhsm"),
         keys=tuple(_key(one) for one in top["keys"]),
         rehearsal=top["rehearsal"],
     )
@@ -182,6 +184,14 @@ def _settings(value: dict[str, Any]) -> dict[str, Value]:
     if value.keys() != names or not all(isinstance(one, str | int | bool) for one in value.values()):
         raise _no_plan(f"its settings are not {', '.join(sorted(names))}")
     return value
+
+
+def _identity(value: dict[str, Any], side: str) -> dict[str, str]:
+    """Who a side was: without these fields PLAN-MATCH would compare nothing."""
+    found = _texts(value, side)
+    if missing := [name for name in IDENTITY[side] if name not in found]:
+        raise _no_plan(f"{side} has no {' and no '.join(missing)}")
+    return found
 
 
 def _texts(value: dict[str, Any], where: str) -> dict[str, str]:

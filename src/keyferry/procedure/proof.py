@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError
 from keyferry.names import KeyClass
+from keyferry.text import value
 from keyferry.tools.parties import USAGES
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def attributes_match(
         "EXTRACTABLE": (extractable, arrived.extractable),
     }
     wanted |= {name: (was, _now(arrived, name)) for name, was in key.usages.items() if name in settable}
-    if wrong := [f"{name}: {got!r} instead of {want!r}" for name, (want, got) in wanted.items() if want != got]:
+    if wrong := [
+        f"{name}: {value(got)} instead of {value(want)}" for name, (want, got) in wanted.items() if want != got
+    ]:
         raise MismatchError(
             f"the unwrapped key {arrived.handle} is not what was wanted",
             rule="ATTRIBUTES-MATCH",
@@ -55,9 +58,14 @@ def holding_match(wanted: Holding, told: Holding) -> None:
         raise MismatchError(
             "the unwrapped key is not shared as was wanted",
             rule="ATTRIBUTES-MATCH",
-            seen=f"wanted: {wanted}\ntold: {told}",
+            seen=f"wanted: {_holding(wanted)}\nshown: {_holding(told)}",
             keys="the key is on the new side; others than those wanted may use it, or fewer must approve",
         )
+
+
+def _holding(holding: Holding) -> str:
+    shared = f"shared with {value(holding.shared_users)}"
+    return f"{shared}, approvals needed: {value(holding.quorum)}"
 
 
 def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]]:
@@ -79,8 +87,8 @@ def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]
 
 def _now(arrived: DestinationKey, name: str) -> bool | None:
     """Whether the flag is set; None where the key does not say so in a number, as where the HSMs disagree."""
-    value = arrived.attributes.get(name, "")
-    return int(value, 16) != 0 if _HEX.fullmatch(value) else None
+    shown = arrived.attributes.get(name, "")
+    return int(shown, 16) != 0 if _HEX.fullmatch(shown) else None
 
 
 def kcv_match(ours: Kcv | None, theirs: Kcv | None, *, handle: int, require: bool) -> str:

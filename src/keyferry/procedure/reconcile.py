@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
-from keyferry.procedure.planfile import without_values
+from keyferry.procedure.planfile import IDENTITY, without_values
+from keyferry.text import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from keyferry.names import Kcv
     from keyferry.procedure.plan import Judge, PlannedKey
     from keyferry.tools.parties import SourceKey
-
-PARTITION = ("label", "serial", "kind")
-"""What makes a partition or HA group the same one; slot numbers shift and firmware is updated."""
 
 
 def same_parties(planned: Mapping[str, str], now: Mapping[str, str], side: str) -> None:
@@ -26,7 +24,7 @@ def same_parties(planned: Mapping[str, str], now: Mapping[str, str], side: str) 
 
 
 def partition(identity: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in identity.items() if name in PARTITION}
+    return {name: value for name, value in identity.items() if name in IDENTITY["classic"]}
 
 
 class Matcher:
@@ -114,7 +112,7 @@ def _looks(key: SourceKey) -> dict[str, object]:
 
 def _unlike(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
-    return [f"{name}: {after.get(name)!r} instead of {before.get(name)!r}" for name in names]
+    return [f"{name}: {value(after.get(name))} instead of {value(before.get(name))}" for name in names]
 
 
 def refused(what: str, seen: str | None = None) -> CheckFailedError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, Exit, MismatchError
 from keyferry.names import KeyClass
 from keyferry.procedure.crossing import WITHOUT_BLOB
+from keyferry.procedure.planfile import IDENTITY
 from keyferry.procedure.reconcile import Matcher
 from keyferry.procedure.results import KeyResult
 from keyferry.procedure.state import ENDS, Decision, Stage
@@ -24,14 +25,12 @@ if TYPE_CHECKING:
     from keyferry.procedure.state import KeyState, RunState
     from keyferry.tools.parties import Destination, DestinationKey, Source
 
-OWNER = {"classic": ("label", "serial", "kind"), "cloudhsm": ("user", "tool")}
-"""What of a side's identity makes it the same; slot numbers shift and firmware is updated."""
-
 
 def same_cluster(past: RunState, now: Sequence[str]) -> None:
-    """RUN-OWNER: something of what the cluster tells before a login was told to this run already."""
-    if past.marks and now and past.marks.isdisjoint(now):
-        raise _not_the_owner("cloudhsm", f"told now: {', '.join(now)}\nthen: {', '.join(sorted(past.marks))}")
+    """RUN-OWNER: the cluster shows before the login something that it has shown to this run already."""
+    if past.marks and past.marks.isdisjoint(now):
+        seen = f"shown now: {', '.join(now) or 'nothing'}\nbefore: {', '.join(sorted(past.marks))}"
+        raise _not_the_owner("cloudhsm", seen)
 
 
 def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
@@ -41,9 +40,9 @@ def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
 
 def same_identity(side: str, then: Mapping[str, str], now: Mapping[str, str]) -> None:
     wrong = [
-        f"{name}: {now[name]!r} instead of {then[name]!r}"
-        for name in OWNER[side]
-        if name in then and name in now and then[name] != now[name]
+        f"{name}: {repr(now[name]) if name in now else 'not shown'} instead of {then[name]!r}"
+        for name in IDENTITY[side]
+        if name in then and then[name] != now.get(name)
     ]
     if wrong:
         raise _not_the_owner(side, "\n".join(wrong))
