@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
     from place import MakePlace
 
+
+# No test reads or writes the ledger of refused logins of the account that runs it.
+_STATE = tempfile.mkdtemp(prefix="keyferry-state-")
+atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = _STATE
 
 # Under nohup too, a SIGHUP is for the tests' commands to hear.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

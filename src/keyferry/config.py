@@ -87,11 +87,19 @@ class Setting:
     base: Path
 
 
+@dataclass(frozen=True, slots=True)
+class TypeAgain:
+    """An operator's order to type a secret once more although its last login was refused. Never a setting."""
+
+    reason: str | None
+
+
 class Config:
     """Settings by section and key, the strongest source of each: flag, environment, file, default."""
 
-    def __init__(self, settings: Mapping[tuple[str, str], Setting]) -> None:
+    def __init__(self, settings: Mapping[tuple[str, str], Setting], again: TypeAgain | None = None) -> None:
         self._settings = dict(settings)
+        self.again = again
 
     def value(self, section: str, key: str) -> str | int | bool:
         return self._settings[section, key].value
@@ -99,7 +107,7 @@ class Config:
     def having(self, section: str, key: str, value: str) -> Config:
         """The same settings but for one, which the command itself decides."""
         old = self._settings[section, key]
-        return Config(self._settings | {(section, key): Setting(value, "command", old.base)})
+        return Config(self._settings | {(section, key): Setting(value, "command", old.base)}, self.again)
 
     def text(self, section: str, key: str) -> str:
         return str(self._settings[section, key].value)
@@ -125,7 +133,11 @@ class Config:
 
     def with_value(self, place: tuple[str, str], value: str | int | bool) -> Config:
         """What one command's own option says."""
-        return Config(self._settings | {place: Setting(value, "flag", Path.cwd())})
+        return Config(self._settings | {place: Setting(value, "flag", Path.cwd())}, self.again)
+
+    def typing_again(self, again: TypeAgain) -> Config:
+        """The same settings, with this order."""
+        return Config(self._settings, again)
 
     def filled(self, settings: Mapping[tuple[str, str], str | int | bool], origin: str) -> Config:
         """These settings where nothing but a default stands; all others as they are."""
@@ -134,7 +146,8 @@ class Config:
             {
                 place: given.get(place, setting) if setting.origin == DEFAULT else setting
                 for place, setting in self._settings.items()
-            }
+            },
+            self.again,
         )
 
     def origin(self, section: str, key: str) -> str:

@@ -127,6 +127,10 @@ class LoginRefusedError(KeyferryError):
     exit_code = Exit.LOGIN_REFUSED
 
 
+class LoginForbiddenError(LoginRefusedError):
+    """LOGIN-ONCE: an earlier process was refused, or its login did not finish; nothing is typed."""
+
+
 class LockoutNearError(KeyferryError):
     """LOCKOUT-NEAR: a failure counter or flag is raised, so no secret is typed."""
 

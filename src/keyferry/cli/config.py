@@ -10,7 +10,7 @@ import typer
 
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import with_settings_alone
 from keyferry.config import DEFAULTS, Config
 from keyferry.errors import UsageError
 
@@ -72,7 +72,7 @@ def init(
 
 
 @app.command()
-@with_settings
+@with_settings_alone
 def show(
     settings: Config,
     origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
@@ -92,7 +92,7 @@ def show(
 
 
 @app.command()
-@with_settings
+@with_settings_alone
 def check(settings: Config) -> None:
     """Check that the settings are known, of the right kind, and hold together. Nothing is started."""
     from keyferry.procedure.assembly import check as demand  # noqa: PLC0415 - start-up: pexpect and all drivers

@@ -68,6 +68,16 @@ _PROFILE = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="Of the configuration: its [profile.NAME.SECTION].")
 ]
 
+_AGAIN: dict[str, Any] = {
+    "type_again": Annotated[
+        bool | None,
+        typer.Option("--type-again", help="Type a secret once more although its last login was refused or unfinished."),
+    ],
+    "reason": Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record; goes with --type-again.")
+    ],
+}
+
 
 def _new_file(path: Path) -> Path:
     if path.exists() or not path.absolute().parent.is_dir():
@@ -82,8 +92,13 @@ NewFile = Annotated[
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of both sides; it gets them as `settings`, a Config, instead of one by one."""
+    """Give a command that logs in the options of both sides; it gets them as `settings`, a Config."""
     return _with(_TOOLS, command)
+
+
+def with_settings_alone(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that logs in nowhere."""
+    return _with(_TOOLS, command, logs_in=False)
 
 
 def with_classic(command: Callable[..., None]) -> Callable[..., None]:
@@ -98,10 +113,18 @@ def with_cloudhsm(command: Callable[..., None]) -> Callable[..., None]:
 
 def with_vtl(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that asks vtl, which takes no secret."""
-    return _with(("classic_bin",), command)
+    return _with(("classic_bin",), command, logs_in=False)
 
 
-def _with(names: Iterable[str], command: Callable[..., None]) -> Callable[..., None]:
+def _again(type_again: bool | None = None, reason: str | None = None) -> config.TypeAgain | None:
+    if reason is not None and not type_again:
+        raise UsageError("--reason goes with --type-again", keys="nothing was started")
+    if reason is not None and not reason.strip():
+        raise UsageError("--reason is empty", keys="nothing was started")
+    return config.TypeAgain(reason) if type_again else None
+
+
+def _with(names: Iterable[str], command: Callable[..., None], *, logs_in: bool = True) -> Callable[..., None]:
     tools = {name: _TOOLS[name] for name in names}
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     own = [parameter for parameter in parameters if parameter.name != "settings"]
@@ -110,9 +133,13 @@ def _with(names: Iterable[str], command: Callable[..., None]) -> Callable[..., N
     def run(**arguments: Any) -> None:  # noqa: ANN401 - whatever typer parsed
         flags = {place: arguments.pop(name) for name, (place, _kind) in tools.items()}
         file, profile = arguments.pop("config_file"), arguments.pop("profile")
-        command(settings=config.load(file, flags, profile), **arguments)
+        settings = config.load(file, flags, profile)
+        if again := _again(**{name: arguments.pop(name) for name in _AGAIN} if logs_in else {}):
+            settings = settings.typing_again(again)
+        command(settings=settings, **arguments)
 
     kinds = {name: kind for name, (_place, kind) in tools.items()} | {"config_file": _FILE, "profile": _PROFILE}
+    kinds |= _AGAIN if logs_in else {}
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
         for name, kind in kinds.items()

@@ -47,9 +47,6 @@ def resume(
     run: RunArgument,
     max_failures: MaxFailures = None,
     sessions: Sessions = None,
-    type_again: Annotated[
-        bool, typer.Option("--type-again", help="Type a secret once more although its last login was refused.")
-    ] = False,
     _yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -59,7 +56,7 @@ def resume(
     where = run.absolute()
     if sessions is not None:
         settings = settings.with_value(("run", "sessions"), sessions)
-    carry = functools.partial(going_on.resume, settings, where, max_failures=max_failures, type_again=type_again)
+    carry = functools.partial(going_on.resume, settings, where, max_failures=max_failures)
     raise typer.Exit(int(show(carry, as_json=json)))
 
 

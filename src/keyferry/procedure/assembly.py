@@ -22,6 +22,7 @@ from keyferry.tools.classic.source import ClassicSource
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.dialects import wordings
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
+from keyferry.tools.ledger import Ledger
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 
@@ -141,7 +142,9 @@ class Parties:
         self.limits = limits(config)
         self._record = record
         self._stack = contextlib.ExitStack()
-        self._around = Surroundings(config, self.sessions, self.limits, logins or Logins())
+        self._around = Surroundings(
+            config, self.sessions, self.limits, logins or Logins(ledger=Ledger.at_home(), again=config.again)
+        )
         self._secrets = secrets
         bus.join(self._mark)
 

@@ -66,7 +66,7 @@ def cleanup(config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftover
         directory.demand_unsigned()
         config, _order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
-        may_log_in(past, config, type_again=False)
+        may_log_in(past, config)
         where = run_dir.with_name(f"{run_dir.name}-cleanup-{secrets.token_hex(4)}")
         with opened(config, where, bus) as (parties, record), Interrupts(bus) as interrupts:
             left = _Cleaning(parties, record, directory, past, interrupts).clean(confirm)

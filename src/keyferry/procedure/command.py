@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from keyferry.events import Bus
     from keyferry.procedure.assembly import Parties, Secrets
     from keyferry.procedure.results import RunResult
+    from keyferry.tools.ledger import Entry
     from keyferry.tools.parties import DestinationKey, SourceKey
     from keyferry.tools.vtl.screens import SlotRow
 
@@ -171,10 +172,21 @@ def opened(
 def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus) -> Iterator[Parties]:
     """The parties of a run whose folder is open; at the end its record is completed."""
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.tools.ledger import Ledger  # noqa: PLC0415 - as above
     from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
 
     around = (config, directory.sessions, directory.run_id, bus, secrets)
-    logins = Logins(lambda name, outcome: directory.journal.write("login", secret=name, outcome=outcome))
+
+    def cleared(name: str, entry: Entry, reason: str | None) -> None:
+        past = {"outcome": entry.outcome, "tool": entry.tool, "since": entry.at}
+        directory.journal.write("type again", secret=name, **past, reason=reason)
+
+    logins = Logins(
+        lambda name, outcome: directory.journal.write("login", secret=name, outcome=outcome),
+        Ledger.at_home(),
+        config.again,
+        cleared,
+    )
     try:
         with Parties(*around, logins=logins, anchor=directory.journal, record=directory.journal.write) as parties:
             try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from keyferry.errors import KeyferryError, UnreachableError, UsageError
+from keyferry.errors import KeyferryError, LoginForbiddenError, UnreachableError, UsageError
 from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, far_host, limits
 from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
@@ -48,7 +48,11 @@ def examine(config: Config) -> list[Finding]:
 
 
 def log_in(config: Config) -> list[Finding]:
-    """Log in to each side once, with every check before it that a run makes, and leave again."""
+    """Log in to each side once, with every check before it that a run makes, and leave again.
+
+    Raises:
+        LoginForbiddenError: An earlier login was refused or did not finish (LOGIN-ONCE); nothing was typed.
+    """
     secrets = Parties.resolve_secrets(config, SIDES)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -61,6 +65,8 @@ def log_in(config: Config) -> list[Finding]:
 def _logged_in(name: str, login: Callable[[Parties], None], parties: Parties) -> Finding:
     try:
         login(parties)
+    except LoginForbiddenError:
+        raise
     except KeyferryError as error:
         return failed(name, "login", error)
     return Finding(name, "login", "ok", "accepted")

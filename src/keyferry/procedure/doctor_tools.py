@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import CheckFailedError, KeyferryError
 from keyferry.procedure.assembly import guess_destination
-from keyferry.procedure.findings import Finding, Verdict, failed
+from keyferry.procedure.findings import Finding, failed
 from keyferry.tools.abilities import Needs
-from keyferry.tools.ckdemo.dialect import LOCKOUT_FLAGS
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.classic import lockout
 from keyferry.tools.cloudhsm_cli.dialect import FEWEST_HSMS, ROLE
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cloudhsm_cli.users import obstacle
@@ -73,6 +73,7 @@ def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> 
     try:
         with Ckdemo.open(sessions, host, limits) as tool:
             token = tool.token_info(row.number)
+            found = lockout.counters(row, token, rows, tool.token_info, lambda _row, _label, _serial: None)
             tool.quit()
     except KeyferryError as error:
         yield failed("classic", "ckdemo starts", error)
@@ -82,6 +83,7 @@ def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> 
         hint = "slot numbers shift when an HA member fails or returns: choose by serial:"
         yield Finding("classic", "slot", "fail", f"for ckdemo it is {token.label!r}, serial {token.serial}", hint)
     yield from _token(token.flags, token.fields)
+    yield _counters(found)
 
 
 def _token(flags: frozenset[str], fields: Mapping[str, str]) -> Iterator[Finding]:
@@ -90,9 +92,16 @@ def _token(flags: frozenset[str], fields: Mapping[str, str]) -> Iterator[Finding
     yield Finding("classic", "authentication", "warn" if ped else "ok", "PED" if ped else "password", hint)
     about = [f"{name} {fields[name]}" for name in ("Token Model", "Firmware Version") if name in fields]
     yield Finding("classic", "token", "ok", f"{', '.join(about)}; whether in FIPS mode these tools do not tell")
-    raised = [flag for flag in LOCKOUT_FLAGS if flag in flags]
-    verdict: Verdict = "fail" if raised else "ok"
-    yield Finding("classic", "failure counter", verdict, ", ".join(raised) or "not raised", _RAISED if raised else None)
+
+
+def _counters(found: lockout.Counters) -> Finding:
+    if found.raised:
+        raised = "; ".join(f"slot {row.number} ({row.label}): {', '.join(flags)}" for row, flags in found.raised)
+        return Finding("classic", "failure counter", "fail", raised, _RAISED)
+    if not found.seen:
+        hint = "set HAOnly to 0 for a look, or check the members on the appliances"
+        return Finding("classic", "failure counter", "warn", lockout.NOT_SEEN, hint)
+    return Finding("classic", "failure counter", "ok", "not raised")
 
 
 def _classic_dialect(greeting: str) -> str:

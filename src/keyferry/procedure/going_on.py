@@ -31,12 +31,10 @@ if TYPE_CHECKING:
     from keyferry.procedure.state import Decision, KeyState, RunState
 
 
-def resume(
-    config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None = None, type_again: bool = False
-) -> RunResult:
+def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None = None) -> RunResult:
     """Go on with a run, as `migrate` would have. max_failures: as ordered at first, where None.
 
-    type_again: a secret whose last login was refused may be typed once more. CheckFailedError (RUN-OWNER),
+    CheckFailedError (RUN-OWNER),
     raised or in the result, where the parties are not those of the run; JournalHeldError where it still goes on.
     """
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
@@ -53,9 +51,9 @@ def resume(
         config, order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
         check_named(config, ("classic", "cloudhsm"))
-        may_log_in(past, config, type_again=type_again)
+        may_log_in(past, config)
         secrets = Parties.resolve_secrets(config, ("classic", "cloudhsm"))
-        directory.go_on(past, type_again=type_again)
+        directory.go_on(past, **typing_again(config))
     order = replace(order, max_failures=order.max_failures if max_failures is None else max_failures)
     with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
         result = Migration(parties, directory, order, interrupts, past).run()
@@ -147,19 +145,25 @@ def _other_plan(run_dir: Path) -> CheckFailedError:
     )
 
 
-def may_log_in(past: RunState, config: Config, *, type_again: bool) -> None:
+def typing_again(config: Config) -> dict[str, object]:
+    """What a `resumed` line says of an order to type a secret again."""
+    reason = {} if config.again is None or config.again.reason is None else {"reason": config.again.reason}
+    return {"type_again": config.again is not None, **reason}
+
+
+def may_log_in(past: RunState, config: Config) -> None:
     """LOGIN-ONCE, across processes. A login whose end nobody saw is judged by the counter (LOCKOUT-NEAR)."""
     raised_allowed = config.flag("run", "allow_raised_counter")
     for name, outcome in past.logins.items():
         unseen = outcome == "typed" and raised_allowed
-        if (outcome == "refused" or unseen) and not type_again:
+        if (outcome == "refused" or unseen) and not config.again:
             raise LoginRefusedError(
                 f"the {name} was refused at this run's last login"
                 if outcome == "refused"
                 else f"nobody saw how this run's last login with the {name} went",
                 rule="LOGIN-ONCE",
                 keys="nothing was typed; every wrong try counts towards a lock-out that may be final",
-                hint="be sure of the secret and look at the failure counter; --type-again then types it once more",
+                hint="make sure of the secret and check the failure counter; then give --type-again --reason TEXT",
             )
 
 
@@ -229,7 +233,7 @@ def leg(  # noqa: PLR0917 - what was said at the command line
         chosen = _plan(run_dir, past).selection if past.plan else selection
         order = replace(orders.order(config, chosen), legs=True, max_failures=max_failures)
         check_named(config, side)
-        may_log_in(past, config, type_again=False)
+        may_log_in(past, config)
         secrets = Parties.resolve_secrets(config, side)
         directory.go_on(past, steps=steps)
     with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:

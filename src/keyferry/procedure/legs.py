@@ -35,7 +35,7 @@ class Leg(Migration):
 
     def _look_at_source(self) -> None:
         self._step("4.3")
-        self._parties.source.look()
+        self._look_at_partition()
         self._demand_owner("classic", self._parties.source)
         self._step("4.4")
         self._parties.source.open_session()

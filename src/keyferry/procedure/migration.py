@@ -123,7 +123,7 @@ class Migration:
         if self._past:
             same_cluster(self._past, self._parties.destination.marks())
         self._step("4.3")
-        self._parties.source.look()
+        self._look_at_partition()
         demand_lasting_handles(self._order.sessions, self._parties.source)
         if self._past:
             same_owner(self._past, "classic", self._parties.source.identity())
@@ -148,6 +148,11 @@ class Migration:
             marks=list(destination.marks()),
             not_applicable=dict(destination.not_applicable),
         )
+
+    def _look_at_partition(self) -> None:
+        self._parties.source.look()
+        for text in self._parties.source.warnings():
+            self._notice(text)
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
         return {
@@ -180,18 +185,11 @@ class Migration:
             destination.longest_label,
         )
         if plan:
-            return self._as_planned(plan, keys, judge)
+            planned, newcomers = reconcile.as_planned(plan, keys, judge, source)
+            if newcomers:
+                self._notice(newcomers)
+            return planned
         return [judge.judge(key, want) for key, want in select(keys, self._order.selection)]
-
-    def _as_planned(self, plan: Plan, keys: Sequence[SourceKey], judge: Judge) -> list[PlannedKey]:
-        """PLAN-MATCH: the plan's keys with this session's handles, each judged again as it was."""
-        source = self._parties.source
-        planned = reconcile.Matcher(keys, source.check_value, stable=source.handles_last()).match(plan.keys)
-        reconcile.judged_again(planned, judge)
-        chosen = plan.selection
-        if not (chosen.keys or chosen.exclude) and (more := len(select(keys, chosen)) - len(planned)):
-            self._notice(f"{counted(more, 'symmetric key')} came to the partition since the plan was made: not carried")
-        return planned
 
     def _recall(self, past: RunState) -> frozenset[CloudHandle]:
         """What an earlier process of this run planned, and how far each key came. Gives what was there before."""

@@ -6,15 +6,17 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
+from keyferry.procedure.choice import select
 from keyferry.procedure.planfile import IDENTITY, without_values
-from keyferry.text import value
+from keyferry.text import counted, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from keyferry.names import Kcv
     from keyferry.procedure.plan import Judge, PlannedKey
-    from keyferry.tools.parties import SourceKey
+    from keyferry.procedure.planfile import Plan
+    from keyferry.tools.parties import Source, SourceKey
 
 
 def same_parties(planned: Mapping[str, str], now: Mapping[str, str], side: str) -> None:
@@ -71,6 +73,18 @@ class Matcher:
             handles = ", ".join(str(key.handle) for key in alike)
             raise refused(f"{len(alike)} keys ({handles}) look the same as {one.name}, so none can be named")
         return alike[0]
+
+
+def as_planned(
+    plan: Plan, keys: Sequence[SourceKey], judge: Judge, source: Source
+) -> tuple[list[PlannedKey], str | None]:
+    """The plan's keys with this session's handles, each judged again as it was; and a notice of keys that are new."""
+    planned = Matcher(keys, source.check_value, stable=source.handles_last()).match(plan.keys)
+    judged_again(planned, judge)
+    chosen = plan.selection
+    more = 0 if chosen.keys or chosen.exclude else len(select(keys, chosen)) - len(planned)
+    told = f"{counted(more, 'symmetric key')} came to the partition since the plan was made: not carried"
+    return planned, told if more else None
 
 
 def judged_again(planned: Sequence[PlannedKey], judge: Judge) -> None:

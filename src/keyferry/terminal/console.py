@@ -58,7 +58,7 @@ class Console:
         read_size: int = READ_SIZE,
         wording: Wording = Wording(),  # noqa: B008 - frozen
     ) -> None:
-        self.tool, self.host, self.recorder = program.tool, program.host, recorder
+        self.tool, self.host, self.program, self.recorder = program.tool, program.host, program, recorder
         self.asked = 0
         self.greeting: str | None = None
         self._manners, self.wording, self._link = manners, wording, program.link

@@ -83,6 +83,11 @@ class Program:
     emulated: bool = False
     find: Callable[[int], Process] = lambda _child: UNKNOWN
 
+    @property
+    def emulator(self) -> str | None:
+        """The folder of the emulated HSMs that an emulated tool belongs to."""
+        return str(Path(self.path).parent.parent) if self.emulated else None
+
 
 class Host(Protocol):
     """Where tools run and files lie. Names of files are relative to a private folder (0700) of this run."""

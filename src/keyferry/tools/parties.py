@@ -134,6 +134,9 @@ class Source(Protocol):
     def look(self) -> None:
         """Reach the tools and read what may be read before a login (SLOT-MATCH, LOCKOUT-NEAR)."""
 
+    def warnings(self) -> Sequence[str]:
+        """What `look` could not see, for the operator."""
+
     def open_session(self) -> None: ...
 
     def log_in(self) -> None: ...

@@ -75,7 +75,7 @@ class Hsm(Client):
         return Token(
             label=slot.label or "",
             serial=slot.serial or "",
-            flags=_TOKEN_FLAGS + user_flags(self.store, slot.partition),
+            flags=_TOKEN_FLAGS + user_flags(self.store, slot.partition, virtual=slot.ha),
             manufacturer=model.manufacturer,
             model="LunaVirtual" if slot.ha else model.model,
             hardware=model.hardware,
@@ -83,6 +83,12 @@ class Hsm(Client):
             sessions=sessions,
             rw_sessions=sessions,
         )
+
+    def members(self, slot: Slot) -> list[int]:
+        """The partitions that a login to a slot tries: of an HA group, which holds them all, every one."""
+        if not slot.ha:
+            return [slot.partition]
+        return [row["id"] for row in self.store.rows("SELECT id FROM luna_partition ORDER BY id")]
 
     def open(self, slot_number: int) -> Session:
         slot = self._present(slot_number, "C_OpenSession")

@@ -33,11 +33,13 @@ def check_pin(store: Store, partition: int, role: str, pin: bytes, *, locked: st
         raise CkrError("C_Login", "CKR_PIN_INCORRECT")
 
 
-def user_flags(store: Store, partition: int) -> tuple[str, ...]:
-    """What the token says of its crypto officer's counter."""
+def user_flags(store: Store, partition: int, *, virtual: bool = False) -> tuple[str, ...]:
+    """What the token says of its crypto officer's counter. The token of an HA group is the library's: it has none."""
     row = store.row("SELECT failures FROM luna_role WHERE partition = ? AND role = 'CO'", partition)
     if row is None:
         return ()
+    if virtual:
+        return ("CKF_USER_PIN_INITIALIZED",)
     counter = (
         ("CKF_USER_PIN_COUNT_LOW", row["failures"] > 0),
         ("CKF_USER_PIN_FINAL_TRY", row["failures"] == TRIES - 1),

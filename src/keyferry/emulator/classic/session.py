@@ -45,7 +45,8 @@ class Session:
             same = "CKR_USER_ALREADY_LOGGED_IN"
             raise CkrError("C_Login", same if self.role == role else "CKR_USER_ANOTHER_ALREADY_LOGGED_IN")
         locked = self._hsm.jitter.pick("locked out", "CKR_PIN_LOCKED", "CKR_USER_LOCKED_OUT")
-        check_pin(self._hsm.store, self.slot.partition, role, pin, locked=locked)
+        for partition in self._hsm.members(self.slot):
+            check_pin(self._hsm.store, partition, role, pin, locked=locked)
         self._hsm.roles[self._place] = role
 
     def logout(self) -> None:

@@ -37,7 +37,7 @@ _NUMBERINGS = {"5": _Numbering(1, "LunaNet Slot", 5), "7": _Numbering(0, "Net To
 
 
 def read_slots(store: Store, dialect: str, *, ha: bool, swapped: bool) -> list[Slot]:
-    """Physical slots, empty ones, then the HA groups.
+    """Physical slots, empty ones, then the HA groups; with the setting `ha_only` these alone, as with HAOnly.
 
     `swapped`, as after an HA member's return: the first two partitions trade places.
     """
@@ -47,6 +47,8 @@ def read_slots(store: Store, dialect: str, *, ha: bool, swapped: bool) -> list[S
         rows[:2] = rows[1::-1]
     rows += [None] * (count.at_least - len(rows))
     slots = [_physical(number, count.description, row) for number, row in enumerate(rows, count.first)]
+    if ha and store.setting("ha_only"):
+        slots = []
     if ha:
         groups = store.rows(
             "SELECT g.label, p.serial, p.id FROM luna_group g JOIN luna_partition p ON p.id = g.first_member"

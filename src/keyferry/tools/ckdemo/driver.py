@@ -55,6 +55,11 @@ class Ckdemo:
     ) -> None:
         self._console.close()
 
+    @property
+    def emulator(self) -> str | None:
+        """The folder of the emulated HSMs behind this tool; None for a real one."""
+        return self._console.program.emulator
+
     def menu_off(self) -> None:
         """Options, Display Help: makes each later turn a line instead of a page. Not asked for if already off."""
         done = False

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import (
     CheckFailedError,
-    LockoutNearError,
     MismatchError,
     ToolRefusedError,
     UnknownScreenError,
@@ -14,7 +13,9 @@ from keyferry.errors import (
 from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, key_type
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.classic import lockout
 from keyferry.tools.cmu.driver import Cmu
+from keyferry.tools.ledger import emulated_at
 from keyferry.tools.parties import SourceKey, Wrapped
 from keyferry.tools.text import unknown
 from keyferry.tools.vtl import driver as vtl
@@ -74,14 +75,21 @@ class ClassicSource:
         self._cmu_handle: ClassicHandle | None = None
         self._no_value: dict[ClassicHandle, str] = {}
         self._identity: dict[str, str] = {}
+        self._warnings: tuple[str, ...] = ()
 
     def look(self) -> None:
-        self._row = self._slot_row()
+        rows = vtl.list_slots(self._sessions, self._host, self._limits)
+        self._row = self._slot_row(rows)
         self._session = Ckdemo.open(self._sessions, self._host, self._limits)
         self.ckdemo.menu_off()
         token = self.ckdemo.token_info(self._row.number)
-        self._check_slot(token.label, token.serial)
-        self._check_counter(token.flags)
+        self._check_slot(self._row, token.label, token.serial)
+        seen = lockout.counters(self._row, token, rows, self.ckdemo.token_info, self._check_slot)
+        self._warnings = () if seen.seen else (lockout.NOT_SEEN,)
+        emulator = emulated_at(self._host, self.ckdemo.emulator)
+        counted = seen.seen and not self._allow_raised
+        self._logins.know(self._pin, lockout.account(self._row, emulator, counted=counted))
+        seen.demand_none(allow_raised=self._allow_raised)
         self._identity = {
             "label": token.label,
             "serial": token.serial,
@@ -90,6 +98,9 @@ class ClassicSource:
             "model": token.fields.get("Token Model", ""),
             "firmware": token.fields.get("Firmware Version", ""),
         }
+
+    def warnings(self) -> Sequence[str]:
+        return self._warnings
 
     def open_session(self) -> None:
         self.ckdemo.open_session(self._row.number)
@@ -212,8 +223,8 @@ class ClassicSource:
         self.log_in()
         return act()
 
-    def _slot_row(self) -> SlotRow:
-        row = vtl.choose(vtl.list_slots(self._sessions, self._host, self._limits), self._wanted_slot)
+    def _slot_row(self, rows: tuple[SlotRow, ...]) -> SlotRow:
+        row = vtl.choose(rows, self._wanted_slot)
         if row.number > dialect.HIGHEST_SLOT:
             raise CheckFailedError(
                 f"slot {row.number} cannot be typed to ckdemo: above {dialect.HIGHEST_SLOT}",
@@ -226,32 +237,21 @@ class ClassicSource:
         rows = vtl.list_slots(self._sessions, self._host, self._limits)
         now = next((row for row in rows if row.number == self._row.number), None)
         if now is None or (now.serial, now.label) != (self._row.serial, self._row.label):
-            raise self._other_slot(now.label if now else None, now.serial if now else None)
+            raise self._other_slot(self._row, now.label if now else None, now.serial if now else None)
 
-    def _check_slot(self, label: str, serial: str) -> None:
-        if serial != self._row.serial or label[:_LABEL_SHOWN] != (self._row.label or "")[:_LABEL_SHOWN]:
-            raise self._other_slot(label, serial)
+    def _check_slot(self, row: SlotRow, label: str, serial: str) -> None:
+        if serial != row.serial or label[:_LABEL_SHOWN] != (row.label or "")[:_LABEL_SHOWN]:
+            raise self._other_slot(row, label, serial)
 
-    def _other_slot(self, label: str | None, serial: str | None) -> CheckFailedError:
+    def _other_slot(self, row: SlotRow, label: str | None, serial: str | None) -> CheckFailedError:
         return CheckFailedError(
-            f"slot {self._row.number} is not the partition that was chosen",
+            f"slot {row.number} is not the partition that was chosen",
             rule="SLOT-MATCH",
             host=self._host.name,
-            seen=f"chosen: {self._row.label!r}, serial {self._row.serial}; there now: {label!r}, serial {serial}",
+            seen=f"chosen: {row.label!r}, serial {row.serial}; there now: {label!r}, serial {serial}",
             keys="the PIN was not typed into that slot, and nothing was changed there",
             hint="slot numbers shift when an HA member fails or returns: choose by serial:",
         )
-
-    def _check_counter(self, flags: frozenset[str]) -> None:
-        raised = [flag for flag in dialect.LOCKOUT_FLAGS if flag in flags]
-        if raised and (not self._allow_raised or "CKF_USER_PIN_LOCKED" in raised):
-            raise LockoutNearError(
-                f"the partition says {', '.join(raised)}",
-                rule="LOCKOUT-NEAR",
-                tool="ckdemo",
-                keys="no PIN was typed, nothing was changed",
-                hint="find out who typed wrong PINs; --allow-raised-counter types the PIN once all the same",
-            )
 
     def _not_free(self, label: str) -> CheckFailedError:
         return CheckFailedError(

@@ -11,6 +11,7 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
+from keyferry.tools import ledger
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.cloudhsm_cli.users import obstacle
@@ -70,6 +71,7 @@ class CloudHsmCliDestination:
         self._session = CloudHsmCli.open(self._sessions, self._host, self._limits)
         self._hsms = self.tool.hsms()
         self._check_available()
+        self._logins.know(self._password, ledger.cluster(self._user, self._host, self.tool.emulator, self.marks()))
         self._check_user()
 
     def probe(self, needs: Needs) -> Sequence[str]:

@@ -83,6 +83,11 @@ class CloudHsmCli:
         """The tool's own process."""
         return self._console.process()
 
+    @property
+    def emulator(self) -> str | None:
+        """The folder of the emulated HSMs behind this tool; None for a real one."""
+        return self._console.program.emulator
+
     @staticmethod
     def can_type(text: str) -> bool:
         """Whether a label, id or name can be told to this tool as it is."""
@@ -119,6 +124,7 @@ class CloudHsmCli:
         heard = self._console.hear(dialect.PASSWORD, dialect.COMMAND, dialect.QUESTION, limit=self._limits.login)
         if heard.prompt == dialect.COMMAND.name:
             self._at_prompt = True
+            logins.withdraw(password)
             self._understood(heard.text, screens.login)
             raise self._located(
                 UnknownScreenError("login: success without a password", tool=dialect.TOOL, seen=last_lines(heard.text))

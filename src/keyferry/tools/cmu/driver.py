@@ -171,7 +171,8 @@ class Cmu:
         """One process: the password where it is asked, the whole answer, the exit status, the verdict."""
         self._look_first()
         slot = [] if self._token else [f"-slot={self._slot}"]
-        with self._sessions.open(self._host, "cmu", verb, *slot, *arguments, manners=dialect.MANNERS) as console:
+        opened = self._sessions.open(self._host, "cmu", verb, *slot, *arguments, manners=dialect.MANNERS)
+        with self._logins.turn, opened as console:
             try:
                 heard, asked = self._converse(console)
                 return self._judged(verb, parse, heard, console.close(), asked=asked)

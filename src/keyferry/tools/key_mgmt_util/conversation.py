@@ -63,6 +63,11 @@ class Conversation:
         """The tool's own process."""
         return self._console.process()
 
+    @property
+    def emulator(self) -> str | None:
+        """The folder of the emulated HSMs behind this tool; None for a real one."""
+        return self._console.program.emulator
+
     def close(self) -> None:
         """Leave by the tool's own `exit`. UnreachableError where it does not end, or not with status 0."""
         if self._closed:

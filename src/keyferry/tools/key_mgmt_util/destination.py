@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.names import FIXED_BITS, KeyClass, key_type
+from keyferry.tools import ledger
 from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.dialect import HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
@@ -61,6 +62,11 @@ class KeyMgmtUtilDestination:
         self._session = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
         users = self.tool.list_users()
         self._ids = [f"{user.type} {user.name} is user {user.id}" for user in users if user.name == self._user]
+        mine = [user for user in users if (user.name.lower(), user.type) == (self._user.lower(), "CU")]
+        number = str(mine[0].id) if len(mine) == 1 else None
+        counted = bool(mine) and not self._allow_raised
+        known = ledger.cluster(self._user, self._host, self.tool.emulator, number=number, counted=counted)
+        self._logins.know(self._password, known)
         if refusal := obstacle(self._user, users, allow_raised=self._allow_raised):
             raise refusal
 

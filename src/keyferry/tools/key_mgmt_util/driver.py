@@ -227,6 +227,7 @@ class KeyMgmtUtil(Conversation):
         heard = self._console.hear(dialect.PASSWORD, dialect.COMMAND, limit=self._limits.login)
         if heard.prompt == dialect.COMMAND.name:
             self._at_prompt = True
+            logins.withdraw(password)
             outcome = self._understood(heard.text, screens.login).outcome
             raise self._located(failures.not_asked(outcome, heard.text))
         self._console.say_secret(password, hides=True)

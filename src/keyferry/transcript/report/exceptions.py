@@ -56,6 +56,10 @@ def _resumed(run: RunFiles) -> Iterator[Exceptional]:
         if text(entry.data, "kind") == "resumed":
             who = table(entry.data, "operator")
             yield _told("resumed", entry, f"the run went on, by {text(who, 'user')} on {text(who, 'host')}")
+        if text(entry.data, "kind") == "type again":
+            past = f"{text(entry.data, 'outcome')} with {text(entry.data, 'tool')} at {text(entry.data, 'since')}"
+            why = text(entry.data, "reason") or "no reason was given"
+            yield _told("type again", entry, f"the {text(entry.data, 'secret')} was typed again ({past}): {why}")
         if text(entry.data, "kind") == "question":
             of = "" if (key := number(entry.data, "key")) is None else f" of key {key}"
             found = entry.data.get("found")
