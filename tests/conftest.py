@@ -17,6 +17,7 @@ import shared
 import tmpfs
 from longer import LONG
 from place import Place, openssl
+from runs import World
 from undisturbed import Plain
 
 if TYPE_CHECKING:
@@ -93,6 +94,12 @@ def make_place(tmp_path: Path) -> MakePlace:
         return Place(patterns.copy(tmp_path / f"hsm-{luna}-{keys}-{jitter}", keys=keys, luna=luna, jitter=jitter))
 
     return make
+
+
+@pytest.fixture
+def ten_keys(tmp_path: Path) -> World:
+    """HSMs whose first ten keys show each rule that skips one; most tests use four."""
+    return World.create(tmp_path / "ten", keys=10)
 
 
 @pytest.fixture(scope="module")

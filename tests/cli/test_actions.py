@@ -193,13 +193,13 @@ def test_on_an_ha_slot_objects_are_named_by_label(world: World, rsa_files: tuple
         assert "label:TEXT" in done.err
 
 
-def test_an_object_must_be_one(world: World) -> None:
+def test_an_object_must_be_one(ten_keys: World) -> None:
     for wanted, why in (
         ("label:terminal", "2 objects are labelled"),
         ("label:nobody", "0 objects"),
         ("web", "no object"),
     ):
-        done = act(world, "ckdemo", "show", wanted)
+        done = act(ten_keys, "ckdemo", "show", wanted)
         assert done.status == 2, done.err
         assert why in done.err
 

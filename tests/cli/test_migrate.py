@@ -54,10 +54,10 @@ def test_keys_are_named_by_handle_and_by_label(world: World) -> None:
     }
 
 
-def test_a_label_of_two_keys_names_none(world: World) -> None:
-    labels = [key["label"] for key in world.migrate("--dry-run", run="look").document["keys"]]
+def test_a_label_of_two_keys_names_none(ten_keys: World) -> None:
+    labels = [key["label"] for key in ten_keys.migrate("--dry-run", run="look").document["keys"]]
     [twice] = {label for label in labels if labels.count(label) == 2}
-    done = world.migrate("--key", f"label:{twice}")
+    done = ten_keys.migrate("--key", f"label:{twice}")
     assert done.status == 2
     assert "nothing was changed" in done.err
 
@@ -75,10 +75,10 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
     assert _contents(world) == before
 
 
-def test_suggested_labels_and_ids_are_taken_when_asked(world: World) -> None:
-    plain = world.migrate("--dry-run", run="look")
+def test_suggested_labels_and_ids_are_taken_when_asked(ten_keys: World) -> None:
+    plain = ten_keys.migrate("--dry-run", run="look")
     assert "LABEL-TYPEABLE" in plain.rules
-    done = world.migrate("--relabel", "--reid")
+    done = ten_keys.migrate("--relabel", "--reid")
     assert done.status == 0, done.err
     assert not done.rules & {"LABEL-TYPEABLE", "ID-TYPEABLE"}
     assert done.states["verified"] > plain.states["planned"]
@@ -108,9 +108,9 @@ def test_a_build_that_cannot_choose_a_hash_says_so_before_any_wrap(tmp_path: Pat
     assert "verified" not in done.states
 
 
-def test_a_longer_wrapping_key_carries_longer_keys(world: World) -> None:
-    assert "OAEP-CAPACITY" in world.migrate("--dry-run", run="look").rules
-    done = world.migrate(KEYFERRY_WRAPPING_BITS="4096")
+def test_a_longer_wrapping_key_carries_longer_keys(ten_keys: World) -> None:
+    assert "OAEP-CAPACITY" in ten_keys.migrate("--dry-run", run="look").rules
+    done = ten_keys.migrate(KEYFERRY_WRAPPING_BITS="4096")
     assert done.status == 0, done.err
     assert "OAEP-CAPACITY" not in done.rules
 

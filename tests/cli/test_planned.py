@@ -187,7 +187,7 @@ def test_a_plan_that_was_edited_or_overwritten_is_refused(world: World) -> None:
 
 def test_a_named_key_that_cannot_cross_makes_no_plan(world: World) -> None:
     listed = world.migrate("--dry-run", run="look").document["keys"]
-    stays = next(key["classic_handle"] for key in listed if key["rule"] == "KEY-TYPE")
+    stays = next(key["classic_handle"] for key in listed if key["rule"] == "KEY-EXTRACTABLE")
     path, done = _plan(world, "--key", str(stays))
     assert done.status == 8
     assert not path.exists()

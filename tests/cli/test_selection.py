@@ -121,6 +121,6 @@ def test_which_keys_is_said_in_one_way(world: World, words: tuple[str, ...]) -> 
 
 def test_a_named_key_of_a_file_that_cannot_cross_ends_the_command(world: World) -> None:
     keys = world.migrate("--dry-run", run="look").document["keys"]
-    stays = next(key["classic_handle"] for key in keys if key["rule"] == "KEY-TYPE")
+    stays = next(key["classic_handle"] for key in keys if key["rule"] == "KEY-EXTRACTABLE")
     done = _run(world, "--from", _file(world, {"handle": stays}))
     assert done.status == 8, done.err

@@ -17,6 +17,7 @@ import runpy
 import signal
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,7 @@ def _file(path: str, arguments: list[str]) -> None:
 
 def _module(module: str, arguments: list[str]) -> None:
     sys.argv[:] = [module, *arguments]
+    warnings.simplefilter("ignore", RuntimeWarning)  # that the module was loaded before
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
@@ -122,6 +124,7 @@ def _become(program: Callable[[], None], environment: Mapping[str, str] | None) 
     gc.freeze()  # what the caller left must not be finalised here: its descriptors have other files now
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     _reset_signals()
+    warnings.resetwarnings()
     if environment is not None and environment is not os.environ:
         os.environ.clear()
         os.environ.update(environment)

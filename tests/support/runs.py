@@ -72,7 +72,7 @@ class World:
     environment: dict[str, str] = field(default_factory=lambda: {"KEYFERRY_LIMITS_ANSWER": "5"})
 
     @classmethod
-    def create(cls, directory: Path, *, keys: int = 10, luna: str = "7", nodes: int = 2, jitter: str = "") -> World:
+    def create(cls, directory: Path, *, keys: int = 4, luna: str = "7", nodes: int = 2, jitter: str = "") -> World:
         return cls(patterns.copy(directory, keys=keys, luna=luna, nodes=nodes, jitter=jitter))
 
     @property

@@ -28,7 +28,7 @@ def runs() -> tuple[Path, Path]:
 
 def _with_other_handles(folder: Path) -> None:
     """Migrate after a pair was made and deleted, so that every later handle is another."""
-    world = World.create(folder / "hsm")
+    world = World.create(folder / "hsm", keys=10)
     config = ("--config", world.config)
     made = keyferry("kmu", "gen-rsa-key-pair", "--label", "x", "--json", *config).document
     for half in (made["public_handle"], made["private_handle"]):

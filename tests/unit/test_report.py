@@ -41,7 +41,7 @@ def run(tool: str) -> Path:
 
 
 def _with_a_label_changed(tool: str, folder: Path) -> None:
-    world = World.create(folder / "hsm")
+    world = World.create(folder / "hsm", keys=10)
     world.arm(tool, "label-changed", UNWRAPS[tool].partition(" -")[0].replace(" ", "-"), nth=3)
     assert world.migrate(**through(tool)).status == 6
 
