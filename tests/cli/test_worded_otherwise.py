@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runs import World, through
+from keyferry.emulator.cloudhsm.cli_session import CLUSTER_ID
+from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER
+from runs import World, keyferry, through
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +87,20 @@ def test_a_question_of_cloudhsm_cli_that_is_not_known_gets_no_secret(tmp_path: P
     assert asked.status == 10, asked.err
     assert "`[dialect]` of keyferry.toml" in asked.err
     assert not _password_typed(world)
+
+
+def test_a_time_out_names_the_prompt_that_the_site_set(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm", keys=1)
+    _say(world, '[dialect]\ncloudhsm_cli_prompt = "hsm of ours >"\n')
+    waited = keyferry("cloudhsm-cli", "user-list", "--config", world.config, KEYFERRY_LIMITS_START="1")
+    assert waited.status == 10, waited.err
+    assert "did not give hsm of ours > or its end within 1 s" in waited.err
+
+
+def test_a_client_with_several_clusters_prompts_with_user_and_cluster(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm", keys=3)
+    world.store.set(CLUSTER_ID, "cluster-1234abcdefg")
+    done = world.migrate(**through("cloudhsm-cli"))
+    assert (done.status, done.states) == (0, {"verified": 3}), done.err
+    [recording] = (world.directory / "run/sessions").glob("*-cloudhsm-cli.cast")
+    assert f"{world.store.setting(CRYPTO_USER)}@cluster-1234abcdefg > " in recording.read_text()

@@ -221,6 +221,19 @@ def test_the_public_cases() -> None:
     assert user["locked"] == "inconsistent"
 
 
+@pytest.mark.parametrize("prompt", ["aws-cloudhsm > ", "aws-cloudhsm >", "cu1@cluster-1234abcdefg > "])
+def test_every_documented_prompt_may_stand_around_an_answer(prompt: str) -> None:
+    answer = '{"error_code": 0, "data": "Logout successful"}\n'
+    assert parse("logout", f"{prompt}logout\n{answer}{prompt}")["ok"] is True
+    with pytest.raises(UnknownScreenError, match="two commands"):
+        parse("logout", f"{prompt}logout\n{answer}{prompt}logout\n{answer}")
+
+
+def test_another_prompt_is_not_understood() -> None:
+    with pytest.raises(UnknownScreenError):
+        parse("logout", 'cu1@host-7 > logout\n{"error_code": 0, "data": "Logout successful"}\n')
+
+
 @pytest.mark.parametrize("serials", [["5.1G1"], ["", "5.1G1"], ["5.1G1", "5.1G1"], ["5.1G1", "inconsistent"], [7]])
 def test_hsms_are_told_apart_by_their_serial_numbers(serials: list[object]) -> None:
     text = json.dumps({"error_code": 0, "data": {"hsms": [{"serial-number": one, "count": 3} for one in serials]}})

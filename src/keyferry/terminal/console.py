@@ -127,8 +127,8 @@ class Console:
         """
         if self._over:
             raise self._finished()
+        awaited = " or ".join(map(self.wording.name, prompts))
         prompts = tuple(map(self.wording.prompt, prompts))
-        awaited = " or ".join(prompt.name for prompt in prompts)
         try:
             prompt, match = self._await(lambda: self._prompted(prompts), limit, awaited)
         except EOFError:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from keyferry.terminal.prompts import ENDED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,10 @@ class Wording:
             return prompt
         blanks = rb"[ \t]+".join(re.escape(word.encode()) for word in words.split())
         return replace(prompt, pattern=blanks + rb"[ \t]*\d*[ \t]*:?[ \t]*")
+
+    def name(self, prompt: Prompt) -> str:
+        """The words that are waited for, as a message names them: those that the site set, if it did."""
+        return "its end" if prompt.name == ENDED else self.prompts.get(prompt.name, prompt.name)
 
     def argument(self, argument: str) -> str:
         """An argument of the command line: `-flag` or `-flag=value`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UsageError
 from keyferry.terminal.editor import UnknownSequenceError, drawn
 from keyferry.tools.byhand import Line, Sitting
+from keyferry.tools.cloudhsm_cli.dialect import PROMPT as CLI_PROMPT
 from keyferry.tools.shell import prompt_before
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _STARTED = re.compile(
 _ENDED = {
     "ckdemo": re.compile(r"Exiting GESC SIMULATION LAB"),
     "key_mgmt_util": re.compile(r"Command:\s+(?:exit|quit)\s*"),
-    "cloudhsm-cli": re.compile(r"aws-cloudhsm >\s*(?:quit|exit)\s*"),
+    "cloudhsm-cli": re.compile(rf"{CLI_PROMPT}\s*(?:quit|exit)\s*"),
 }
 """What ends a tool that asks for commands; any other ends where the shell comes back."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.cloudhsm.cli_session import PROMPT
 from keyferry.emulator.terminal import EndOfInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from keyferry.emulator.jitter import Jitter
     from keyferry.emulator.terminal import Terminal
@@ -22,24 +21,29 @@ _RETURN, _BACK, _INTERRUPT, _END, _ESCAPE = (b"\r", b"\n"), (b"\x7f", b"\x08"), 
 class Editor:
     """Reads lines at the prompt. Without a terminal, or in the manner `cooked`, nothing is edited."""
 
-    def __init__(self, terminal: Terminal, jitter: Jitter, commands: Sequence[str]) -> None:
+    def __init__(self, terminal: Terminal, jitter: Jitter, commands: Sequence[str], prompt: Callable[[], str]) -> None:
         self._terminal = terminal
         self._commands = commands
         self._manner = jitter.pick("line-editor", "append", "cooked", "redraw", "hint", "asks")
         colour = jitter.pick("prompt-colour", "", "\x1b[1m", "\x1b[38;5;39m")
-        self._prompt = f"{colour}{PROMPT}\x1b[0m" if colour and self._manner != "cooked" else PROMPT
+        self._colour = colour if self._manner != "cooked" else ""
+        self._prompt = prompt
         self._place = "\r"
         self._end = jitter.pick("line-end", f"\n{_PASTE_OFF}\r", f"{_PASTE_OFF}\n", "\n")
 
     def read_line(self) -> bytes:
         if self._manner == "cooked" or not os.isatty(0):
-            self._terminal.write(self._prompt)
+            self._terminal.write(self._coloured)
             return self._terminal.read_line()
         with self._terminal.raw():
             self._terminal.write(_PASTE_ON)
             line = self._edit()
             self._terminal.write(self._end)
         return line
+
+    @property
+    def _coloured(self) -> str:
+        return f"{self._colour}{self._prompt()}\x1b[0m" if self._colour else self._prompt()
 
     def _edit(self) -> bytes:
         line = bytearray()
@@ -67,9 +71,9 @@ class Editor:
         if append:
             self._terminal.write(key)
         elif not self._terminal.has_typed:
-            self._terminal.write(f"{self._place}{_ERASE}{self._prompt}")
+            self._terminal.write(f"{self._place}{_ERASE}{self._coloured}")
             self._terminal.write(bytes(line))
-            self._terminal.write(f"{self._place}\x1b[{len(PROMPT) + len(line)}C")
+            self._terminal.write(f"{self._place}\x1b[{len(self._prompt()) + len(line)}C")
         if self._manner == "hint":
             self._hint(line.decode("utf-8", "replace"))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TOOL = "cloudhsm-cli"
 PROMPT = "aws-cloudhsm > "
+CLUSTER_ID = "cluster_id"  # the setting that holds the cluster's id, if the client has several clusters configured
 _NOISE = "Error writing to log file. Falling back to standard error.\n"
 _TOO_FEW = "Cannot perform the requested key operation as the key must be available on at least 2 HSMs."
 _TOO_FEW_ADVICE = "Either increase the number of HSMs in the cluster, or disable the key availability check."
@@ -44,6 +45,12 @@ class Session:
         self.verb = verb
         if self.struck("logged-out"):
             self.logged_in = None
+
+    @property
+    def prompt(self) -> str:
+        """With several clusters configured, a user who is logged in is named in the prompt."""
+        cluster = self.store.setting(CLUSTER_ID) or self.jitter.pick("cluster-id", "", "cluster-1234abcdefg")
+        return f"{self.logged_in.name.lower()}@{cluster} > " if cluster and self.logged_in else PROMPT
 
     @property
     def user(self) -> User:
@@ -104,7 +111,7 @@ class Session:
             self.terminal.flush()
             os.kill(os.getpid(), signal.SIGKILL)
         if self.struck("two-prompts"):
-            self.terminal.write(f"{PROMPT}\n")
+            self.terminal.write(f"{self.prompt}\n")
 
     def _hang(self) -> NoReturn:
         self.terminal.flush()

@@ -176,7 +176,7 @@ def _converse(session: Session) -> int:
         return _FAILED
     if session.struck("log-noise"):
         session.noise()
-    editor = Editor(session.terminal, session.jitter, tuple(COMMANDS))
+    editor = Editor(session.terminal, session.jitter, tuple(COMMANDS), lambda: session.prompt)
     while True:
         try:
             words = split(editor.read_line())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from keyferry.tools.byhand import Answered, Line, Sitting
 
-_COMMAND = re.compile(r"\s*aws-cloudhsm >\s*(?P<typed>.*)")
+_COMMAND = re.compile(rf"\s*{dialect.PROMPT}\s*(?P<typed>.*)")
 _LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE, _LIST = (
     verb.replace(" ", "-")
     for verb in (screens.LOGIN, screens.PAIR, screens.FILE, screens.UNWRAP, screens.DELETE, screens.LIST)

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import ToolRefusedError
 from keyferry.text import last_lines, printable
-from keyferry.tools.cloudhsm_cli.dialect import TOOL
-from keyferry.tools.shell import PROMPT, echoed
+from keyferry.tools.cloudhsm_cli.dialect import PROMPT, TOOL
+from keyferry.tools.shell import PROMPT as SHELL
+from keyferry.tools.shell import echoed
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BEGIN = re.compile(r"(?m)^[ \t]*(?P<brace>\{)")
-_ECHO = re.compile(r"(?m)^[ \t]*aws-cloudhsm ?>[ \t]*(?P<command>\S[^\n]*)")
+_ECHO = re.compile(rf"(?m)^[ \t]*{PROMPT}[ \t]*(?P<command>\S[^\n]*)")
 _MARK = '"error_code"'
 _AROUND = re.compile(
-    r"aws-cloudhsm ?>.*|--.*|(?:Enter|Confirm) password: *\**|\**"  # what was asked and typed
+    rf"{PROMPT}.*|--.*|(?:Enter|Confirm) password: *\**|\**"  # what was asked and typed
     r"|Enter (?:signed token|public key PEM) file path[^:]*:.*"
     r"|thread '.*' panicked at .*|note: .*|Error writing to log file\..*|.*\b(?:TRACE|DEBUG|INFO|WARN|ERROR)\b.*"
 )
@@ -73,7 +74,7 @@ def _last_object(verb: str, text: str) -> Mapping[str, Any]:
     if found is None:
         raise unknown(TOOL, verb, "no answer", text)
     *after, last = text[place:].rstrip().split("\n")  # a single command leaves the shell's prompt
-    for line in [*around.split("\n"), *after, *([] if after and PROMPT.fullmatch(last.strip()) else [last])]:
+    for line in [*around.split("\n"), *after, *([] if after and SHELL.fullmatch(last.strip()) else [last])]:
         if not (_AROUND.fullmatch(line.strip()) or echoed(TOOL, line)):
             raise unknown(TOOL, verb, "a line that is not known", line)
     return found

@@ -7,9 +7,11 @@ from __future__ import annotations
 from keyferry.terminal.prompts import ENDED, Manners, Prompt
 
 TOOL = "cloudhsm-cli"
-MANNERS = Manners(longest_line=980, edits_lines=True)  # with the prompt it fits in a row of our terminal
+MANNERS = Manners(longest_line=930, edits_lines=True)  # with the prompt it fits in a row of our terminal
 
-COMMAND = Prompt("aws-cloudhsm >", rb"aws-cloudhsm > ?")
+PROMPT = r"(?:aws-cloudhsm|[a-z0-9_]{1,31}@cluster-[0-9a-z]{1,40}) ?>"
+"""The prompt of commands; with several configured clusters and a user logged in, `<user>@cluster-<id> > `."""
+COMMAND = Prompt("aws-cloudhsm >", PROMPT.encode() + b" ?")
 PASSWORD = Prompt("Enter password:", rb"Enter password: ?")
 QUESTION = Prompt("another question", rb"(?:Enter|Confirm) [^\n:]{1,100}: ?", fatal=True)
 """The password again, a second factor: nothing that is answered here."""
