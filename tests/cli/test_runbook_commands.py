@@ -37,7 +37,7 @@ def _ran(world: World, tool: str) -> Done:
 def _typed(run: Path, tool: str) -> list[str]:
     events = (event for path in sorted(run.glob(f"sessions/*{tool}.cast")) for event in read(path).events)
     lines = (event.data.strip() for event in events if event.code == "i")
-    return [line for line in lines if line.startswith(VERBS[tool])]
+    return [line for line in lines if line.startswith(VERBS[tool]) and not line.endswith(" -h")]
 
 
 def _printed(run: Path, tool: str) -> list[re.Pattern[str]]:

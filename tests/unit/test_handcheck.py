@@ -185,6 +185,11 @@ def test_a_key_that_was_there_before_the_import_is_not_the_imported_one() -> Non
     assert {one.state for one in Check([before, removed, *RUN.values()], None).findings()} == {State.DONE}
 
 
+def test_the_session_is_opened_to_the_slot_of_the_import_also_without_a_plan() -> None:
+    other = replace(RUN["open"], told={"slot": "1"})
+    assert wrong({"open": other}, None) == [("4.4", State.DIFFERENT)]
+
+
 def test_a_display_before_the_change_does_not_prove_it() -> None:
     order = [name for name in RUN if name != "shown"]
     order.insert(order.index("allow"), "shown")

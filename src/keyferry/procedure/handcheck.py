@@ -109,7 +109,10 @@ class Check:
         found = step("4.1", imports, label=self._label, slot=self._slots)
         why = "the public key was exported: this is another file"
         found = self._acts.in_order(found, imported, self._acts.first(What.EXPORT), why)
-        if found.state is State.DONE and not self._imported:
+        if found.state is not State.DONE:
+            return found
+        self._slots &= {imported.told.get("slot", "")}  # the session must be opened to the same one
+        if not self._imported:
             return Finding("4.1", State.MISSING, place=found.place, detail="no list after it shows the imported key")
         return found
 
