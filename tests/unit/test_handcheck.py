@@ -185,6 +185,20 @@ def test_a_key_that_was_there_before_the_import_is_not_the_imported_one() -> Non
     assert {one.state for one in Check([before, removed, *RUN.values()], None).findings()} == {State.DONE}
 
 
+def test_a_difference_is_told_in_plain_words() -> None:
+    changed = RUN | {
+        "shown": replace(RUN["shown"], told={**RUN["shown"].told, "CKA_WRAP": "00"}),
+        "pin": replace(RUN["pin"], told={"officer": "False"}),
+        "unwrap": replace(RUN["unwrap"], told=UNWRAPPED | {"other_options": "-sess"}),
+    }
+    told = [one.detail for one in Check(changed.values(), plan()).findings() if one.state is State.DIFFERENT]
+    assert [one.partition(": ")[2] for one in told] == [
+        "officer is no; expected yes",
+        "CKA_WRAP is 00; expected 01",
+        "other options is -sess; expected nothing",
+    ]
+
+
 def test_the_session_is_opened_to_the_slot_of_the_import_also_without_a_plan() -> None:
     other = replace(RUN["open"], told={"slot": "1"})
     assert wrong({"open": other}, None) == [("4.4", State.DIFFERENT)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -54,6 +55,16 @@ def test_a_tool_that_is_not_there_or_may_not_be_run(tmp_path: Path, mode: int | 
         host.program("cmu")
     assert str(tmp_path / "bin") in error.value.what
     assert error.value.host == "here"
+
+
+def test_a_tool_that_cannot_be_read_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mode 0711, as another user than root has it."""
+    path, refused = _tool(tmp_path / "bin"), PermissionError(13, "Permission denied")
+    monkeypatch.setattr(Path, "open", Mock(side_effect=refused))
+    with LocalHost("here", tmp_path / "bin") as host, pytest.raises(UnreachableError, match="cannot be read") as error:
+        host.program("cmu")
+    assert str(path) in error.value.what
+    assert "Errno" not in error.value.what
 
 
 def test_a_tool_on_the_path_serves_where_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

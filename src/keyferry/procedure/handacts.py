@@ -135,7 +135,8 @@ def moved(number: str, proof: Finding, key: str | None = None) -> Finding:
 def _described(name: str, said: str, value: str | AbstractSet[str]) -> str:
     wanted = [value] if isinstance(value, str) else sorted(value)
     want = " or ".join(_TOLD.get(one, one) for one in wanted) or ("nothing" if wanted else "the imported key")
-    return f"{name.replace('_', ' ')} is {_TOLD.get(said, said) or 'not shown'}; expected {want}"
+    name = name if name.isupper() else name.replace("_", " ")  # an attribute is named as the tool names it
+    return f"{name} is {_TOLD.get(said, said) or 'not shown'}; expected {want}"
 
 
 def _not_done(number: str, acts: Sequence[Act], key: str | None) -> Finding:

@@ -170,15 +170,29 @@ class LocalHost:
 
     def program(self, tool: str, *arguments: str) -> Program:
         path = self._find(tool)
-        with path.open("rb") as file:
-            emulated = EMULATED in file.read(EMULATED_WITHIN)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size, digest, emulated = self._measured(tool, path)
         argv = (str(path), *arguments)
-        env, size = clean_environment(self._without), path.stat().st_size
+        env = clean_environment(self._without)
         find = functools.partial(process.find, self.shell)  # our child is the tool itself
-        whole = Program(tool, self.name, str(path), argv, self.directory, env, Sha256(digest), size, find=find)
+        whole = Program(tool, self.name, str(path), argv, self.directory, env, digest, size, find=find)
         return replace(whole, emulated=emulated)
+
+    def _measured(self, tool: str, path: Path) -> tuple[int, Sha256, bool]:
+        """Size and hash of a program, and whether it says that it is an emulated tool."""
+        try:
+            with path.open("rb") as file:
+                emulated = EMULATED in file.read(EMULATED_WITHIN)
+                file.seek(0)
+                digest = Sha256(hashlib.file_digest(file, "sha256").hexdigest())
+                return file.tell(), digest, emulated
+        except OSError as error:
+            raise UnreachableError(
+                f"{path} cannot be read, so its hash is not known: {error.strerror}",
+                tool=tool,
+                host=self.name,
+                keys="nothing was changed",
+                hint="let this account read the program: the record names its hash",
+            ) from error
 
     def shell(self, command: str) -> bytes:
         words = ["/bin/sh", "-c", command]
