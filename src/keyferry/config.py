@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
+from keyferry.permissions import check_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,9 +98,16 @@ class TypeAgain:
 class Config:
     """Settings by section and key, the strongest source of each: flag, environment, file, default."""
 
-    def __init__(self, settings: Mapping[tuple[str, str], Setting], again: TypeAgain | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mapping[tuple[str, str], Setting],
+        again: TypeAgain | None = None,
+        files: tuple[Path, ...] = (),
+    ) -> None:
+        """files: the configuration files that were read."""
         self._settings = dict(settings)
         self.again = again
+        self.files = files
 
     def value(self, section: str, key: str) -> str | int | bool:
         return self._settings[section, key].value
@@ -107,7 +115,10 @@ class Config:
     def having(self, section: str, key: str, value: str) -> Config:
         """The same settings but for one, which the command itself decides."""
         old = self._settings[section, key]
-        return Config(self._settings | {(section, key): Setting(value, "command", old.base)}, self.again)
+        return self._with({(section, key): Setting(value, "command", old.base)})
+
+    def _with(self, changed: Mapping[tuple[str, str], Setting]) -> Config:
+        return Config(self._settings | dict(changed), self.again, self.files)
 
     def text(self, section: str, key: str) -> str:
         return str(self._settings[section, key].value)
@@ -133,22 +144,16 @@ class Config:
 
     def with_value(self, place: tuple[str, str], value: str | int | bool) -> Config:
         """What one command's own option says."""
-        return Config(self._settings | {place: Setting(value, "flag", Path.cwd())}, self.again)
+        return self._with({place: Setting(value, "flag", Path.cwd())})
 
     def typing_again(self, again: TypeAgain) -> Config:
         """The same settings, with this order."""
-        return Config(self._settings, again)
+        return Config(self._settings, again, self.files)
 
     def filled(self, settings: Mapping[tuple[str, str], str | int | bool], origin: str) -> Config:
         """These settings where nothing but a default stands; all others as they are."""
         given = {place: Setting(value, origin, self.base(*place)) for place, value in settings.items()}
-        return Config(
-            {
-                place: given.get(place, setting) if setting.origin == DEFAULT else setting
-                for place, setting in self._settings.items()
-            },
-            self.again,
-        )
+        return self._with({place: one for place, one in given.items() if self._settings[place].origin == DEFAULT})
 
     def origin(self, section: str, key: str) -> str:
         return self._settings[section, key].origin
@@ -170,15 +175,18 @@ def load(
         for key, value in keys.items()
     }
     profiles: set[str] = set()
+    files: list[Path] = []
     for path in [file] if file else reversed(_usual_files()):
-        tables = _read(path, required=file is not None)
+        if (tables := _read(path, required=file is not None)) is None:
+            continue
+        files.append(path)
         settings |= _from_file(path, tables, profile)
         profiles |= tables.get(_PROFILE, {}).keys()
     if profile is not None and profile not in profiles:
         raise _unknown("profile", profile, sorted(profiles), "--profile")
     settings |= _from_environment(here)
     settings |= {place: Setting(value, "flag", here) for place, value in flags.items() if value is not None}
-    return Config(settings)
+    return Config(settings, files=tuple(files))
 
 
 def _usual_files() -> list[Path]:
@@ -189,13 +197,15 @@ def _usual_files() -> list[Path]:
     return usual
 
 
-def _read(path: Path, *, required: bool) -> dict[str, Any]:
+def _read(path: Path, *, required: bool) -> dict[str, Any] | None:
+    """The tables of a file, or None where there is none; it is refused if another user can change it."""
     try:
+        check_configuration(path)
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if required:
             raise UsageError(f"{path}: no such configuration file") from None
-        return {}
+        return None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
     profiles = tables.get(_PROFILE, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import tempfile
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from keyferry.errors import KeyferryError, LoginForbiddenError, UnreachableError, UsageError
+from keyferry import permissions
+from keyferry.errors import CheckFailedError, KeyferryError, LoginForbiddenError, UnreachableError, UsageError
 from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, far_host, limits
 from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SIDES: Final = ("classic", "cloudhsm")
 _LEAST_SPACE: Final = 1024  # KiB: a run's files there are some hundred bytes for each key
 _LITTLE_SPACE: Final = 100 * 1024
+_NOBODY: Final = -1
 _MOST_SKEW: Final = 5  # seconds: the two hosts' records must be told in one order
 _HA_ONLY: Final = re.compile(r"^\s*HAOnly\s*=\s*(\d)", re.MULTILINE | re.IGNORECASE)
 
@@ -44,7 +47,15 @@ class _Side:
 
 def examine(config: Config) -> list[Finding]:
     """Look at both sides; every check has its finding, also after one that failed."""
-    return [finding for name in SIDES for finding in _side(config, name)]
+    return [*_files(config), *(finding for name in SIDES for finding in _side(config, name))]
+
+
+def _files(config: Config) -> Iterator[Finding]:
+    """The configuration files of Keyferry itself; one that everyone can write to was refused before."""
+    for path in config.files:
+        if doubt := permissions.of_file(path).doubt(os.geteuid()):
+            hint = "it names programs, hosts and sources of secrets: let only its owner write to it (`chmod go-w`)"
+            yield Finding("keyferry", "configuration", "warn", doubt, hint)
 
 
 def log_in(config: Config) -> list[Finding]:
@@ -179,6 +190,21 @@ def _told(path: str, text: str) -> str:
     return f"{path} can be read; HAOnly is {setting}"
 
 
+def _permissions(side: _Side, tool: str, path: str) -> Iterator[Finding]:
+    """Who else can change the program, or the folder that it is in."""
+    places = permissions.of_program(side.host, path)
+    who = side.host.ask("id -u").output.decode("ascii", "replace").strip()
+    for place, what in zip(places, ("the program folder", "the program"), strict=True):
+        try:
+            place.demand(what)
+        except CheckFailedError as error:
+            yield failed(side.name, tool, error)
+        else:
+            if doubt := place.doubt(int(who) if who.isdecimal() and who.isascii() else _NOBODY):
+                hint = "a program that another user can change sees your secrets: have it owned by root, mode 755"
+                yield Finding(side.name, tool, "warn", doubt, hint)
+
+
 def _tools(side: _Side) -> Iterator[Finding]:
     missing = False
     for tool in TOOLS[side.name](side.config):
@@ -189,6 +215,7 @@ def _tools(side: _Side) -> Iterator[Finding]:
             yield failed(side.name, tool, error)
         else:
             yield Finding(side.name, tool, "ok", f"{program.path}, {program.size} bytes, SHA-256 {program.sha256}")
+            yield from _permissions(side, tool, program.path)
     if missing:
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from keyferry import __version__
 from keyferry.names import account
+from keyferry.permissions import check_program
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.wording import Wording
@@ -47,6 +48,7 @@ class Sessions:
         self._read_size = read_size
         self._anchor = anchor
         self._wordings = wordings
+        self._trusted: set[tuple[str, str]] = set()
         there = (int(path.name.partition("-")[0]) for path in directory.glob("[0-9]*-*.cast"))
         self._numbers = itertools.count(max(there, default=0) + 1)
         self._step = ("0", "Look before anything is changed")
@@ -75,6 +77,9 @@ class Sessions:
         wording = self._wordings.get(tool, Wording())
         arguments = tuple(map(wording.argument, arguments))
         program = host.program(tool, *arguments)
+        if (host.name, program.path) not in self._trusted:
+            check_program(host, program.path)
+            self._trusted.add((host.name, program.path))
         started = datetime.now(UTC)
         header = {
             "timestamp": int(started.timestamp()),
