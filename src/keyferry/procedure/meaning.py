@@ -85,7 +85,7 @@ class Witness:
         if event.data.strip() == _HELP:
             return
         if self._journaled.migration and event.data.lstrip().startswith(_UNWRAPS):
-            found = set(_FILE_TYPED.findall(event.data))
+            found = set(_FILE_TYPED.findall(event.data)[:1])  # behind a label that is `-f` there is no file
             if not found or found - self._journaled.entering:
                 raise session.wrong("it unwraps a file that was never wrapped and moved for that", event.line)
 

@@ -105,6 +105,7 @@ class Judge:
     def _can_leave(self, key: SourceKey) -> Verdict | None:
         return (
             rules.key_class(key)
+            or rules.object_readable(key)
             or rules.key_type(key)
             or rules.key_extractable(key)
             or rules.fits_oaep(key, self._wish)

@@ -20,7 +20,7 @@ from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want
 from keyferry.text import canonical
-from keyferry.tools.parties import Holding, SourceKey
+from keyferry.tools.parties import Holding, SourceKey, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -275,6 +275,7 @@ def _source(flat: dict[str, Any]) -> SourceKey:
         extractable=found["extractable"],
         may_encrypt=found["may_encrypt"],
         attributes=_texts(found["attributes"], "a key's attributes"),
+        readable=is_readable(found["label"]),
     )
 
 

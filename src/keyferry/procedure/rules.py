@@ -47,6 +47,17 @@ def key_class(key: SourceKey) -> Verdict | None:
     return Verdict("KEY-CLASS", f"a {key.key_class} key cannot cross this way; {NEW_KEY}")
 
 
+def object_readable(key: SourceKey) -> Verdict | None:
+    """OBJECT-UNREADABLE: the tools print the label as it is."""
+    if key.readable:
+        return None
+    return Verdict(
+        "OBJECT-UNREADABLE",
+        "its label contains a line break or a NUL character, so the tools' screens do not describe it reliably; "
+        "give it another label with `cmu setattribute`",
+    )
+
+
 def key_type(key: SourceKey) -> Verdict | None:
     """KEY-TYPE: the destination can make this type in this size by unwrapping."""
     sizes = TYPES_THAT_CROSS.get(key.type)

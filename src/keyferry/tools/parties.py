@@ -20,12 +20,17 @@ USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
 """What a key may be used for, as the source tells it (CKA_...)."""
 
 
+def is_readable(label: str) -> bool:
+    """Whether a terminal shows this label in one line as it is."""
+    return not set(label) & set("\n\r\0")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceKey:
     """A key of the source as it describes itself. bits: 8 times the value's bytes, None where not told.
 
     id: the CKA_ID's text, "" where there is none; None where its bytes cannot be told from the screen
-    (`id_shown` has what was there).
+    (`id_shown` has what was there). readable: False if the tools' screens do not show its label as it is.
     """
 
     handle: ClassicHandle
@@ -38,6 +43,7 @@ class SourceKey:
     extractable: bool | None
     may_encrypt: bool | None
     attributes: Mapping[str, str] = field(repr=False)
+    readable: bool = True
 
     @property
     def usages(self) -> dict[str, bool]:

@@ -243,7 +243,7 @@ class Run:
         """What the answer to one line shows: `made` has the handles by wrapped file. `shown` has by handle {} for a key
         that every HSM has, and its attributes once they are shown; None for a key that some HSM lacks."""
         words = line.split()
-        after = dict(itertools.pairwise(words))
+        after = dict(reversed([*itertools.pairwise(words)]))  # the first counts: a label may look like a flag
         try:
             if tool == "key_mgmt_util" and words:
                 self.answered_by_util(words[0], after, text, files)
@@ -315,7 +315,7 @@ class Run:
         known: Any = line.isdecimal() or (tool == "ckdemo" and not re.search(r"[\0-\x1f]", line))
         if not screen or tool in ("key_mgmt_util", "cloudhsm-cli"):
             known = bool(re.fullmatch(rf"((?:{COMMANDS[tool]})( [^\0-\x1f]*)?)?", line))
-            known &= {("unwrap", file) for file in re.findall(r" (?:-f|--data-path) (\S+)", line)} <= self.acts
+            known &= {("unwrap", file) for file in re.findall(r" (?:-f|--data-path) (\S+)", line)[:1]} <= self.acts
         elif tool == "ckdemo" and "Enter your choice" in screen.rpartition("\n")[2] and screen.endswith(":"):
             entry = rf"(?im)\(\s*(\d+)\)\s*(?:{COMMANDS[tool]})(?=\s\s|\s*\(\s*\d|\s*$)"
             self.menu = self.menu or re.findall(entry, screen)

@@ -135,7 +135,8 @@ class Ckdemo:
             dialect.OBJECT_TYPE,
             lambda heard: str(screens.table_number(heard.text, dialect.SEARCHES[kind], "findObject")),
         )
-        return screens.listing(demand(self._dialogue.turn("find_object", question)).body)
+        body = demand(self._dialogue.turn("find_object", question)).body
+        return screens.listing(body, lambda handle: self.display_object(handle).attributes.get("CKA_LABEL", ""))
 
     def generate_key(self, kind: str, length: int, yes: Collection[str]) -> ClassicHandle:
         """Make a secret key, for rehearsals: no command does it, for a source is only read (SOURCE-READ-ONLY).

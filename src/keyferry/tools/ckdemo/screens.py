@@ -12,7 +12,7 @@ from keyferry.tools.ckdemo import dialect
 from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from keyferry.errors import UnknownScreenError
 
@@ -115,18 +115,49 @@ def menu(text: str, names: Mapping[str, str]) -> dict[str, int]:
     return {verb: _menu_number(clean(text), title) for verb, title in names.items()}
 
 
-def listing(body: str) -> tuple[Listed, ...]:
-    """`Handle N -- label: L` lines, in the tool's order; a label runs to the end of its line."""
+def listing(body: str, display: Callable[[ClassicHandle], str] | None = None) -> tuple[Listed, ...]:
+    """`Handle N -- label: L` lines, in the tool's order; a label runs to the end of its line.
+
+    display: gives an object's label as Display Object prints it. It is called if lines are left over or an object is
+    there twice: a label that contains line breaks then accounts for every line, or the screen is not understood. Such a
+    label is returned with its line breaks.
+    """
+    lines = _said(body)
+    if [line.strip() for line in lines] == ["No objects found"]:
+        return ()
+    handles = [match["handle"] for line in lines if (match := _OBJECT.fullmatch(line))]
+    plain = display is None or len(set(handles)) == len(lines)
     found: dict[ClassicHandle, Listed] = {}
-    for line in _said(body):
-        if match := _OBJECT.fullmatch(line):
-            handle = ClassicHandle(_number(match["handle"], "findObject"))
-            if handle in found:
-                raise unknown("ckdemo", "findObject", "an object twice", line)
-            found[handle] = Listed(handle, match["label"] or "")
-        elif line.strip() != "No objects found" or found:
-            raise unknown("ckdemo", "findObject", "a line that is no object", line)
+    while lines:
+        match = _OBJECT.fullmatch(lines[0])
+        if match is None:
+            raise unknown("ckdemo", "findObject", "a line that is no object", lines[0])
+        handle = ClassicHandle(_number(match["handle"], "findObject"))
+        if handle in found:
+            raise unknown("ckdemo", "findObject", "an object twice", lines[0])
+        rest = [match["label"] or "", *lines[1:]]
+        label = rest[:1] if plain or display is None else _spelled(display(handle), rest)
+        found[handle] = Listed(handle, "\n".join(label))
+        del lines[: len(label)]
     return tuple(found.values())
+
+
+def _spelled(displayed: str, rest: list[str]) -> list[str]:
+    """The lines at the start of `rest` that are this label."""
+    for way in spellings(displayed):
+        if [line.rstrip() for line in rest[: len(way)]] == way:
+            return rest[: len(way)]
+    raise unknown("ckdemo", "findObject", "an object has another label than it displays", rest[0])
+
+
+def spellings(displayed: str) -> list[list[str]]:
+    """The lines in which a listing may print the label of an object that Display Object prints as text, or in hex."""
+    texts = [displayed]
+    if _MORE.fullmatch(displayed) and len(displayed) % 2 == 0:
+        data = bytes.fromhex(displayed)
+        texts = [part.decode("utf-8", "surrogateescape") for part in (data, data.partition(b"\0")[0])] + texts
+    ways = ([line.rstrip() for line in clean(text).split("\n")] for text in texts)
+    return [[way[0], *filter(None, way[1:])] for way in ways]
 
 
 def shown(body: str) -> Shown:

@@ -13,10 +13,11 @@ from keyferry.errors import (
 from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, key_type
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
+from keyferry.tools.ckdemo.screens import spellings
 from keyferry.tools.classic import lockout
 from keyferry.tools.cmu.driver import Cmu
 from keyferry.tools.ledger import emulated_at
-from keyferry.tools.parties import SourceKey, Wrapped
+from keyferry.tools.parties import SourceKey, Wrapped, is_readable
 from keyferry.tools.text import unknown
 from keyferry.tools.vtl import driver as vtl
 
@@ -73,6 +74,7 @@ class ClassicSource:
         self._allow_raised = allow_raised
         self._session: Ckdemo | None = None
         self._cmu_handle: ClassicHandle | None = None
+        self._broken: frozenset[tuple[str, ...]] = frozenset()
         self._no_value: dict[ClassicHandle, str] = {}
         self._identity: dict[str, str] = {}
         self._warnings: tuple[str, ...] = ()
@@ -115,7 +117,7 @@ class ClassicSource:
         return not self._row.ha
 
     def keys(self) -> Sequence[SourceKey]:
-        found = [describe(one, self.ckdemo.display_object(one.handle)) for one in self.ckdemo.find_objects()]
+        found = [describe(one, self.ckdemo.display_object(one.handle)) for one in self._objects()]
         return [key for key in found if key.key_class in (KeyClass.SECRET, KeyClass.PRIVATE, KeyClass.PUBLIC)]
 
     def check_value(self, key: SourceKey) -> Kcv | None:
@@ -151,7 +153,12 @@ class ClassicSource:
         return inside[0]
 
     def labelled(self, label: str) -> Sequence[ClassicHandle]:
-        return [one.handle for one in self.ckdemo.find_objects() if one.label == label]
+        return [one.handle for one in self._objects() if one.label == label]
+
+    def _objects(self) -> Sequence[Listed]:
+        found = self.ckdemo.find_objects()
+        self._broken = frozenset(tuple(one.label.split("\n")) for one in found if "\n" in one.label)
+        return found
 
     def public_key(self, handle: ClassicHandle) -> PublicKey:
         shown = self.ckdemo.display_object(handle)
@@ -202,7 +209,7 @@ class ClassicSource:
         return self._session
 
     def cmu(self) -> Cmu:
-        return Cmu(
+        tool = Cmu(
             self._sessions,
             self._host,
             self._limits,
@@ -212,6 +219,8 @@ class ClassicSource:
             ha=self._row.ha,
             look_first=self._same_slot,
         )
+        tool.broken = self._broken
+        return tool
 
     def _logged_in(self, act: Callable[[], T]) -> T:
         """Act; where the HSM says that nobody is logged in any more, log in once and act once more."""
@@ -277,11 +286,10 @@ def describe(listed: Listed, shown: Shown) -> SourceKey:
     kind = key_type(number) if (number := shown.number("CKA_KEY_TYPE")) is not None else "none"
     length = shown.number("CKA_VALUE_LEN")
     id_shown = shown.attributes.get("CKA_ID", "")
-    if not _same_text(listed.label, shown.attributes.get("CKA_LABEL", listed.label)):
-        raise unknown("ckdemo", "displayObject", f"object {listed.handle} has another label than in the listing")
+    label = _label(listed, shown.attributes.get("CKA_LABEL", listed.label))
     return SourceKey(
         handle=listed.handle,
-        label=listed.label,
+        label=label,
         key_class=KeyClass.of(shown.number("CKA_CLASS") or 0),
         type=kind,
         bits=length * 8 if length is not None else FIXED_BITS.get(kind),
@@ -290,6 +298,7 @@ def describe(listed: Listed, shown: Shown) -> SourceKey:
         extractable=shown.flag("CKA_EXTRACTABLE"),
         may_encrypt=shown.flag("CKA_ENCRYPT"),
         attributes=shown.attributes,
+        readable=is_readable(label),
     )
 
 
@@ -302,6 +311,17 @@ def told(shown: str) -> str | None:
     if re.fullmatch(r"(?:[0-9a-f]{2})+", shown) and not all(0x20 <= byte < 0x7F for byte in bytes.fromhex(shown)):
         return None
     return shown
+
+
+def _label(listed: Listed, displayed: str) -> str:
+    """The label; of one that contains line breaks or a NUL the exact text, which a listing does not show."""
+    if _same_text(listed.label, displayed):
+        return listed.label
+    if [line.rstrip() for line in listed.label.split("\n")] in spellings(displayed):
+        text = bytes.fromhex(displayed).decode("utf-8", "surrogateescape")
+        if not is_readable(text):
+            return text
+    raise unknown("ckdemo", "displayObject", f"object {listed.handle} has another label than in the listing")
 
 
 def _same_text(label: str, displayed: str) -> bool:

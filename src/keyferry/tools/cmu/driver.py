@@ -62,6 +62,8 @@ class Cmu:
         self._slot, self._pin, self._logins = slot, pin, logins
         self._ha, self._token = ha, token
         self._look_first = look_first
+        self.broken: frozenset[tuple[str, ...]] = frozenset()
+        """The lines of each label that is known to contain line breaks."""
 
     def list(
         self, *, label: str | None = None, object_class: str | None = None, ouids: bool = False
@@ -75,8 +77,11 @@ class Cmu:
             raise UsageError(f"no class {object_class!r}", hint=f"one of {', '.join(dialect.CLASS_FILTERS)}")
         filters = {"-label": label, "-class": object_class}
         arguments = [f"{name}={value}" for name, value in filters.items() if value is not None]
-        found = self._call("list", screens.listing, *arguments, *[dialect.OUID_COLUMNS] * ouids)
+        found = self._call("list", self._listing, *arguments, *[dialect.OUID_COLUMNS] * ouids)
         return tuple(one for one in found if label in (None, one.label))
+
+    def _listing(self, text: str) -> tuple[CmuObject, ...]:
+        return screens.listing(text, self.broken)
 
     def get_attributes(self, handle: ClassicHandle) -> Mapping[str, str]:
         """What the HSM reads back of an object, by lower-case names; key values are cut.

@@ -19,6 +19,7 @@ from keyferry.tools.text import clean, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 _HIGHEST = 2**64 - 1
 _INDEX = re.compile(r"\s*[0-9]+\s+")
@@ -94,14 +95,31 @@ def _begins(line: str) -> bool:
     return bool(dialect.BANNER.fullmatch(line.strip())) or echoed("cmu", line)
 
 
-def listing(text: str) -> tuple[CmuObject, ...]:
-    """Every object of `list`, in the tool's order, which tells nothing; an empty partition prints nothing."""
-    lines = answer(text, "list")
+def listing(text: str, broken: AbstractSet[tuple[str, ...]] = frozenset()) -> tuple[CmuObject, ...]:
+    """Every object of `list`, in the tool's order, which tells nothing; an empty partition prints nothing.
+
+    broken: the lines of each label that is known to contain line breaks.
+    """
+    lines = _joined(answer(text, "list"), broken)
     objects = [_object(line) for line in lines]
     found = tuple(found for found in objects if found)
     _refuse("list", [line for line, one in zip(lines, objects, strict=True) if one is None], among=bool(found))
     if len({(one.handle, one.ouid) for one in found}) != len(found):
         raise unknown("cmu", "list", "an object stands there twice", text)
+    return found
+
+
+def _joined(lines: list[str], broken: AbstractSet[tuple[str, ...]]) -> list[str]:
+    """The lines without what continues a label that contains line breaks."""
+    if not broken:
+        return lines
+    found: list[str] = []
+    while lines:
+        first, one = lines[0], _object(lines[0])
+        label = one.label.rstrip() if one else ""
+        ways = [way for way in broken if [label, *(line.rstrip() for line in lines[1 : len(way)])] == list(way)]
+        found.append(first)
+        lines = lines[max(map(len, ways), default=1) :]
     return found
 
 

@@ -133,9 +133,9 @@ def _others(flags: Mapping[str, str]) -> str:
 
 
 def _flags(words: Sequence[str]) -> dict[str, str]:
-    """By flag what stands behind it; "" for one that takes nothing."""
-    return {
-        word: "" if following.startswith("-") else following
-        for word, following in pairwise([*words[1:], "-"])
-        if word.startswith("-")
-    }
+    """By flag what stands behind it, also if that looks like a flag; "" for one that takes nothing."""
+    found: dict[str, str] = {}
+    rest = iter(words[1:])
+    for word in rest:
+        found.setdefault(word, "" if word in dialect.WITHOUT_VALUE else next(rest, ""))
+    return found

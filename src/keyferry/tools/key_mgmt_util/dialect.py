@@ -51,6 +51,8 @@ BUSY_WAIT: Final = 1.0
 
 # Argument values
 
+WITHOUT_VALUE: Final = frozenset({"-h", "-2fa", "-hpswd", "-nex", "-noheader", "-sess", "-attest", "-wk"})
+"""Flags that take no value; what stands behind any other one is its value."""
 RSA_OAEP: Final = 8
 """-m of wrapKey and unWrapKey."""
 HASHES: Final = {"sha1": 2, "sha256": 3, "sha384": 4, "sha512": 5, "sha224": 6}
