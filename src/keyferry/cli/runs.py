@@ -77,9 +77,11 @@ def resolve(
     if len(given) != 1:
         raise UsageError("give one of --adopt, --retry and --skip", keys="nothing was recorded")
     decision = Decision(given[0], None if adopt is None else _handle(adopt))
-    resolved = going_on.resolve(run.absolute(), key, decision)
+    resolved, head = going_on.resolve(run.absolute(), key, decision)
     sys.stdout.write(f"key {resolved.handle} ({printable(resolved.label)}): {decision.what}, recorded\n")
     sys.stdout.write(f"next: keyferry resume {printable(shlex.quote(str(run)))}\n")
+    if head is not None:
+        render.head(head, sys.stdout)
 
 
 @with_settings
@@ -100,15 +102,19 @@ def cleanup(
 
     bus = Bus()
     progress.lines(bus)
-    removed = list(clean(settings, run.absolute(), bus, confirm).told())
+    left, head = clean(settings, run.absolute(), bus, confirm)
+    removed = list(left.told())
     if json:
-        render.document({"schema": "keyferry.cleanup/1", "run_dir": str(run.absolute()), "removed": removed})
+        told = {"schema": "keyferry.cleanup/1", "run_dir": str(run.absolute()), "head": head, "removed": removed}
+        render.document(told)
         return
     sys.stdout.write("".join(f"removed: {printable(line)}\n" for line in removed))
     sys.stdout.write(
         "backups of the cluster still hold the wrapping pair (90 days by default): until they are gone, who has a\n"
         "wrapped file and such a backup can unwrap it\n"
     )
+    if head is not None:
+        render.head(head, sys.stdout)
 
 
 def _handle(text: str) -> CloudHandle:

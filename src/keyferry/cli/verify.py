@@ -42,12 +42,15 @@ def verify(
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
         raise UsageError(f"--head {head}: a head is 64 lower-case hex digits", keys="nothing was read")
     verdict = check(run, head)
-    signed = signing.signed(run, verdict.head, verdict.signatures, allowed) if allowed and verdict.head else []
+    signed = signing.signed(run, verdict.heads, verdict.signatures, allowed) if allowed and verdict.heads else []
     unknown = [] if signed else _by_unknown_keys(run, verdict)
     _tell(verdict)
     for one in signed:
-        sys.stdout.write(f"signed as {one.role}: {printable(one.signer.principal)} ({one.signer.fingerprint})\n")
+        whose = f"{printable(one.signer.principal)} ({one.signer.fingerprint})"
+        sys.stdout.write(f"signed as {one.role}: {whose}{_over(one, verdict)}\n")
     sys.stdout.writelines(unknown)
+    if signed and all(one.head != verdict.head for one in signed):
+        sys.stdout.write("nobody has signed the present head\n")
     if head is None and not signed:
         sys.stdout.write(f"{UNSIGNED}\n")
     raise typer.Exit(int(Exit.DONE if verdict.complete else Exit.NEEDS_OPERATOR))
@@ -55,14 +58,19 @@ def verify(
 
 def _by_unknown_keys(run: Path, verdict: Verdict) -> list[str]:
     """What can be said of signatures without a list of signers: they are of this head, and by some key."""
-    if verdict.head is None or not verdict.signatures:
+    if not verdict.heads or not verdict.signatures:
         return []
     try:
-        found = signing.valid(run, verdict.head, verdict.signatures)
+        found = signing.valid(run, verdict.heads, verdict.signatures)
     except UnreachableError:
         return [f"{counted(len(verdict.signatures), 'signature')}, not checked: ssh-keygen is not there\n"]
     whose = "valid, by a key of which nobody says whose it is (--allowed-signers would)"
-    return [f"signed as {one.role}: {whose}: {one.signer.fingerprint}\n" for one in found]
+    return [f"signed as {one.role}: {whose}: {one.signer.fingerprint}{_over(one, verdict)}\n" for one in found]
+
+
+def _over(one: signing.Signed, verdict: Verdict) -> str:
+    """What a signature is over, if that is not the present head."""
+    return "" if one.head == verdict.head else f", over the earlier state with head {one.head}"
 
 
 def sign(
@@ -94,6 +102,10 @@ def sign(
     sys.stdout.write(f"signed as {role}: {target}\n")
 
 
+def _extended(since: tuple[str, ...]) -> str:
+    return f"extended since by: {', '.join(since)}" if since else "not extended yet"
+
+
 def _tell(verdict: Verdict) -> None:
     sessions, events = counted(verdict.sessions, "session"), counted(verdict.events, "event")
     lines = [
@@ -104,6 +116,8 @@ def _tell(verdict: Verdict) -> None:
         lines.append(f"rehearsal: {WHY}")
     if verdict.totals:
         lines.append(render.totals(verdict.totals))
+    for earlier, since in verdict.earlier.items():
+        lines.append(f"intact; head {earlier} is an earlier state, {_extended(since)}")
     lines += [*(f"incomplete: {why}" for why in verdict.open), *verdict.notes]
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     if verdict.head:

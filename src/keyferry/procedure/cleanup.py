@@ -52,33 +52,34 @@ class Leftovers:
         yield from (f"folder {path} on {where or 'this host'}" for where, path in self.folders)
 
 
-def cleanup(config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftovers], None]) -> Leftovers:
-    """Remove what a run leaves. confirm: shown what is there before anything is removed; raises to stop it.
+def cleanup(
+    config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftovers], None]
+) -> tuple[Leftovers, str | None]:
+    """Remove what a run leaves. Give that and the record's new head.
 
-    What is typed has a record of its own beside the run's: `RUN-cleanup-ID`. The run's own journal gets the files
-    that went. CheckFailedError where the run is not over and verified, where another run needs its pair, or where
-    what has the pair's label is not the pair.
+    confirm: shown what is there before anything is removed; raises to stop it. What is typed has a record of its own
+    beside the run's: `RUN-cleanup-ID`. The run's own journal gets the files that went. CheckFailedError where the run
+    is not over and verified, where another run needs its pair, or where what has the pair's label is not the pair.
     """
     with reopened(run_dir) as (directory, past):
         with _folders_all_the_same(config, directory):
             _check_verified(past, run_dir)
             _check_needed(past, run_dir)
-        directory.demand_unsigned()
         config, _order = ordered(config, past, run_dir)
         same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
         may_log_in(past, config)
         where = run_dir.with_name(f"{run_dir.name}-cleanup-{secrets.token_hex(4)}")
         with opened(config, where, bus) as (parties, record), Interrupts(bus) as interrupts:
             left = _Cleaning(parties, record, directory, past, interrupts).clean(confirm)
-        directory.go_on(past, by="cleanup", record=where.name, head=record.head)
+        directory.go_on(past, by="cleanup", record=where.name, record_head=record.head)
         for path in left.files:
-            digest = hash_of(path)
+            # The line comes first: a file that is gone must be named, whenever this process dies.
+            directory.journal.write("done", act="remove", file=path.name, sha256=hash_of(path))
             path.unlink()
-            directory.journal.write("done", act="remove", file=path.name, sha256=digest)
         remove_folders(config, directory.journal.path)
         directory.journal.write("done", act="clean up", label=left.label)
         directory.finish()
-        return left
+        return left, directory.head
 
 
 @contextlib.contextmanager

@@ -87,8 +87,9 @@ def _stopped(run_dir: Path, past: RunState) -> RunResult:
     return result
 
 
-def resolve(run_dir: Path, name: str, decision: Decision) -> KeyState:
-    """Record what an operator says of one key; the run acts on it when it is resumed. Nothing is logged in to.
+def resolve(run_dir: Path, name: str, decision: Decision) -> tuple[KeyState, str | None]:
+    """Record what an operator says of one key, and give the key and the record's new head. The run acts on it when it
+    is resumed. Nothing is logged in to.
 
     name: the key's handle as the run has it, or `label:TEXT`. UsageError for a key that has no question, or
     for a handle that cannot be its.
@@ -103,7 +104,7 @@ def resolve(run_dir: Path, name: str, decision: Decision) -> KeyState:
         directory.journal.write("resolve", key=key.handle, order=decision.what, handle=decision.handle, by=account())
     finally:
         directory.finish()
-    return key
+    return key, directory.head
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "keyferry.manifest/1"
 MANIFEST, JOURNAL, PLAN, SIGNATURES = "manifest.json", "journal.jsonl", "plan.json", "signatures"
-INFO, APPROVAL = "run.json", "plan.json.sig"
+INFO, APPROVAL, MANIFESTS = "run.json", "plan.json.sig", "manifests"
+_DIGITS = 16
 MAKING = ("wrap", "fetch")
 """The acts that a file of `files/` comes from."""
 STATES = ("verified", "skipped", "failed", "needs_operator")
@@ -93,6 +94,11 @@ def head_of(manifest: Mapping[str, Any]) -> str:
     """The run's head: one hash over all of the manifest but the head itself, and so over all of the run."""
     body = {name: value for name, value in manifest.items() if name != "head"}
     return chain.link(chain.RUN, "manifest", manifest["journal"]["head"], canonical(body))
+
+
+def kept_name(head: str) -> str:
+    """Where the manifest of an earlier state is kept."""
+    return f"{MANIFESTS}/{head[:_DIGITS]}.json"
 
 
 def files(folder: Path) -> Iterator[str]:

@@ -33,7 +33,7 @@ def told(folder: Path) -> Verification:
 def _signatures(folder: Path, verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
     names = verdict.signatures
     try:
-        signed = signing.valid(folder, verdict.head or "", names)
+        signed = signing.valid(folder, verdict.heads, names)
     except UnreachableError:
         return tuple((signing.check_name(folder, name), name, "") for name in names)
     return tuple((one.role, name, one.signer.fingerprint) for one, name in zip(signed, names, strict=True))

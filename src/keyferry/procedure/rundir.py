@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
 from keyferry.names import account
-from keyferry.procedure import manifest
+from keyferry.procedure import kept, manifest
 from keyferry.procedure.intact import check_sessions
 from keyferry.procedure.journal import Journal, now
 from keyferry.procedure.state import build
@@ -95,26 +95,30 @@ class RunDirectory:
         return cls(path, past.run_id, journal), past
 
     def go_on(self, past: RunState, **why: object) -> None:
-        """Say that the run goes on: it is complete no longer, and what a dead process left open is noted as it is.
+        """Record that the run goes on. Its present manifest is kept, so that a head that was noted still verifies.
 
-        UsageError where somebody has signed what it was: that record stays as it is.
+        What a dead process left open is recorded as it is.
         """
-        self.demand_unsigned()
         self._remove_temporaries()
-        (self.path / manifest.MANIFEST).unlink(missing_ok=True)
-        sync_folder(self.path)
-        self.journal.write("resumed", keyferry=__version__, operator=_operator(), torn=past.torn, **why)
+        head = self._keep_manifest()
+        operator = _operator()
+        self.journal.write("resumed", keyferry=__version__, operator=operator, torn=past.torn, head=head, **why)
         self._note_torn(past)
 
-    def demand_unsigned(self) -> None:
-        """UsageError where somebody has signed the record."""
-        if (self.path / manifest.SIGNATURES).exists():
-            raise UsageError(
-                f"{self.path} is signed, and a signature stands for the record as it is",
-                keys="nothing was typed to any tool",
-                hint=f"keep a copy of the folder for the signatures, take {manifest.SIGNATURES}/ out of this one, and"
-                " have the record signed again when the run has ended",
-            )
+    def _keep_manifest(self) -> str | None:
+        """Move the manifest aside; give the head of the state that ends here, None if there is no manifest of it.
+
+        A process that died behind this has kept the manifest, and written no line.
+        """
+        present = self.path / manifest.MANIFEST
+        if present.exists():
+            head = str(kept.read(self.path, manifest.MANIFEST)["head"])
+            target = self.path / manifest.kept_name(head)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            present.rename(target)
+            sync_folder(target.parent)
+            sync_folder(self.path)
+        return next((head for head, journal in kept.heads(self.path) if journal == self.journal.head), None)
 
     def complete(self, past: RunState) -> None:
         """Complete the record of a run that ended, but whose process died before it could."""

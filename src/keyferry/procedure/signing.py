@@ -37,10 +37,11 @@ _NAME = re.compile(rf"{SIGNATURES}/({'|'.join(Role)})-([0-9a-f]{{{_DIGITS}}})\.s
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A valid signature: as what, and by whom."""
+    """A valid signature: as what, by whom, and over which head of the run."""
 
     role: str
     signer: Signer
+    head: str
 
 
 def message(role: str, head: str) -> bytes:
@@ -76,30 +77,32 @@ def check_name(run: Path, name: str) -> str:
     return match[1]
 
 
-def valid(run: Path, head: str, names: Sequence[str]) -> list[Signed]:
-    """Every signature of a run, each valid over its head, by a key of which nobody says whose it is (principal "").
+def valid(run: Path, heads: Sequence[str], names: Sequence[str]) -> list[Signed]:
+    """Every signature of a run, each valid over one of its heads, by a key of which nobody says whose it is (principal
+    ""). heads: the present one and those of earlier states.
 
     MismatchError where one is not of this run. UnreachableError where there is no ssh-keygen.
     """
     found = []
     for name in names:
         role = check_name(run, name)
-        fingerprint = signatures.fingerprint(message(role, head), run / name)
+        told = ((head, signatures.fingerprint(message(role, head), run / name)) for head in heads)
+        head, fingerprint = next((one for one in told if one[1] is not None), ("", None))
         if fingerprint is None:
             raise wrong(name, None, f"not a signature of this run's head as {role}")
-        found.append(Signed(role, Signer("", fingerprint)))
+        found.append(Signed(role, Signer("", fingerprint), head))
     return found
 
 
-def signed(run: Path, head: str, names: Sequence[str], allowed: Path) -> list[Signed]:
+def signed(run: Path, heads: Sequence[str], names: Sequence[str], allowed: Path) -> list[Signed]:
     """Every signature of a run, each valid and of somebody whom the list allows; MismatchError where one is not."""
     found = []
-    for one, name in zip(valid(run, head, names), names, strict=True):
-        signer = signatures.signer(message(one.role, head), run / name, allowed)
+    for one, name in zip(valid(run, heads, names), names, strict=True):
+        signer = signatures.signer(message(one.role, one.head), run / name, allowed)
         if signer is None:
             key = one.signer.fingerprint
             raise wrong(name, None, f"a valid signature, but by a key that {allowed} lets nobody sign with: {key}")
-        found.append(Signed(one.role, signer))
+        found.append(Signed(one.role, signer, one.head))
     if not found:
         raise wrong(SIGNATURES, None, "nobody has signed this run")
     return found

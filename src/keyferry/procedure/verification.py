@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
-from keyferry.procedure import manifest, planfile, rehearsal, signing
+from keyferry.procedure import kept, manifest, planfile, rehearsal, signing
 from keyferry.procedure.claims import Claims
 from keyferry.procedure.contradictions import Contradictions
 from keyferry.procedure.evidence import Evidence
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
-from keyferry.text import canonical, counted
+from keyferry.text import counted
 from keyferry.transcript import chain
 from keyferry.transcript.banner import plain
 from keyferry.transcript.check import Session, whole_lines, wrong
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.evidence import Reader
     from keyferry.transcript.reader import Event
 
-FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES})
-_FIELDS = frozenset(
-    {"schema", "run_id", "keyferry", "journal", "sessions", "tools", "plan", "moved", "totals", "files", "head"}
-)
+FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES, manifest.MANIFESTS})
 _WRAPPED = re.compile(r"files/(\d+)\.wrapped")
 UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
 
@@ -42,6 +39,7 @@ class Verdict:
     """A record that is intact.
 
     rehearsal: a tool was emulated, or `keyferry rehearse` started the run.
+    earlier: heads of earlier states, each with what extended the record since.
     signatures: names of their files, not yet looked at. open: why the record is not complete. notes: what is covered
     by nothing outside itself.
     """
@@ -54,6 +52,7 @@ class Verdict:
     lines: int = 0
     ended: bool = False
     rehearsal: bool = False
+    earlier: dict[str, tuple[str, ...]] = field(default_factory=dict)
     signatures: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -62,11 +61,16 @@ class Verdict:
     def complete(self) -> bool:
         return not self.open
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The present head, if there is one, and those of earlier states."""
+        return (*((self.head,) if self.head else ()), *self.earlier)
+
 
 def verify(folder: Path, head: str | None = None) -> Verdict:
     """Chain, order, counts, anchors, hashes, totals and meaning. MismatchError names the first wrong line.
 
-    head: the run's head as it was noted elsewhere. UsageError where the folder holds no run.
+    head: the run's head as it was noted elsewhere, now or earlier. UsageError where the folder holds no run.
     """
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UsageError(f"{folder} holds no run", hint="name the run's directory")
@@ -79,7 +83,8 @@ class _Verification:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._there = set(_plain_files(folder))
-        self._manifest = self._read_manifest()
+        self._manifest = kept.read(folder, manifest.MANIFEST) if manifest.MANIFEST in self._there else None
+        self._earlier = kept.EarlierStates(folder, self._there)
         self._story = manifest.Story()
         self._journaled = Journaled()
         self._claims, self._evidence = Claims(), Evidence()
@@ -97,10 +102,12 @@ class _Verification:
         else:
             self._check_files(self._manifest)
             self._check_manifest(self._manifest)
+        complete = self._manifest is not None
+        self._verdict.earlier = self._earlier.check(self._there, self._story, complete=complete)
         self._verdict.totals = self._story.totals
         self._verdict.sessions = len(self._story.sessions)
         self._check_signatures()
-        if head is not None and head != self._verdict.head:
+        if head is not None and head not in self._verdict.heads:
             raise wrong(manifest.MANIFEST, None, f"the run's head is {self._verdict.head}, not the one given")
         return self._verdict
 
@@ -109,25 +116,9 @@ class _Verification:
         names = sorted(name for name in self._there if name.startswith(f"{manifest.SIGNATURES}/"))
         for name in names:
             signing.check_name(self._folder, name)
-        if names and self._manifest is None:
+        if names and self._manifest is None and not self._verdict.earlier:
             raise wrong(manifest.MANIFEST, None, "is missing, although the run was signed")
         self._verdict.signatures = names
-
-    def _read_manifest(self) -> dict[str, Any] | None:
-        if manifest.MANIFEST not in self._there:
-            return None
-        data = (self._folder / manifest.MANIFEST).read_bytes()
-        try:
-            value: dict[str, Any] = json.loads(data)
-            if canonical(value) != data or value["schema"] != manifest.SCHEMA:
-                raise wrong(manifest.MANIFEST, 1, "not as a manifest is written")
-            if manifest.head_of(value) != value["head"]:
-                raise wrong(manifest.MANIFEST, 1, "its head is not that of what it holds")
-            if value.keys() != _FIELDS or not isinstance(value["files"], dict):
-                raise wrong(manifest.MANIFEST, 1, "not the fields of a manifest")
-        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            raise wrong(manifest.MANIFEST, 1, "not as a manifest is written") from None
-        return value
 
     def _read_journal(self) -> None:
         name, verdict = manifest.JOURNAL, self._verdict
@@ -138,11 +129,20 @@ class _Verification:
             verdict.lines += 1
             self._take(line, verdict.lines)
             self._journal_head = hashlib.sha256(line + b"\n").hexdigest()
+            self._reached()
         wanted = self._manifest and self._manifest["journal"]
         if wanted not in (None, {"count": verdict.lines, "head": self._journal_head}):
             raise wrong(name, verdict.lines, "not the last line that was written")
         if torn.torn and wanted:
             raise wrong(name, verdict.lines + 1, "something stands behind the last line")
+
+    def _reached(self) -> None:
+        """The journal has ended here before, if a manifest of that time says so."""
+        journal = {"count": self._verdict.lines, "head": self._journal_head}
+        try:
+            self._earlier.at(self._story, journal, self._verdict.run_id)
+        except (OSError, ValueError, LookupError, TypeError):
+            raise wrong(manifest.MANIFESTS, None, "a session that a kept manifest lists cannot be read") from None
 
     def _take(self, line: bytes, number: int) -> None:
         try:
@@ -155,6 +155,7 @@ class _Verification:
                 self._before[entry["file"]] = entry["prev"]
             self._story.take(entry)
             why = self._journaled.take(entry, self._story) or self._claims.take(entry, number)
+            why = why or self._earlier.take(entry)
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             raise wrong(manifest.JOURNAL, number, "not as a line is written") from None
         if why:
@@ -296,6 +297,7 @@ class _Verification:
             raise wrong(manifest.MANIFEST, None, "is missing, although the run was completed")
         self._verdict.open.insert(0, f"there is no {manifest.MANIFEST}")
         anchored = {manifest.JOURNAL, *self._story.sessions, *self._named()}
+        anchored |= {one.name for one in self._earlier.states}
         loose = sorted(self._there - anchored)
         for name in loose:
             self._check_loose(name)
