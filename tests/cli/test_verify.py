@@ -322,7 +322,6 @@ def test_what_is_no_manifest_is_refused(run: Path, data: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def flipped(worlds: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy to change in place; what is shared stays as it is."""
     return Path(shutil.copytree(worlds[0], tmp_path_factory.mktemp("flipped") / "run"))
 
 
