@@ -76,6 +76,7 @@ _WORDED = {
 DEFAULT = "default"
 """The origin of a setting that nobody gave."""
 
+_SECRETS = {("classic", "pin"), ("cloudhsm", "password")}
 _PATHS = {("classic", "bin"), ("cloudhsm", "bin"), ("run", "directory")}
 
 
@@ -111,6 +112,10 @@ class Config:
 
     def value(self, section: str, key: str) -> str | int | bool:
         return self._settings[section, key].value
+
+    def values(self) -> list[str | int | bool]:
+        """Every setting's value, but for the sources of secrets."""
+        return [setting.value for place, setting in self._settings.items() if place not in _SECRETS]
 
     def having(self, section: str, key: str, value: str) -> Config:
         """The same settings but for one, which the command itself decides."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +70,40 @@ def test_a_whole_text_is_cleaned_of_every_form() -> None:
 
 def test_without_secrets_all_passes_at_once() -> None:
     assert Redactor([]).feed(b"anything") == b"anything"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Handle 12 -- label: my Xyzzy-77 key",
+        "\thandle=5\tlabel=Xyzzy-77",
+        "CKA_LABEL=Xyzzy-77",
+        'CKA_ID = "Xyzzy-77',
+        '  "label": "Xyzzy-77"',
+        '"username": "Xyzzy-77"',
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 999])
+def test_a_name_that_contains_a_secret_stays_whole(text: str, size: int) -> None:
+    whole = f"label: x\n{text}, then Xyzzy-77?\nXyzzy-77\n" if '"' not in text else f"{text}\nXyzzy-77\n"
+    chunks = [whole[place : place + size].encode() for place in range(0, len(whole), size)]
+    out = _passed(b"Xyzzy-77", chunks).decode()
+    assert text in out
+    assert out.endswith("\n[pin]\n")
+    assert text in Redactor([Secret("pin", b"Xyzzy-77")]).text(whole)
+
+
+def test_a_secret_that_a_known_name_contains_is_sought_no_longer() -> None:
+    redactor = Redactor([Secret("pin", b"Xyzzy-77"), Secret("password", b"Plugh-88")])
+    held = redactor.feed(b"Xyzzy")
+    redactor.spare("key Xyzzy-77 of ours", "other")
+    assert held + redactor.feed(b"-77 Plugh-88") + redactor.flush() == b"Xyzzy-77 [password]"
+    redactor.spare(b"Plugh-88".hex())
+    assert redactor.text("Plugh-88") == "Plugh-88"
+
+
+@given(st.lists(st.integers(0, 999), max_size=8))
+def test_words_in_the_place_of_others_however_they_are_split(cuts: list[int]) -> None:
+    redactor = Redactor.of(b"login -p user", b"login -p [pin]")
+    out = b"".join(map(redactor.feed, _chunks(b"user: login -p user\r\nlogin user", cuts))) + redactor.flush()
+    assert out == b"user: login -p [pin]\r\nlogin user"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import threading
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -25,6 +26,7 @@ from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keyferry.tools.ledger import Ledger
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
+from keyferry.transcript.vocabulary import is_ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +109,12 @@ def guess_destination(host: Host) -> str | None:
     return None
 
 
+_ORDINARY = (
+    "{}: made of words or numbers that the tools print themselves, so the record cannot be searched for it. What is "
+    "typed at the prompt is never recorded. A long random secret is safer."
+)
+
+
 class _Place(threading.local):
     step = "0"
 
@@ -136,8 +144,9 @@ class Parties:
         self.number = 1
         self.lanes: list[Lane] = []
         self._config = config
-        known = [secret for secret in (secrets.pin, secrets.password) if secret]
+        known = [secret for secret in (secrets.pin, secrets.password) if secret and not is_ordinary(secret)]
         self.sessions = Sessions(directory, run_id, known, read_size, anchor, wordings=wordings(config))
+        self.sessions.spare(*(str(setting) for setting in config.values()))
         self._lanes = {1: self.sessions}
         self.limits = limits(config)
         self._record = record
@@ -188,10 +197,13 @@ class Parties:
     @staticmethod
     def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:
         """Fetch the secrets of the sides that will be logged in to, once, before anything starts."""
-        return Secrets(
+        secrets = Secrets(
             _resolve(config, "classic", "pin", "partition PIN") if "classic" in need else None,
             _resolve(config, "cloudhsm", "password", "crypto user's password") if "cloudhsm" in need else None,
         )
+        if ordinary := [f"the {one.name}" for one in (secrets.pin, secrets.password) if one and is_ordinary(one)]:
+            sys.stderr.write(f"warning: {_ORDINARY.format(' and '.join(ordinary))}\n")
+        return secrets
 
     def __enter__(self) -> Self:
         with self._stack:  # where the second host cannot be reached, the first is left as it was found

@@ -19,7 +19,7 @@ from keyferry.procedure.in_flight import InFlight
 from keyferry.procedure.journal import now
 from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.members import Members
-from keyferry.procedure.notices import notices
+from keyferry.procedure.notices import names, notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.rehearsal import is_rehearsal
@@ -328,6 +328,7 @@ class Migration:
 
     def _tell(self) -> None:
         bus = self._parties.bus
+        self._parties.sessions.spare(*names(result.planned for result in self.result.keys))
         crossing = [result.planned for result in self.result.keys if result.state == "planned"]
         bus.tell(KeysPlanned(len(self.result.keys), len(crossing)))
         for result in self.result.keys:

@@ -8,11 +8,16 @@ from keyferry.names import MODULUS_STRENGTH
 from keyferry.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from keyferry.procedure.plan import PlannedKey
 
 _DES3_STRENGTH = 112  # bits (NIST SP 800-57 part 1)
+
+
+def names(planned: Iterable[PlannedKey]) -> set[str]:
+    """The labels and ids that a plan names: where a secret happens to occur in one, the record shows it as a name."""
+    return {name for one in planned for name in (one.key.label, one.key.id_shown, one.new_label, one.new_id)}
 
 
 def notices(crossing: Sequence[PlannedKey], modulus_bits: int, *, extractable: bool) -> Iterator[str]:

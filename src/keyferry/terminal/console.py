@@ -82,14 +82,16 @@ class Console:
     ) -> None:
         self.close()
 
-    def say(self, line: str, *, among_output: bool = False) -> None:
+    def say(self, line: str, *, among_output: bool = False, secret: Secret | None = None) -> None:
         """Type a line and wait for its echo.
 
         UsageError, before anything is typed, where the tool could not take the line as it is.
         among_output: the tool may still be printing, so the echo may stand inside its output.
+        secret: the one that the line ends with, where a tool takes it in a command.
         """
         line = self.wording.line(line)
         data = line.encode("utf-8", "surrogateescape")
+        self.recorder.command(data, secret)
         self._check(line)
         self._ready()
         try:
@@ -315,12 +317,8 @@ class Console:
             raise self._refuse(quoted, objection)
 
     def _refuse(self, what: str, why: str) -> UsageError:
-        return UsageError(
-            f"{what} cannot be typed to {self.tool}: it {why}",
-            tool=self.tool,
-            host=self.host,
-            keys="nothing was typed",
-        )
+        what = f"{what} cannot be typed to {self.tool}: it {why}"
+        return UsageError(what, tool=self.tool, host=self.host, keys="nothing was typed")
 
     def _end(self, error: KeyferryError) -> KeyferryError:
         self._over = error.what

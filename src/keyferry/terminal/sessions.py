@@ -13,7 +13,7 @@ from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.wording import Wording
 from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.redactor import Redactor
+from keyferry.transcript.redactor import Redactor, occurs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +44,7 @@ class Sessions:
     ) -> None:
         self.directory = directory
         self._run_id = run_id
-        self._secrets = tuple(secrets)
+        self._secrets = list(secrets)
         self._read_size = read_size
         self._anchor = anchor
         self._wordings = wordings
@@ -108,6 +108,13 @@ class Sessions:
     def last(self, tool: str | None) -> Console | None:
         """The last conversation with a tool; None where there was none."""
         return next((console for console in reversed(self._every()) if console.tool == tool), None)
+
+    def spare(self, *names: str) -> None:
+        """Filter no secret that occurs in one of these names, which the record shows anyway."""
+        raw = [name.encode("utf-8", "surrogateescape") for name in names]
+        self._secrets[:] = [secret for secret in self._secrets if not occurs(secret, raw)]
+        for console in self._every():
+            console.recorder.spare(*names)
 
     def redact(self, text: str) -> str:
         """A text without the secrets of this run."""

@@ -77,6 +77,7 @@ class Recorder:
         self.path = path
         self._anchor = anchor
         self._redactor = Redactor(secrets)
+        self._command: Redactor | None = None
         self._clock = clock
         self._start = clock()
         self._step: str | None = None
@@ -111,6 +112,8 @@ class Recorder:
 
     def output(self, data: bytes) -> None:
         """What the tool printed, key values already cut."""
+        if self._command:
+            data = self._command.feed(data)
         self._write_output(self._redactor.feed(data))
 
     def typed(self, line: bytes) -> None:
@@ -120,7 +123,19 @@ class Recorder:
     def keys(self, data: bytes) -> None:
         """What is about to be typed, perhaps before the return key: a line editor shows it first."""
         self._before_input()
-        self._event("i", self._redactor.text(_decode(data)))
+        self._event("i", self.redact(_decode(data)))
+
+    def command(self, line: bytes, secret: Secret | None = None) -> None:
+        """A command is about to be typed: none of its words is taken for a secret but the one that it ends with."""
+        if secret is None:
+            self.spare(_decode(line))
+            return
+        before, _, after = line.rpartition(secret.reveal())
+        self._command = Redactor.of(line, before + f"[{secret.name}]".encode() + after)
+
+    def spare(self, *texts: str) -> None:
+        """Filter no secret that occurs in one of these texts, which the record shows anyway."""
+        self._redactor.spare(*texts)
 
     def secret(self, name: str) -> None:
         """A secret is about to be typed: its name."""
@@ -158,10 +173,11 @@ class Recorder:
         self._event("x", "signal" if status is None else str(status))
 
     def redact(self, text: str) -> str:
-        return self._redactor.text(text)
+        return self._redactor.text(self._command.text(text) if self._command else text)
 
     def flush(self) -> None:
-        if rest := self._redactor.flush():
+        rest = self._redactor.feed(self._command.flush()) if self._command else b""
+        if rest := rest + self._redactor.flush():
             self._write_output(rest)
         if self._undecoded:
             self._output_event(self._undecoded)

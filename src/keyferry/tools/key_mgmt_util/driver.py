@@ -239,7 +239,7 @@ class KeyMgmtUtil(Conversation):
         if not can_type(value):
             raise UsageError(f"the {password.name} holds a blank, so it cannot be typed in a command")
         logins.claim(password, dialect.TOOL)
-        self._console.say(f"{line} -p {value}")
+        self._console.say(f"{line} -p {value}", secret=password)
         return self._console.hear(dialect.COMMAND, limit=self._limits.login).text
 
     def _find_modulus(self, wanted: KeyFilter, modulus: int) -> tuple[CloudHandle, ...]:

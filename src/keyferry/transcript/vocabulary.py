@@ -1,0 +1,37 @@
+"""Which secrets the tools' own output may contain by chance."""
+
+from __future__ import annotations
+
+import functools
+import re
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keyferry.secrets import Secret
+
+_RUN = re.compile(r"[a-z0-9]+")
+_NUMBER = re.compile(r"(?:0x)?[0-9a-f]{1,12}")
+"""Handles, sizes, serial numbers and pieces of hex, as a tool may print them."""
+_WORD = re.compile(r"[0-9]{0,4}([a-z]{3,})[0-9]{0,4}")
+
+
+def is_ordinary(secret: Secret) -> bool:
+    """Whether a secret is made of words and numbers that the tools print and take themselves.
+
+    Such a secret cannot be filtered from a record: the gap in a known text would show what it is.
+    """
+    return all(map(_is_ordinary, _RUN.findall(secret.reveal().decode("ascii").lower())))
+
+
+def _is_ordinary(run: str) -> bool:
+    if len(run) <= 2 or _NUMBER.fullmatch(run):
+        return True
+    word = _WORD.fullmatch(run)
+    return word is not None and word[1] in _vocabulary()  # also as a part of a word
+
+
+@functools.cache
+def _vocabulary() -> str:
+    """All words in one text, a line for each."""
+    return resources.files("keyferry.transcript").joinpath("vocabulary.txt").read_text("ascii")
