@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import shutil
 import signal
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from place import MakePlace
 
 
-# No test reads or writes the ledger of refused logins of the account that runs it.
-_STATE = tempfile.mkdtemp(prefix="keyferry-state-")
+# No test reads or writes the ledger of refused logins of the account that runs it, nor that of another test.
+_STATE = Path(tempfile.mkdtemp(prefix="keyferry-state-"))
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
-os.environ["XDG_STATE_HOME"] = _STATE
+os.environ["XDG_STATE_HOME"] = str(_STATE)
+_TESTS = itertools.count(1)
 
 # Under nohup too, a SIGHUP is for the tests' commands to hear.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -86,6 +88,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _parameters(item: pytest.Item) -> set[object]:
     call = getattr(item, "callspec", None)
     return {value for value in call.params.values() if isinstance(value, str)} if call else set()
+
+
+@pytest.fixture(autouse=True)
+def own_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger of refused logins of the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(_STATE / str(next(_TESTS))))
 
 
 @pytest.fixture
