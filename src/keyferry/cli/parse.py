@@ -9,6 +9,7 @@ import typer
 
 from keyferry.cli.render import document
 from keyferry.errors import UsageError
+from keyferry.tools.text import decoded
 
 TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util", "cloudhsm-cli")
 
@@ -33,4 +34,4 @@ def parse(
         data = file.read_bytes() if file else sys.stdin.buffer.read()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
-    document(parsing.parse(verb, data.decode("utf-8", "surrogateescape")))
+    document(parsing.parse(verb, decoded(data)))

@@ -6,11 +6,13 @@ its echo stands corrected: a secret that was not shown is not here.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.tools.text import decoded
 from keyferry.transcript.reader import read
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ def load(path: Path) -> Capture:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
+    if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = decoded(data).encode("utf-8", "surrogateescape")
     if data.startswith(b"{"):
         return _asciicast(path)
     return _typescript(path, data)

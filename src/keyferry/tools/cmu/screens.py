@@ -30,6 +30,7 @@ _COLUMN = re.compile(
     re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"\s*(?P<name>[A-Za-z][A-Za-z0-9_]*)[ \t]*=(?P<value>.*)")
+_NARROWEST = 80  # columns of a terminal that wraps long values
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _CODES = (re.compile(r"\bCKR_(?!OK\b)[A-Z0-9_]+"), re.compile(r"\b0x[0-9A-Fa-f]+\b"))
 
@@ -124,25 +125,33 @@ def _joined(lines: list[str], broken: AbstractSet[tuple[str, ...]]) -> list[str]
 
 
 def attributes(text: str) -> Mapping[str, str]:
-    """The `name=value` lines of `getAttribute`, names in lower case, a wrapped modulus joined.
+    """The `name=value` lines of `getAttribute`, names in lower case, values of hex digits that a
+    terminal wrapped joined.
 
     The question for an object, where no handle was given, may stand before them. A class must be among them;
     of a key its type, of an RSA key modulus and exponent.
     """
     found: dict[str, str] = {}
-    others, last = [], ""
+    others, last, width = [], "", 0
     for line in _behind_the_question(answer(text, "getAttribute")):
         match = _ATTRIBUTE.fullmatch(line)
+        goes_on = _HEX.fullmatch(line.strip()) and (last in dialect.WRAPPED or _is_full(found.get(last, ""), width))
+        width = len(line) if match or len(line) == width else 0
         if match and match["name"].lower() not in found:
             last = match["name"].lower()
             found[last] = match["value"] if last == "label" else match["value"].strip()
-        elif last in dialect.WRAPPED and _HEX.fullmatch(line.strip()):
+        elif goes_on:
             found[last] += line.strip()
         else:
             others.append(line)
     _refuse("getAttribute", others, among=bool(found))
     _check(found, text)
     return MappingProxyType(found)
+
+
+def _is_full(value: str, width: int) -> bool:
+    """Whether a value of hex digits filled its last line, so that a terminal may have wrapped it."""
+    return width >= _NARROWEST and _HEX.fullmatch(value) is not None
 
 
 def silence(text: str, verb: str) -> None:

@@ -9,12 +9,13 @@ from itertools import pairwise
 from keyferry.errors import ToolRefusedError
 from keyferry.names import Slot
 from keyferry.text import last_lines
-from keyferry.tools.shell import screen
+from keyferry.tools.shell import echoed, screen
 from keyferry.tools.text import unknown
 from keyferry.tools.vtl import dialect
 
 _SLOT = r"(?i:slot\s*#\s*)?[0-9]{1,20}"
-_STATUS = rf"{dialect.PRESENT}|{dialect.NOT_PRESENT}"
+_STATUS = rf"(?i:{dialect.PRESENT}|{dialect.NOT_PRESENT})"
+_SERIAL = r"[0-9]+|-"
 _START = re.compile(rf"(?P<slot>{_SLOT})\s+(?=\S)")
 _VERIFIED = re.compile(r"\s*(?P<slot>[0-9]{1,20}|-)\s+(?P<serial>[0-9]+)\s(?P<label>.*)")
 # A description that ends in `Slot`, one that wide blanks or a tab end, or the dashes of an empty slot.
@@ -30,7 +31,9 @@ _FRAME = {
     "header": dialect.HEADER,
     "rule": dialect.RULE,
 }
+_MOST_ADVICE = 20  # lines of an error that are shown
 _VERIFIED_FRAME = (dialect.VERIFIED, dialect.VERIFIED_HEADER, dialect.VERIFIED_RULE)
+_NO_ADVICE = (*_FRAME.values(), *_VERIFIED_FRAME, dialect.BANNER, dialect.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +111,20 @@ def _verified(line: str) -> VerifiedRow:
 
 
 def _answer(verb: str, text: str) -> list[str]:
-    """The lines behind the banner. ToolRefusedError for the tool's own error, which is one line."""
+    """The lines behind the banner. ToolRefusedError for the tool's own error; lines of advice may follow it."""
     lines = screen("vtl", text)
     if lines and dialect.BANNER.fullmatch(lines[0].strip()):
         lines = lines[1:]
     if not lines or not dialect.REFUSED.fullmatch(said := lines[0].strip()):
         return lines
-    if lines[1:]:
-        raise unknown("vtl", verb, "a line behind an error", lines[1])
+    for line in lines[1:]:
+        if any(pattern.fullmatch(line.strip()) for pattern in _NO_ADVICE) or echoed("vtl", line):
+            raise unknown("vtl", verb, "more than advice behind an error", line)
     raise ToolRefusedError(
         f"vtl {verb}: {said}",
         code="",
         tool="vtl",
-        seen=last_lines(said),
+        seen="\n".join(map(last_lines, lines[:_MOST_ADVICE])),
         hint="is this client registered with the HSM, and a partition assigned to it?",
     )
 
@@ -154,7 +158,7 @@ def _by_widths(row: str, rule: str) -> _Cells | None:
     slot, description, label, serial = (row[start:end].strip() for start, end in spans[:-1])
     cells = _Cells(slot, description, label, serial, row[spans[-1][0] :].strip())
     kept = not "".join(gaps).strip() and not row[: spans[0][0]].strip() and cells.description
-    shaped = re.fullmatch(_SLOT, cells.slot) and re.fullmatch(r"\S+", cells.serial)
+    shaped = re.fullmatch(_SLOT, cells.slot) and re.fullmatch(_SERIAL, cells.serial)
     return cells if kept and shaped and re.fullmatch(_STATUS, cells.status) else None
 
 
@@ -163,7 +167,7 @@ def _by_words(row: str) -> _Cells | None:
     row = row.strip()
     start, status = _START.match(row), _status(row)
     words = row[start.end() : -len(status)].rsplit(maxsplit=1) if start and status else []
-    if start is None or len(words) < 2:
+    if start is None or len(words) < 2 or not re.fullmatch(_SERIAL, words[1]):
         return None
     for pattern in _MIDDLES:
         if found := pattern.fullmatch(words[0]):
@@ -174,13 +178,13 @@ def _by_words(row: str) -> _Cells | None:
 def _status(row: str) -> str:
     """The status at a row's end, behind a blank; "" for none."""
     for status in (dialect.NOT_PRESENT, dialect.PRESENT):
-        if row.endswith(status) and row[: -len(status)][-1:].isspace():
-            return status
+        if row.lower().endswith(status.lower()) and row[: -len(status)][-1:].isspace():
+            return row[-len(status) :]
     return ""
 
 
 def _slot(cells: _Cells) -> SlotRow:
-    present = cells.status == dialect.PRESENT
+    present = cells.status.lower() == dialect.PRESENT.lower()
     empty = cells.serial == dialect.EMPTY
     if present and empty:
         raise unknown("vtl", "listSlots", "a token without a serial", repr(cells))
