@@ -4,7 +4,8 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 _LONGEST = 4096
 """Characters of one line that a message shows."""
@@ -59,6 +60,33 @@ def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":
         return f"\\x{ord(char) - 0xDC00:02x}"  # a byte that is not UTF-8
     return char.encode("unicode_escape").decode("ascii")
+
+
+class NotJsonError(ValueError):
+    """A text that is not JSON; the message says why in plain words."""
+
+
+def from_json(data: bytes | str, hook: Callable[[dict[str, Any]], object] | None = None) -> Any:  # noqa: ANN401
+    """Parse JSON that somebody may have damaged or written by hand.
+
+    Raises:
+        NotJsonError: it is not JSON, not UTF-8, nested too deeply, or holds a number that is none.
+    """
+    try:
+        text = data.decode() if isinstance(data, bytes) else data
+        return json.loads(text, object_hook=hook, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise NotJsonError(f"not JSON from column {error.colno} on") from None
+    except UnicodeDecodeError as error:
+        raise NotJsonError(f"byte {error.start + 1} is not UTF-8") from None
+    except RecursionError:
+        raise NotJsonError("nested too deeply") from None
+    except ValueError:
+        raise NotJsonError("it holds a number that is too long, or none") from None
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(name)
 
 
 def canonical(value: object) -> bytes:

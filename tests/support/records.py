@@ -85,13 +85,18 @@ def restamp(run: Path) -> None:
     (run / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, separators=(",", ":")) + "\n")
 
 
-def rechain(path: Path) -> tuple[str, str, int]:
-    """Chain a recording anew, so that it is whole by itself: gives the first link, the last one and the count."""
+def rechain(path: Path, continues: str | None = None) -> tuple[str, str, int]:
+    """Chain a recording anew, so that it is whole by itself: gives the first link, the last one and the count.
+
+    continues: what its header is to name as the journal's last link.
+    """
     before, count = bytes(32), -1
     new: list[str] = []
     out = []
     for line in path.read_bytes().splitlines():
         value = json.loads(line)
+        if continues is not None and isinstance(value, dict):
+            value["continues"] = continues
         kind = "header" if isinstance(value, dict) else value[1]
         if kind == "h":
             end = [word for word in value[2].split() if word == "end"]

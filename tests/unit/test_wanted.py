@@ -85,7 +85,7 @@ def test_a_fault_in_objects_is_named(tmp_path: Path, rows: Any, seen: str) -> No
         ("42\n43\n", "unknown column '42'"),
         ("", "names no key"),
         ('[{"handle": 1, "handle": 2}]', "'handle' twice"),
-        ("[", "Expecting"),
+        ("[", "not JSON"),
     ],
 )
 def test_a_fault_in_a_table_is_named(tmp_path: Path, text: str, seen: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.errors import Exit, MismatchError
-from keyferry.text import counted
+from keyferry.text import counted, printable
 
 app = typer.Typer(no_args_is_help=True, help="Read recordings of tool sessions.")
 
@@ -100,8 +100,12 @@ def diff(
         first, count = different[0], len(different)
         raise MismatchError(
             f"the runs differ in {counted(count, 'place')};"
-            f" the first is {first.differs}: {first.ours!r}, {first.theirs!r}",
+            f" the first is {first.differs}: {_quoted(first.ours)}, {_quoted(first.theirs)}",
             step=first.step or None,
             record=" and ".join(filter(None, first.where)) or None,
             hint=None if meaning else "other versions of the tools have other words: --meaning compares what was done",
         )
+
+
+def _quoted(side: str | None) -> str:
+    return "nothing" if side is None else f"'{printable(side)}'"

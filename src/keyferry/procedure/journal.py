@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import threading
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
+from keyferry.text import NotJsonError, from_json
 from keyferry.transcript import chain
 from keyferry.transcript.appended import Appended
 
@@ -60,8 +60,8 @@ def read(path: Path) -> Journaled:
 
 def _parsed(line: bytes) -> Entry | None:
     try:
-        entry = json.loads(line)
-    except ValueError:
+        entry = from_json(line)
+    except NotJsonError:
         return None
     return entry if isinstance(entry, dict) else None
 

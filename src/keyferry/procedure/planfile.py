@@ -7,7 +7,6 @@ would be written again, so an unknown, missing or doubled field, and one that co
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
@@ -19,7 +18,7 @@ from keyferry.procedure.order import PLANNED_SETTINGS, Selection
 from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want
-from keyferry.text import canonical
+from keyferry.text import NotJsonError, canonical, from_json
 from keyferry.tools.parties import Holding, SourceKey, is_readable
 
 if TYPE_CHECKING:
@@ -98,9 +97,9 @@ def read(path: Path) -> Plan:
 def loads(data: bytes) -> Plan:
     """A plan from its bytes; UsageError as for `read`."""
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _no_plan(f"no JSON: {error}") from None
+        document = from_json(data)
+    except NotJsonError as error:
+        raise _no_plan(str(error)) from None
     plan = _plan(document)
     if plan.canonical() != data:
         raise _no_plan("its bytes are not those that its content has: it was edited or written by another version")

@@ -18,7 +18,7 @@ from keyferry.procedure.journal import Journal, now
 from keyferry.procedure.state import build
 from keyferry.procedure.unbegun import clear, demand_begun, is_unbegun, temporaries
 from keyferry.terminal.host import write_private
-from keyferry.text import canonical
+from keyferry.text import canonical, from_json
 from keyferry.transcript import standalone, torn
 from keyferry.transcript.recorder import sync_folder
 
@@ -213,11 +213,13 @@ def _operator() -> dict[str, str]:
 def _check_complete(path: Path, found: Journaled) -> None:
     """A manifest says that its run was complete: then nothing may have come to the journal, or gone from it."""
     try:
-        head = json.loads(path.read_bytes())["journal"]["head"]
+        head = from_json(path.read_bytes())["journal"]["head"]
     except FileNotFoundError:
         return
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise _not_complete(path, str(error)) from error
+    except OSError as error:
+        raise _not_complete(path, f"it cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise _not_complete(path, "it is not what a run writes there") from error
     if found.torn or head != found.head:
         raise _not_complete(path, "its journal is another")
 

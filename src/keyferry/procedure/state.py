@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,9 +13,10 @@ from keyferry.names import ClassicHandle, CloudHandle, Sha256
 from keyferry.procedure.journal import Journaled, read
 from keyferry.procedure.unbegun import demand_begun
 from keyferry.terminal.process import Process
+from keyferry.text import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from keyferry.procedure.journal import Entry
@@ -198,7 +198,14 @@ def build(journal: Journaled, directory: Path) -> RunState:
     """The state that the journal's lines make; the plan's keys come in with the line that names the plan."""
     state = RunState(head=journal.head, torn=journal.torn)
     for entry in journal.entries:
-        _apply(state, entry, directory)
+        try:
+            _apply(state, entry, directory)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CheckFailedError(
+                f"{directory / JOURNAL}: line {entry['seq']}: a field is missing or is not what such a line says",
+                keys="nothing was typed to any tool; what this journal says of the keys cannot be trusted",
+                hint="take the run directory from a copy, or look at both sides by hand",
+            ) from error
     if not state.run_id:
         raise UsageError(f"{directory} holds no run: its journal does not say that one began")
     return state
@@ -327,7 +334,7 @@ def _planned(directory: Path, digest: Sha256) -> dict[ClassicHandle, KeyState]:
     return keys
 
 
-def plan_keys(directory: Path, digest: Sha256) -> Iterable[Mapping[str, Any]]:
+def plan_keys(directory: Path, digest: Sha256) -> list[Mapping[str, Any]]:
     """The plan's keys; CheckFailedError where the file is not the one that the journal names."""
     path = directory / PLAN
     try:
@@ -340,5 +347,4 @@ def plan_keys(directory: Path, digest: Sha256) -> Iterable[Mapping[str, Any]]:
             keys="nothing was typed to any tool",
             hint="take the plan from a copy of the run's directory",
         )
-    keys: Iterable[Mapping[str, Any]] = json.loads(data)["keys"]
-    return keys
+    return list(from_json(data)["keys"])

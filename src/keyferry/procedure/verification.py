@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from keyferry.procedure.evidence import Evidence
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.wrapping import PEM
-from keyferry.text import counted
+from keyferry.text import counted, from_json
 from keyferry.transcript import chain
 from keyferry.transcript.banner import plain
 from keyferry.transcript.check import Session, whole_lines, wrong
@@ -74,7 +73,12 @@ def verify(folder: Path, head: str | None = None) -> Verdict:
     """
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UsageError(f"{folder} holds no run", hint="name the run's directory")
-    return _Verification(folder).verify(head)
+    try:
+        return _Verification(folder).verify(head)
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise wrong(str(folder), None, "a line or file does not say what a run writes there") from error
 
 
 class _Verification:
@@ -146,7 +150,7 @@ class _Verification:
 
     def _take(self, line: bytes, number: int) -> None:
         try:
-            entry = json.loads(line)
+            entry = from_json(line)
             if chain.journal_line(entry) != line + b"\n" or entry["seq"] != number:
                 raise wrong(manifest.JOURNAL, number, "not the line that was written here")
             if entry["prev"] != self._journal_head:
@@ -197,7 +201,7 @@ class _Verification:
         words, greeting, typed = self._witness.words(session), list[str](), False
         reader = self._evidence.reader(session.header["tool"]) if self._journaled.migration else None
         for event in itertools.chain([first], events) if first else ():
-            typed = typed or event.code in "is"
+            typed = typed or event.code in {"i", "s"}
             if event.code == "o" and not typed:
                 greeting.append(event.data)
             if event.code == "i" and not one_line(event.data):
@@ -262,7 +266,7 @@ class _Verification:
             if hashes != {found}:
                 raise wrong(name, None, "not the file that the journal names")
         if self._story.plan:
-            self._check_plan(json.loads((self._folder / manifest.PLAN).read_bytes(), object_hook=_verdict_alone))
+            self._check_plan(from_json((self._folder / manifest.PLAN).read_bytes(), _verdict_alone))
             self._check_claims()
 
     def _check_plan(self, plan: dict[str, Any]) -> None:

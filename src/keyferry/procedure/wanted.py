@@ -81,7 +81,11 @@ def _rows(text: str, faults: list[str]) -> Iterator[tuple[str, Row]]:
     """Where each row stands, and the row; what is no table at all is a fault."""
     try:
         yield from _json(text) if text.lstrip()[:1] in {"[", "{"} else _csv(text)
-    except (ValueError, csv.Error, RecursionError) as error:
+    except RecursionError:
+        faults.append("it is nested too deeply")
+    except json.JSONDecodeError as error:
+        faults.append(f"line {error.lineno}: not JSON from column {error.colno} on")
+    except (ValueError, csv.Error) as error:
         faults.append(str(error))
 
 

@@ -294,11 +294,11 @@ def read_pem(path: Path) -> tuple[PublicKey, Sha256]:
 
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
-    except (ValueError, UnsupportedAlgorithm):
+    except (OSError, ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPublicKey):
         raise MismatchError(
-            f"{path.name} holds no RSA public key", rule="WRAPPING-KEY-MATCH", keys="nothing was wrapped"
+            f"{path} is missing, or is not an RSA public key", rule="WRAPPING-KEY-MATCH", keys="nothing was wrapped"
         )
     numbers = PublicKey(key.public_numbers().n, key.public_numbers().e)
     return numbers, fingerprint(numbers)

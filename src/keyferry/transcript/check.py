@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import MismatchError
+from keyferry.text import from_json
 from keyferry.transcript import chain
-from keyferry.transcript.reader import Event
+from keyferry.transcript.reader import Event, is_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ class Session:
 
     def _event(self, line: bytes) -> Event:
         match self._parsed(line):
-            case [int() | float() as at, str() as code, str() as data] if code in CODES and not isinstance(at, bool):
+            case [int() | float() as at, str() as code, str() as data] if code in CODES and is_time(at):
                 event = Event(self._lines, float(at), code, data)
             case _:
                 raise self.wrong("not an event")
@@ -91,7 +91,7 @@ class Session:
 
     def _parsed(self, line: bytes) -> object:
         try:
-            value: object = json.loads(line)
+            value: object = from_json(line)
             same = chain.event_line(value) == line
         except (ValueError, RecursionError):
             same = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 from dataclasses import dataclass, field
+
+from keyferry.text import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ def file_read(text: str) -> FileRead:
     Raises:
         ValueError: the text is not what a recorder writes, or the data contradicts the size or the hash.
     """
-    match json.loads(text):
+    match from_json(text):
         case {"name": str() as name, "size": int() as size, "sha256": str() | None as digest, "data": kept, **more} if (
             not more and not isinstance(size, bool)
         ):

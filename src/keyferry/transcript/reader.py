@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import base64
-import json
+import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.text import NotJsonError, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ class Recording:
             if event.code == "o":
                 exact = following is not None and following.code == "b"
                 yield "o", base64.b64decode(following.data) if exact and following else event.data.encode()
-            elif event.code in "is":
+            elif event.code in {"i", "s"}:
                 yield event.code, event.data.encode("utf-8", "surrogateescape")
 
 
@@ -49,8 +50,11 @@ def read(path: Path, *, torn: bool = False) -> Recording:
             data = data[: data.rindex(b"\n")]
         # Only a newline ends a line: `splitlines` would also break at U+2028 inside a string.
         first, *rest = data.decode().removesuffix("\n").split("\n")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}: line {line}: not UTF-8") from error
     header = _parse(path, 1, first)
     if not isinstance(header, dict) or header.get("version") != 2:
         raise UsageError(f"{path}: line 1: not the header of an asciicast v2")
@@ -59,13 +63,32 @@ def read(path: Path, *, torn: bool = False) -> Recording:
 
 def _parse(path: Path, number: int, line: str) -> object:
     try:
-        return json.loads(line)
-    except ValueError as error:
+        return from_json(line)
+    except NotJsonError as error:
         raise UsageError(f"{path}: line {number}: {error}") from error
 
 
 def _event(path: Path, number: int, line: str) -> Event:
     match _parse(path, number, line):
-        case [int() | float() as at, str() as code, str() as data]:
+        case [int() | float() as at, str() as code, str() as data] if is_time(at) and len(code) == 1:
+            if code == "b" and not _is_base64(data):
+                raise UsageError(f"{path}: line {number}: the exact bytes of an output are not base64")
             return Event(number, float(at), code, data)
     raise UsageError(f"{path}: line {number}: not an event of an asciicast v2")
+
+
+_LATEST = 1e9
+"""Seconds, about 30 years: no session takes longer."""
+
+
+def is_time(value: float) -> bool:
+    """Return whether a number can be the time of an event."""
+    return not isinstance(value, bool) and 0 <= value <= _LATEST
+
+
+def _is_base64(data: str) -> bool:
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

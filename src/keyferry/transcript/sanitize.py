@@ -100,7 +100,7 @@ class _Parts:
         """The number of each event that is no output, and between which places of the output the next one stands."""
         found, place = [], 0
         for number, event in enumerate(self._recording.events):
-            if event.code in "im":
+            if event.code in {"i", "m"}:
                 found.append((number, place))
             place += len(self._pieces.get(number, ""))
         for (number, start), (_, end) in pairwise([*found, (-1, place)]):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from keyferry.errors import UsageError
+from keyferry.text import from_json
 from keyferry.transcript import places
 from keyferry.transcript.renaming import Marked
 
@@ -45,10 +45,12 @@ def side_files(path: Path) -> list[SideFile]:
     if not path.exists():
         return []
     try:
-        effects: list[Effect] = json.loads(path.read_bytes())
+        effects: list[Effect] = from_json(path.read_bytes())
         return [_side_file(effect, base64.b64decode(effect["base64"])) for effect in effects]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a list of a recording's files: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: not a list of the files that belong to a recording") from error
 
 
 def _side_file(effect: Effect, data: bytes) -> SideFile:

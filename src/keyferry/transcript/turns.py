@@ -41,12 +41,12 @@ def turns(recording: Recording) -> Iterator[Turn]:
     step = now.step, now.title, now.key
     returned = True
     for event in recording.events:
-        if event.code in "is" and (returned or event.data != "\r"):
+        if event.code in {"i", "s"} and (returned or event.data != "\r"):
             yield replace(now, answer=answer)
             question, answer = _MOVES.sub("", answer.rpartition("\n")[2]), ""
             now = Turn(*step, event.at, event.at, event.line, event.line, question, _typed(event), "")
             returned = event.code == "s" or event.data.endswith("\r")
-        elif event.code in "is":
+        elif event.code in {"i", "s"}:
             returned = True  # a line editor was shown the line first, and now the return key
         elif event.code == "m":
             step = split(event.data)

@@ -137,7 +137,7 @@ def _tools(casts: Sequence[Cast]) -> Iterator[Tool]:
 
 def _banner(cast: Cast) -> str | None:
     events = cast.recording.events
-    first = next((number for number, event in enumerate(events) if event.code in "is"), len(events))
+    first = next((number for number, event in enumerate(events) if event.code in {"i", "s"}), len(events))
     return banner("".join(event.data for event in events[:first] if event.code == "o"))
 
 

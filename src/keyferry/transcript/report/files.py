@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.text import NotJsonError, from_json
 from keyferry.transcript.reader import Recording, read
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def _bytes(path: Path) -> bytes:
 
 def _object(path: Path, data: bytes, line: int) -> Table:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        value = from_json(data)
+    except NotJsonError as error:
         raise UsageError(f"{path}: line {line}: {error}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}: line {line}: not a JSON object")
