@@ -13,7 +13,7 @@ from keyferry.errors import UsageError
 from keyferry.permissions import check_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 DEFAULTS: dict[str, dict[str, str | int | bool]] = {
     "classic": {
@@ -76,6 +76,9 @@ _WORDED = {
 DEFAULT = "default"
 """The origin of a setting that nobody gave."""
 
+SLOT_KINDS = ("number", "label", "serial")
+_OTHER_VARIABLES = {"KEYFERRY_TRACEBACK", "KEYFERRY_LONG"}
+_TESTS = "KEYFERRY_TEST_"
 _SECRETS = {("classic", "pin"), ("cloudhsm", "password")}
 _PATHS = {("classic", "bin"), ("cloudhsm", "bin"), ("run", "directory")}
 
@@ -181,17 +184,54 @@ def load(
     }
     profiles: set[str] = set()
     files: list[Path] = []
+    named: set[str] = set()
     for path in [file] if file else reversed(_usual_files()):
         if (tables := _read(path, required=file is not None)) is None:
             continue
         files.append(path)
         settings |= _from_file(path, tables, profile)
         profiles |= tables.get(_PROFILE, {}).keys()
+        named |= set(_named_variables(tables))
     if profile is not None and profile not in profiles:
         raise _unknown("profile", profile, sorted(profiles), "--profile")
     settings |= _from_environment(here)
     settings |= {place: Setting(value, "flag", here) for place, value in flags.items() if value is not None}
+    named |= {text for place in _SECRETS for text in _named_variables(settings[place].value)}
+    _check_variables(named)
+    _check_slot(settings["classic", "slot"])
     return Config(settings, files=tuple(files))
+
+
+def _check_variables(named: set[str]) -> None:
+    """UsageError for a variable of ours that nothing reads. named: those that a source of a secret names."""
+    ours = {f"KEYFERRY_{section}_{key}".upper() for section, keys in DEFAULTS.items() for key in keys}
+    for name in sorted(os.environ):
+        if not name.startswith("KEYFERRY_") or name.startswith(_TESTS):
+            continue
+        if name not in ours | named | _OTHER_VARIABLES:
+            raise _unknown("variable", name, sorted(ours | _OTHER_VARIABLES), "environment")
+
+
+def _named_variables(value: object) -> Iterator[str]:
+    """The variables that `env:` sources among these values name."""
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _named_variables(one)
+    elif isinstance(value, str) and value.startswith("env:"):
+        yield value.removeprefix("env:")
+
+
+def _check_slot(setting: Setting) -> None:
+    kind, colon, value = str(setting.value).partition(":")
+    if not colon:
+        return
+    where = "--slot" if setting.origin == "flag" else f"{setting.origin}: [classic] slot"
+    if kind not in SLOT_KINDS:
+        near = difflib.get_close_matches(kind, SLOT_KINDS, 1) or ["label"]
+        hint = f"did you mean {near[0]}:{value}? A label that has a colon is written label:TEXT"
+        raise UsageError(f"{where}: {kind!r} is none of {', '.join(SLOT_KINDS)}", keys="nothing was started", hint=hint)
+    if not value or (kind == "number" and not (value.isascii() and value.isdecimal())):
+        raise UsageError(f"{where}: {kind}: is followed by {value!r}", keys="nothing was started")
 
 
 def _usual_files() -> list[Path]:

@@ -8,12 +8,32 @@ from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import NewFile, with_classic
 from keyferry.config import Config
+from keyferry.errors import UsageError
 from keyferry.procedure.actions import ckdemo, ckdemo_before_login
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of ckdemo, each in a session of its own.")
 
+
+def _object(wanted: str) -> str:
+    """What names an object, in digits or as a label; checked before any tool starts."""
+    if not (wanted.startswith("label:") or (wanted.isascii() and wanted.isdecimal())):
+        raise UsageError(
+            f"{wanted!r} is no object", keys="nothing was started", hint="give a handle in digits, or label:TEXT"
+        )
+    return wanted
+
+
+def _kind(wanted: str) -> str:
+    from keyferry.tools.ckdemo.dialect import SEARCHES  # noqa: PLC0415 - start-up
+
+    if wanted not in SEARCHES:
+        what = f"no kind of object {wanted!r}"
+        raise UsageError(what, keys="nothing was started", hint=f"one of {', '.join(SEARCHES)}")
+    return wanted
+
+
 _HELP = "A handle in digits, or label:TEXT. On an HA slot, where handles last for one session, only label:TEXT."
-Object = Annotated[str, typer.Argument(metavar="OBJECT", help=_HELP)]
+Object = Annotated[str, typer.Argument(metavar="OBJECT", callback=_object, help=_HELP)]
 
 
 def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
@@ -25,7 +45,10 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 def list_objects(
     settings: Config,
     kind: Annotated[
-        str, typer.Option("--type", metavar="KIND", help="all, data, des, cast, public, certificate or domain.")
+        str,
+        typer.Option(
+            "--type", metavar="KIND", callback=_kind, help="all, data, des, cast, public, certificate or domain."
+        ),
     ] = "all",
     json: Json = False,
 ) -> None:
@@ -64,7 +87,9 @@ def set_attribute(
 def wrap(
     settings: Config,
     wanted: Object,
-    wrapping_key: Annotated[str, typer.Option("--wrapping-key", metavar="OBJECT", help="A public key that may wrap.")],
+    wrapping_key: Annotated[
+        str, typer.Option("--wrapping-key", metavar="OBJECT", callback=_object, help="A public key that may wrap.")
+    ],
     out: NewFile,
     json: Json = False,
 ) -> None:

@@ -39,6 +39,9 @@ def generate_pair(
     json: Json = False,
 ) -> None:
     """Make an RSA pair whose private half unwraps; it cannot leave unless --extractable."""
+    from keyferry.tools.cloudhsm_cli import commands  # noqa: PLC0415 - start-up
+
+    commands.generate_pair(label, bits, 65537, extractable=extractable)  # UsageError before any tool starts
     with cloudhsm_cli(settings, changes=True) as (tool, _host):
         pair = tool.generate_pair(label, bits, extractable=extractable)
     handles = {"public_handle": pair.public.handle, "private_handle": pair.private.handle}
@@ -80,9 +83,9 @@ def unwrap(
     json: Json = False,
 ) -> None:
     """Unwrap a file that RSA OAEP wrapped; usages that are not named are off. Doing it twice makes two keys."""
-    from keyferry.tools.cloudhsm_cli.commands import UnwrapRequest, usages  # noqa: PLC0415 - start-up
+    from keyferry.tools.cloudhsm_cli import commands  # noqa: PLC0415 - start-up
 
-    request = UnwrapRequest(
+    request = commands.UnwrapRequest(
         "wrapped.key",
         CloudHandle(wrapping_key),
         label,
@@ -90,8 +93,9 @@ def unwrap(
         digest,
         key_id,
         not non_extractable,
-        usages(usage or ()),
+        commands.usages(usage or ()),
     )
+    commands.unwrap(request)  # UsageError before any tool starts
     with cloudhsm_cli(settings, changes=True) as (tool, host):
         host.put(file, "wrapped.key")
         key = tool.unwrap(request)
@@ -110,9 +114,10 @@ def list_keys(
     json: Json = False,
 ) -> None:
     """List the keys that match, whole; no match is no failure."""
-    from keyferry.tools.cloudhsm_cli.commands import KeyFilter  # noqa: PLC0415 - start-up
+    from keyferry.tools.cloudhsm_cli import commands  # noqa: PLC0415 - start-up
 
-    wanted = KeyFilter(None if handle is None else CloudHandle(handle), label, key_id, key_class)
+    wanted = commands.KeyFilter(None if handle is None else CloudHandle(handle), label, key_id, key_class)
+    commands.list_keys(wanted, None, verbose=True)  # UsageError before any tool starts
     with cloudhsm_cli(settings) as (tool, _host):
         found = tool.list_keys(wanted, verbose=True)
     rows = [

@@ -20,6 +20,15 @@ _HELP = "Of the object. On an HA slot, where handles last for one process, it is
 Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0, help=_HELP)]
 
 
+def _class(wanted: str | None) -> str | None:
+    from keyferry.tools.cmu.dialect import CLASS_FILTERS  # noqa: PLC0415 - start-up
+
+    if wanted is not None and wanted not in CLASS_FILTERS:
+        what = f"no class {wanted!r}"
+        raise UsageError(what, keys="nothing was started", hint=f"one of {', '.join(CLASS_FILTERS)}")
+    return wanted
+
+
 def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
     render.action("cmu", verb, fields, as_json=as_json)
 
@@ -30,7 +39,7 @@ def list_objects(
     settings: Config,
     label: Annotated[str | None, typer.Option("--label", help="Only objects with this label.")] = None,
     object_class: Annotated[
-        str | None, typer.Option("--class", help="public, private, secret, certificate, data.")
+        str | None, typer.Option("--class", callback=_class, help="public, private, secret, certificate, data.")
     ] = None,
     ouids: Annotated[bool, typer.Option("--ouids", help="Tell them too, where this cmu has them.")] = False,
     json: Json = False,

@@ -35,6 +35,9 @@ def gen_rsa_key_pair(
     json: Json = False,
 ) -> None:
     """Make an RSA pair; its private half cannot leave unless --extractable."""
+    from keyferry.tools.key_mgmt_util import commands  # noqa: PLC0415 - start-up
+
+    commands.generate_rsa_key_pair(label, bits, 65537, extractable=extractable)  # UsageError before any tool starts
     with key_mgmt_util(settings, changes=True) as (tool, _host):
         pair = tool.generate_rsa_key_pair(label, bits, extractable=extractable)
     _show("genRSAKeyPair", {"public_handle": pair.public, "private_handle": pair.private}, as_json=json)
@@ -70,13 +73,14 @@ def unwrap_key(
     json: Json = False,
 ) -> None:
     """Unwrap a file that RSA OAEP wrapped. Doing it twice makes two keys."""
-    from keyferry.tools.key_mgmt_util.commands import UnwrapRequest  # noqa: PLC0415 - start-up
+    from keyferry.tools.key_mgmt_util import commands  # noqa: PLC0415 - start-up
 
+    request = commands.UnwrapRequest(
+        "wrapped.key", CloudHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
+    )
+    commands.unwrap_key(request)  # UsageError before any tool starts
     with key_mgmt_util(settings, changes=True) as (tool, host):
         host.put(file, "wrapped.key")
-        request = UnwrapRequest(
-            "wrapped.key", CloudHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
-        )
         made = tool.unwrap_key(request)
     _show("unWrapKey", {"handle": made.handle}, as_json=json)
 
@@ -93,6 +97,9 @@ def find_key(
     json: Json = False,
 ) -> None:
     """List the handles of keys that match; no match is no failure."""
+    from keyferry.tools.key_mgmt_util import commands  # noqa: PLC0415 - start-up
+
+    commands.find_keys(commands.KeyFilter(key_class, label=label, id=key_id))  # UsageError before any tool starts
     with key_mgmt_util(settings) as (tool, _host):
         found = tool.find_keys(key_class=key_class, label=label, id=key_id)
     _show("findKey", {"handles": list(found), "total": len(found)}, as_json=json)

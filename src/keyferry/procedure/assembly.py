@@ -196,7 +196,11 @@ class Parties:
 
     @staticmethod
     def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:
-        """Fetch the secrets of the sides that will be logged in to, once, before anything starts."""
+        """Fetch the secrets of the sides that will be logged in to, once, before anything starts.
+
+        UsageError, before anybody is asked, for settings that do not hold together.
+        """
+        check(config)
         secrets = Secrets(
             _resolve(config, "classic", "pin", "partition PIN") if "classic" in need else None,
             _resolve(config, "cloudhsm", "password", "crypto user's password") if "cloudhsm" in need else None,

@@ -34,6 +34,17 @@ def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[Source
     return [(key, wants.get(key.handle, Want())) for key in left.values()]
 
 
+def demand_names(selection: Selection) -> None:
+    """UsageError for a `--key` that names no key in any partition."""
+    for name in selection.keys:
+        _demand_name(name, "--key")
+
+
+def _demand_name(name: str, option: str) -> None:
+    if not ((name.isascii() and name.isdecimal()) or name.startswith("label:")):
+        raise _refused(f"{option} {name}: neither a handle nor label:TEXT")
+
+
 class _Partition:
     """Every key, also by its names: digits are a handle, `label:TEXT` a label."""
 
@@ -45,8 +56,7 @@ class _Partition:
             self._named.setdefault(f"label:{key.label}", []).append(key)
 
     def one(self, name: str, option: str) -> SourceKey:
-        if not (name.isdecimal() or name.startswith("label:")):
-            raise _refused(f"{option} {name}: neither a handle nor label:TEXT")
+        _demand_name(name, option)
         found = self._named.get(str(int(name)) if name.isdecimal() else name, [])
         if len(found) != 1:
             handles = ", ".join(str(key.handle) for key in found) or "none"

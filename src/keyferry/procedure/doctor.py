@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from keyferry import permissions
 from keyferry.errors import CheckFailedError, KeyferryError, LoginForbiddenError, UnreachableError, UsageError
 from keyferry.events import Bus
-from keyferry.procedure.assembly import Parties, far_host, limits
+from keyferry.procedure.assembly import Parties, check, far_host, limits
 from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
 from keyferry.procedure.findings import Finding, Verdict, failed
 from keyferry.terminal.sessions import Sessions
@@ -46,7 +46,11 @@ class _Side:
 
 
 def examine(config: Config) -> list[Finding]:
-    """Look at both sides; every check has its finding, also after one that failed."""
+    """Look at both sides; every check has its finding, also after one that failed.
+
+    UsageError, before anything is started, for settings that do not hold together.
+    """
+    check(config)
     return [*_files(config), *(finding for name in SIDES for finding in _side(config, name))]
 
 

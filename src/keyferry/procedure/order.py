@@ -9,6 +9,7 @@ from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.procedure import wanted
+from keyferry.procedure.choice import demand_names
 from keyferry.procedure.rules import Wish
 from keyferry.procedure.wrapping import WrappingWish
 from keyferry.tools.abilities import Needs
@@ -122,7 +123,8 @@ class Order:
 
 
 def order(config: Config, selection: Selection) -> Order:
-    """UsageError for settings of the pair that no HSM of either side can follow."""
+    """UsageError for settings of the pair that no HSM of either side can follow, and for keys named in no known way."""
+    demand_names(selection)
     wrapping = _wrapping(config)
     wish = Wish(
         digest=config.text("wrapping", "hash"),

@@ -51,8 +51,10 @@ def read(path: Path) -> tuple[Listed, ...]:
     """UsageError that names every fault of the file; nothing of a file with one fault is used."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _refused(path, [str(error)]) from error
+    except OSError as error:
+        raise _refused(path, [f"it cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise _refused(path, ["it is not UTF-8 text"]) from error
     faults: list[str] = []
     rows = dict(_rows(text, faults))
     for where, row in rows.items():

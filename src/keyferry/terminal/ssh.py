@@ -39,6 +39,12 @@ _MASTER: Final = {"ControlMaster": "yes", "LogLevel": "INFO", "VisualHostKey": "
 # Without its master a client would connect anew; this way it cannot. ssh's own farewells stay out of the terminal.
 _CLIENT: Final = {"ControlMaster": "no", "LogLevel": "ERROR", "ProxyCommand": "false"}
 
+_FIXED: Final = {name.lower(): value for name, value in (ALWAYS | _MASTER).items()} | {
+    "controlpath": "",
+    "requesttty": "",
+}
+"""Options that are always ours, by their names in lower case; empty: the value differs."""
+
 _SOCKETS: Final = Path("/tmp")  # noqa: S108 - a socket's path has at most some 90 characters; its folder is private
 _FINGERPRINT: Final = re.compile(r"^Host key fingerprint is (\S+)[ \t]*\r?$", re.MULTILINE)
 _ART: Final = re.compile(
@@ -110,6 +116,15 @@ def way(destination: str, options: str, prefix: str, *, sudo: bool) -> Way:
         raise UsageError(f"ssh_options or prefix: {error}") from None
     if wrong := [option for option in found.options if not re.fullmatch(r"[A-Za-z0-9]+=.+", option)]:
         raise UsageError(f"ssh_options: {wrong[0]!r} is not NAME=VALUE", hint="as in ssh_config: Port=2222")
+    for option in found.options:
+        name, _, value = option.partition("=")
+        ours = _FIXED.get(name.lower())
+        if ours is not None and value.lower() != ours.lower():
+            raise UsageError(
+                f"ssh_options: {option} has no effect: every connection has {name}={ours or 'a value of its own'}",
+                keys="nothing was started",
+                hint="remove it from ssh_options",
+            )
     return found
 
 

@@ -1,0 +1,99 @@
+"""What is wrong with the command's words or settings is reported before any tool starts or anybody is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keyferry.config import load
+from keyferry.errors import UsageError
+from keyferry.terminal import ssh
+from runs import keyferry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIGRATE, PLAN = ("migrate", "--all"), ("plan", "--all", "--out", "plan.json")
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings with which a tool that is started, or a secret that is fetched, is another error."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "key").write_text("not a key")
+    path = tmp_path / "keyferry.toml"
+    path.write_text(
+        '[classic]\nbin = "nothing"\nslot = "label:x"\npin = "file:nowhere"\n'
+        '[cloudhsm]\nbin = "nothing"\nuser = "cu"\npassword = "file:nowhere"\n'
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("migrate", "--key", "abc"), "--key abc: neither a handle nor label:TEXT"),
+        (("plan", "--out", "plan.json", "--key", "lable:x"), "--key lable:x: neither a handle nor label:TEXT"),
+        ((*MIGRATE, "--slot", "lable:par43"), "did you mean label:par43?"),
+        (("inventory", "classic", "--slot", "number:one"), "number: is followed by 'one'"),
+        (("doctor", "--slot", "serial:"), "serial: is followed by ''"),
+        ((*MIGRATE, "--from", "missing.csv"), "missing.csv"),
+        (("ckdemo", "show", "abc"), "'abc' is no object"),
+        (("ckdemo", "list", "--type", "keys"), "no kind of object 'keys'"),
+        (("cmu", "list", "--class", "keys"), "no class 'keys'"),
+        (("kmu", "find-key", "--label", "two words"), "two words"),
+        (("kmu", "unwrap-key", "key", "--wrapping-key", "7", "--label", "x", "--type", "RSA"), "a key of type RSA"),
+        (("cloudhsm-cli", "key-list", "--label", "two words"), "two words"),
+    ],
+)
+def test_words_that_no_tool_is_needed_to_judge(config: Path, words: tuple[str, ...], told: str) -> None:
+    done = keyferry(*words, "--config", config)
+    assert (done.status, told in done.err) == (2, True), done.err
+    assert "[Errno" not in done.err
+    assert not (config.parent / "keyferry-runs").exists()
+
+
+@pytest.mark.parametrize("words", [MIGRATE, PLAN, ("inventory", "cloudhsm"), ("doctor",), ("config", "check")])
+def test_a_setting_of_ssh_that_would_have_no_effect(config: Path, words: tuple[str, ...]) -> None:
+    done = keyferry(*words, "--config", config, KEYFERRY_CLOUDHSM_SSH_OPTIONS="Port=22 stricthostkeychecking=no")
+    assert (done.status, "stricthostkeychecking=no has no effect" in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("option", ["ControlPath=/tmp/x", "RequestTTY=force", "LogLevel=DEBUG", "ForwardAgent=yes"])
+def test_every_option_that_is_always_ours_is_named(option: str) -> None:
+    with pytest.raises(UsageError, match=option.partition("=")[0]):
+        ssh.way("host", option, "", sudo=False)
+
+
+@pytest.mark.parametrize("option", ["ProxyCommand=nc %h %p", "ForwardAgent=no", "strictHostKeyChecking=YES", "Port=1"])
+def test_other_options_and_the_same_values_are_taken(option: str) -> None:
+    assert ssh.way("host", f"'{option}'", "", sudo=False).options == (option,)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("KEYFERRY_CLASIC_PIN", "KEYFERRY_CLASSIC_PIN"), ("KEYFERRY_RUN_SESSION", "KEYFERRY_RUN_SESSIONS")],
+)
+def test_a_misspelt_variable_is_named_with_the_nearest(config: Path, name: str, near: str) -> None:
+    done = keyferry(*MIGRATE, "--config", config, **{name: "1"})
+    assert done.status == 2
+    assert f"unknown variable: {name}" in done.err
+    assert f"did you mean {near}?" in done.err
+
+
+def test_variables_that_something_reads_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "keyferry.toml"
+    file.write_text('[classic]\npin = "env:KEYFERRY_A"\n[profile.other.cloudhsm]\npassword = "env:KEYFERRY_B"\n')
+    for name in ("KEYFERRY_A", "KEYFERRY_B", "KEYFERRY_C", "KEYFERRY_TRACEBACK", "KEYFERRY_LONG", "KEYFERRY_TEST_X"):
+        monkeypatch.setenv(name, "1")
+    with pytest.raises(UsageError, match="KEYFERRY_C"):
+        load(file, {})
+    load(file, {("cloudhsm", "password"): "env:KEYFERRY_C"})
+
+
+def test_a_label_that_has_a_colon_can_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "keyferry.toml"
+    file.write_text('[classic]\nslot = "label:a:b"\n')
+    assert load(file, {}).text("classic", "slot") == "label:a:b"
