@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import crash, render, streams
+from keyferry.cli import crash, helptexts, render, streams
 from keyferry.errors import InternalError, InterruptedRunError, KeyferryError
 from keyferry.terminal import signals
 
@@ -99,6 +99,7 @@ def _deaf() -> None:
 
 def _command() -> None:
     _register(sys.argv[1:])
+    helptexts.name_values()
     try:
         app()
     finally:

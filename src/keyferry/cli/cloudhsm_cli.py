@@ -10,6 +10,7 @@ from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import NewFile, with_cloudhsm
 from keyferry.config import Config
+from keyferry.errors import UsageError
 from keyferry.names import CloudHandle
 from keyferry.procedure.actions import cloudhsm_cli, cloudhsm_cli_before_login
 
@@ -18,10 +19,16 @@ app = typer.Typer(no_args_is_help=True, help="Single actions of cloudhsm-cli, ea
 
 def _handle(text: str) -> int:
     """A handle in decimal, or a reference as the tool prints it."""
-    return int(text, 16 if text.lower().startswith("0x") else 10)
+    try:
+        return int(text, 16 if text.lower().startswith("0x") else 10)
+    except ValueError:
+        what = f"{text!r} is neither a handle in decimal nor a key reference such as 0x00000000000801e5"
+        raise UsageError(what, keys="nothing was started") from None
 
 
-Handle = Annotated[int, typer.Argument(metavar="HANDLE|0xREFERENCE", parser=_handle)]
+Handle = Annotated[
+    int, typer.Argument(metavar="HANDLE|0xREFERENCE", parser=_handle, help="The key's handle or reference.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")]
 
 
@@ -34,7 +41,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 def generate_pair(
     settings: Config,
     label: Annotated[str, typer.Option("--label", help="Of both halves.")],
-    bits: Annotated[int, typer.Option("--bits")] = 2048,
+    bits: Annotated[int, typer.Option("--bits", help="Size of the modulus in bits.")] = 2048,
     extractable: Annotated[bool, typer.Option("--extractable", help="The private half may leave.")] = False,
     json: Json = False,
 ) -> None:
@@ -68,18 +75,22 @@ def generate_file(
 @with_cloudhsm
 def unwrap(
     settings: Config,
-    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The wrapped key, on this host.")
+    ],
     wrapping_key: Annotated[
         int, typer.Option("--wrapping-key", metavar="HANDLE|0xREFERENCE", parser=_handle, help="The private half.")
     ],
-    label: Annotated[str, typer.Option("--label")],
+    label: Annotated[str, typer.Option("--label", help="Label of the new key.")],
     key_type: Annotated[str, typer.Option("--type", help="AES, DES3 or GENERIC_SECRET.")],
-    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT")] = None,
+    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT", help="CKA_ID of the new key.")] = None,
     digest: Annotated[str, typer.Option("--hash", help="Of OAEP and MGF1.")] = "sha1",
     usage: Annotated[
         list[str] | None, typer.Option("--usage", metavar="FLAG", help="encrypt, decrypt, sign, ...; repeats.")
     ] = None,
-    non_extractable: Annotated[bool, typer.Option("--non-extractable")] = False,
+    non_extractable: Annotated[
+        bool, typer.Option("--non-extractable", help="Make the new key non-extractable.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Unwrap a file that RSA OAEP wrapped; usages that are not named are off. Doing it twice makes two keys."""
@@ -107,10 +118,12 @@ def unwrap(
 @with_cloudhsm
 def list_keys(
     settings: Config,
-    label: Annotated[str | None, typer.Option("--label")] = None,
-    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Only keys with this label.")] = None,
+    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT", help="Only keys with this CKA_ID.")] = None,
     key_class: Annotated[str | None, typer.Option("--class", help="secret-key, public-key or private-key.")] = None,
-    handle: Annotated[int | None, typer.Option("--handle", metavar="HANDLE|0xREFERENCE", parser=_handle)] = None,
+    handle: Annotated[
+        int | None, typer.Option("--handle", metavar="HANDLE|0xREFERENCE", parser=_handle, help="Only this key.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the keys that match, whole; no match is no failure."""

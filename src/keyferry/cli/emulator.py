@@ -60,9 +60,9 @@ def init(
 
 @app.command()
 def fault(
-    directory: Annotated[Path | None, typer.Argument(metavar="DIR")] = None,
-    tool: Annotated[str | None, typer.Argument(metavar="TOOL")] = None,
-    name: Annotated[str | None, typer.Argument(metavar="FAULT")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder of the emulated HSMs.")] = None,
+    tool: Annotated[str | None, typer.Argument(metavar="TOOL", help="The emulated tool.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="FAULT", help="The fault's name, as --list prints it.")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="VERB", help="Where it strikes.")] = None,
     nth: Annotated[int, typer.Option("--nth", min=1, help="At which chance it strikes, once.")] = 1,
     listing: Annotated[bool, typer.Option("--list", help="Name the faults.")] = False,

@@ -17,7 +17,7 @@ from keyferry.procedure.actions import key_mgmt_util, key_mgmt_util_before_login
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of key_mgmt_util, each with login and logout.")
 
-Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0)]
+Handle = Annotated[int, typer.Argument(metavar="HANDLE", min=0, help="The key's handle.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")]
 
 
@@ -30,7 +30,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 def gen_rsa_key_pair(
     settings: Config,
     label: Annotated[str, typer.Option("--label", help="Of both halves.")],
-    bits: Annotated[int, typer.Option("--bits")] = 2048,
+    bits: Annotated[int, typer.Option("--bits", help="Size of the modulus in bits.")] = 2048,
     extractable: Annotated[bool, typer.Option("--extractable", help="Without -nex.")] = False,
     json: Json = False,
 ) -> None:
@@ -63,13 +63,17 @@ def export_pub_key(
 @with_cloudhsm
 def unwrap_key(
     settings: Config,
-    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The wrapped key, on this host.")
+    ],
     wrapping_key: Annotated[int, typer.Option("--wrapping-key", metavar="HANDLE", help="The pair's private half.")],
-    label: Annotated[str, typer.Option("--label")],
+    label: Annotated[str, typer.Option("--label", help="Label of the new key.")],
     key_type: Annotated[str, typer.Option("--type", help="AES, DES3 or GENERIC_SECRET.")],
-    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT")] = None,
+    key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT", help="CKA_ID of the new key.")] = None,
     digest: Annotated[str, typer.Option("--hash", help="Of OAEP.")] = "sha1",
-    non_extractable: Annotated[bool, typer.Option("--non-extractable")] = False,
+    non_extractable: Annotated[
+        bool, typer.Option("--non-extractable", help="Make the new key non-extractable.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Unwrap a file that RSA OAEP wrapped. Doing it twice makes two keys."""
@@ -92,8 +96,8 @@ def find_key(
     key_class: Annotated[
         int | None, typer.Option("--class", min=2, max=4, help="2 public, 3 private, 4 secret.")
     ] = None,
-    label: Annotated[str | None, typer.Option("--label")] = None,
-    key_id: Annotated[str | None, typer.Option("--id")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Only keys with this label.")] = None,
+    key_id: Annotated[str | None, typer.Option("--id", help="Only keys with this CKA_ID.")] = None,
     json: Json = False,
 ) -> None:
     """List the handles of keys that match; no match is no failure."""

@@ -25,7 +25,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.
 All = Annotated[bool, typer.Option("--all", help="Every symmetric key of the partition.")]
 Keys = Annotated[list[str] | None, typer.Option("--key", metavar="HANDLE|label:TEXT", help="Repeats.")]
 Globs = Annotated[
-    list[str] | None, typer.Option("--label-glob", metavar="PATTERN", help="Labels, as a shell's *, ? and []; repeats.")
+    list[str] | None,
+    typer.Option(
+        "--label-glob", metavar="PATTERN", help="Keys whose labels match a shell pattern (*, ?, \\[...]). Repeatable."
+    ),
 ]
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Keys and what each shall be: CSV or JSON.")]
 Exclude = Annotated[
@@ -71,7 +74,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask questions. No effec
 def migrate(
     settings: Config,
     plan: Annotated[
-        Path | None, typer.Argument(metavar="[PLAN]", help="Do exactly this, as `keyferry plan` wrote it.")
+        Path | None, typer.Argument(metavar="PLAN", help="Do exactly this, as `keyferry plan` wrote it.")
     ] = None,
     every: All = False,
     key: Keys = None,

@@ -65,7 +65,12 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
 }
 _FILE = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Instead of ./keyferry.toml.")]
 _PROFILE = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="Of the configuration: its [profile.NAME.SECTION].")
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Settings under \\[profile.NAME] come first.",
+    ),
 ]
 
 _AGAIN: dict[str, Any] = {

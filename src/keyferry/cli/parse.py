@@ -19,9 +19,7 @@ def parse(
     verb: Annotated[
         str, typer.Argument(metavar="VERB", help="The tool's own word, as listSlots; several joined by hyphens.")
     ],
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A captured screen; else standard input.")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A captured screen; else standard input.")] = None,
 ) -> None:
     """Make JSON (`keyferry.parse/1`) of a captured screen; exit 10 where it is not understood."""
     if tool not in TOOLS:

@@ -43,8 +43,19 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for column in columns:
         grid.add_column(column, overflow="fold", no_wrap=column == columns[-1])
     for row in rows:
-        grid.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
+        grid.add_row(*(Text(printable(_cell(cell))) for cell in row))
     console().print(grid)
+
+
+def _cell(value: object) -> str:
+    """A value as a reader expects it: nothing where there is none, no words of the programming language."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(one)}" for name, one in value.items())
+    return ", ".join(map(_cell, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def side_by_side(rows: Iterable[tuple[str, str | None, str | None, str]]) -> None:
@@ -127,7 +138,7 @@ def action(tool: str, verb: str, fields: dict[str, object], *, as_json: bool) ->
         if isinstance(value, dict):
             table(name, ("name", "value"), value.items())
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            table(name, list(value[0]), [list(row.values()) for row in value])
+            columns = list(dict.fromkeys(column for row in value for column in row))
+            table(name, columns, [[row.get(column) for column in columns] for row in value])
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            sys.stdout.write(f"{name}: {printable(shown)}\n")
+            sys.stdout.write(f"{name}: {printable(_cell(value) or 'none')}\n")

@@ -66,7 +66,7 @@ def resolve(
     adopt: Annotated[
         str | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the new side is it; verify it.")
     ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="None of them is it; wrap and unwrap it again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="No such key is it; wrap and unwrap it again.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Leave it as it is.")] = False,
 ) -> None:
     """Answer what a run asks about one key. The answer is recorded; `keyferry resume` acts on it."""

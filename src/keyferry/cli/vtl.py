@@ -31,7 +31,7 @@ def list_slots(settings: Config, json: Json = False) -> None:
 @app.command("verify")
 @with_vtl
 def verify(settings: Config, json: Json = False) -> None:
-    """The partitions that the Classic client may use; a slot of None has no visible number."""
+    """List the partitions that the Classic client may use. One without a slot number is not visible by itself."""
     from keyferry.procedure.actions import vtl_verify  # noqa: PLC0415 - start-up: pexpect
 
     rows = [dataclasses.asdict(row) for row in vtl_verify(settings)]
