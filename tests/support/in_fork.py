@@ -28,7 +28,8 @@ REAL = "KEYFERRY_TEST_REAL_EXEC"
 """Environment variable: `1` executes every program as its own file."""
 
 _EMULATED = re.compile(
-    rb"from keyferry\.emulator\.run import main\nmain\('([\w-]+)', dirname\(dirname\(realpath\(__file__\)\)\)\)\n\Z"
+    rb"here = dirname\(dirname\(realpath\(__file__\)\)\)\n.*\n"
+    rb"from keyferry\.emulator\.run import main\nmain\('([\w-]+)', here\)\n\Z"
 )
 _PLAYER = re.compile(
     rb"import player\nsys\.exit\(player\.play_next\(Path\('([^']+)'\), '([\w-]+)', sys\.argv\[1:\]\)\)\n\Z"
