@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.config import DEFAULTS, load
+from keyferry.errors import KeyferryError
 from keyferry.secrets import Secret
 from keyferry.terminal.console import Console
 from keyferry.terminal.prompts import Manners
@@ -65,3 +66,13 @@ def test_a_conversation_hears_and_types_in_the_sites_words(tmp_path: Path) -> No
         console.hear(COMMAND, limit=LIMIT)
         console.say("make -nex")
         assert shown(console.hear(COMMAND, limit=LIMIT)).strip() == "make -noexport"
+
+
+def test_a_time_out_names_the_words_that_were_set(tmp_path: Path) -> None:
+    wording = Wording({PIN.name: "Geheimzahl"})
+    recorder = Recorder(tmp_path / "x.cast", {})
+    with (
+        Console(program(tmp_path, "out('Enter PIN: ')\nline()\n"), recorder, Manners(), wording=wording) as console,
+        pytest.raises(KeyferryError, match="did not give Geheimzahl within"),
+    ):
+        console.hear(PIN, limit=0.3)
