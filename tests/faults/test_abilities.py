@@ -38,7 +38,7 @@ def events(world: World) -> list[list[object]]:
     [
         (KMU, "unWrapKey:-noheader", "-noheader"),
         (KMU, "genRSAKeyPair:-nex", "-nex"),
-        (KMU, "loginHSM:-hpswd", "-hpswd"),
+        (KMU, "loginHSM:-hpswd", "password_visible"),
         (KMU, "unWrapKey", "no command `unWrapKey`"),
         (CLI, f"{UNWRAP}:--data-path", "--data-path"),
         (CLI, UNWRAP, f"no command `{UNWRAP}`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
@@ -38,11 +39,12 @@ def check(
     needed: Mapping[str, AbstractSet[str]],
     ask: Callable[[str], Usage],
     typed: Callable[[str], str] = str,
+    hints: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Compare what will be typed with the help text of each command.
 
     needed: the documented flags of each command. ask: prints a command's help text, which does not need a login.
-    typed: the word that this site's client has for a documented flag.
+    typed: the word that this site's client has for a documented flag. hints: what else helps if a flag is missing.
 
     Returns:
         A warning for each command or flag that was not probed: the help text is not understood, or shows the documented
@@ -53,6 +55,7 @@ def check(
     """
     warnings: list[str] = []
     faults: list[str] = []
+    helpful = ["install a newer client; if this one only uses another word for a flag, set that word in [dialect]"]
     for command, flags in needed.items():
         usage = ask(command)
         if not usage.known:
@@ -61,8 +64,9 @@ def check(
             warnings.append(f"{tool}: the help text of `{command}` is not understood, so its flags were not probed")
         else:
             unseen = {flag for flag in flags if typed(flag) not in usage.flags}
-            if missing := sorted(typed(flag) for flag in unseen - usage.flags):
-                faults.append(f"`{command}` does not know {', '.join(missing)}")
+            if missing := sorted(unseen - usage.flags):
+                faults.append(f"`{command}` does not know {', '.join(map(typed, missing))}")
+                helpful += [hints[flag] for flag in missing if flag in hints]
             warnings += [
                 f"{tool}: the help text of `{command}` shows {flag}, but [dialect] sets {typed(flag)}: not probed"
                 for flag in sorted(unseen & usage.flags)
@@ -74,7 +78,7 @@ def check(
             tool=tool,
             seen="\n".join(faults),
             keys="no secret was typed, nothing was changed",
-            hint="install a newer client; if this one only uses another word for a flag, set that word in [dialect]",
+            hint="; ".join(helpful),
         )
     return tuple(warnings)
 

@@ -198,7 +198,7 @@ class KeyMgmtUtil(Conversation):
     def probe(self, needs: Needs, *, visible: bool) -> tuple[str, ...]:
         """Check that this client has the commands and flags of a migration (CLIENT-ABILITY); gives warnings."""
         needed = commands.needed(needs, visible=visible)
-        return abilities.check(dialect.TOOL, needed, self.usage, self._console.wording.argument)
+        return abilities.check(dialect.TOOL, needed, self.usage, self._console.wording.argument, failures.VISIBLE)
 
     def list_attributes(self) -> Mapping[str, int]:
         """The numbers of attributes by name, less OBJ_ATTR_; needs no login."""

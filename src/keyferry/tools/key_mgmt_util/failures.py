@@ -38,6 +38,11 @@ _LOGIN_CAUSES = (
     " cause, and only then run again with --type-again"
 )
 
+VISIBLE = {
+    "-hpswd": "a client before 3.2.0 cannot ask for the password: `password_visible = true` in [cloudhsm] types it in "
+    "sight on this tool's terminal, though never in the record"
+}
+"""What helps if a flag is missing."""
 USAGE = "usage"
 """The code of a refusal with usage text, which has none."""
 
