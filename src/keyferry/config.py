@@ -67,6 +67,7 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
 `dialect`: what a site's client words otherwise than the vendor documents it.
 """
 
+_KINDS: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
 _PROFILE = "profile"
 _WORDED = {
     "_flag": (re.compile(r"-[A-Za-z0-9][\w-]*"), "a flag: a hyphen and a word"),
@@ -251,8 +252,12 @@ def _read(path: Path, *, required: bool) -> dict[str, Any] | None:
         if required:
             raise UsageError(f"{path}: no such configuration file") from None
         return None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", keys="nothing was started") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: byte {error.start + 1} is not UTF-8 text", keys="nothing was started") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not TOML: {error}", keys="nothing was started") from error
     profiles = tables.get(_PROFILE, {})
     if not isinstance(profiles, dict) or not all(isinstance(one, dict) for one in profiles.values()):
         raise UsageError(f"{path}: a profile is written as [profile.NAME.SECTION]")
@@ -302,7 +307,7 @@ def _checked(section: str, key: str, value: object, where: str) -> str | int | b
         raise _unknown(f"key in [{section}]", key, list(DEFAULTS[section]), where)
     kind = type(DEFAULTS[section][key])
     if not isinstance(value, str | int | bool) or type(value) is not kind:
-        raise UsageError(f"{where}: [{section}] {key} must be of type {kind.__name__}")
+        raise UsageError(f"{where}: [{section}] {key} must be {_KINDS[kind]}")
     if section == "dialect":
         _check_words(key, str(value), where)
     return value
@@ -320,7 +325,7 @@ def _typed(text: str, default: str | int | bool, name: str) -> str | int | bool:
             return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
         return int(text) if isinstance(default, int) else text
     except (KeyError, ValueError):
-        raise UsageError(f"{name}: {text!r} is not a {type(default).__name__}") from None
+        raise UsageError(f"{name}: {text!r} is not {_KINDS[type(default)]}") from None
 
 
 def _unknown(what: str, name: str, known: list[str], where: str) -> UsageError:

@@ -30,6 +30,8 @@ def value(found: object) -> str:
         return "none"
     if isinstance(found, bool):
         return "true" if found else "false"
+    if isinstance(found, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {value(one)}" for name, one in found.items()) or "none"
     if isinstance(found, list | tuple | set | frozenset):
         return ", ".join(map(value, found)) or "none"
     return repr(str(found)) if isinstance(found, str) else str(found)

@@ -72,10 +72,10 @@ def test_a_folder_is_relative_to_the_file_that_names_it(tmp_path: Path) -> None:
         ("[wraping]\nbits = 1\n", "unknown section: wraping", "did you mean wrapping?"),
         ("[wrapping]\nbit = 1\n", "unknown key in [wrapping]: bit", "did you mean bits?"),
         ("[wrapping]\nzzzz = 1\n", "unknown key in [wrapping]: zzzz", "known: label, bits, hash, extractable"),
-        ("[wrapping]\nbits = '2048'\n", "bits must be of type int", None),
-        ("[wrapping]\nbits = true\n", "bits must be of type int", None),
-        ("[wrapping]\nextractable = 1\n", "extractable must be of type bool", None),
-        ("[wrapping]\nlabel = ['x']\n", "label must be of type str", None),
+        ("[wrapping]\nbits = '2048'\n", "bits must be a whole number", None),
+        ("[wrapping]\nbits = true\n", "bits must be a whole number", None),
+        ("[wrapping]\nextractable = 1\n", "extractable must be true or false", None),
+        ("[wrapping]\nlabel = ['x']\n", "label must be text", None),
         ("wrapping = 1\n", "[wrapping] is not a table", None),
         ("[wrapping\n", "named.toml", None),
     ],
@@ -104,7 +104,7 @@ def test_a_flag_in_the_environment(monkeypatch: pytest.MonkeyPatch, text: str, *
 @pytest.mark.parametrize(("name", "text"), [("WRAPPING_BITS", "many"), ("WRAPPING_EXTRACTABLE", "perhaps")])
 def test_a_value_of_another_type_in_the_environment(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(f"KEYFERRY_{name}", text)
-    with pytest.raises(UsageError, match=f"KEYFERRY_{name}: '{text}' is not a"):
+    with pytest.raises(UsageError, match=f"KEYFERRY_{name}: '{text}' is not (?:a whole number|true or false)"):
         load(None, {})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError
+from keyferry.text import value
 
 if TYPE_CHECKING:
     from keyferry.names import CloudHandle
@@ -33,8 +34,8 @@ def balance(
     if ended == totals["planned"] and not gone and len(strange) <= totals["needs_operator"]:
         return
     raise MismatchError(
-        f"the totals do not balance: {totals}, {len(arrived)} unwrapped, {len(now) - len(before)} more keys on the new"
-        " side",
+        f"the totals do not balance: {value(totals)}; {len(arrived)} unwrapped,"
+        f" {len(now) - len(before)} more keys on the destination",
         rule="TOTALS-BALANCE",
         step="end",
         seen=f"unwrapped by this run and gone: {_told(gone)}\nnot of this run and new: {_told(strange)}",

@@ -66,7 +66,7 @@ class Contradictions:
         if claims.end is None:
             return
         if claims.end["kcv"] != one.kcv:
-            yield f"its check value is {claims.end['kcv']}, and the plan has {one.kcv}"
+            yield f"its check value is {_shown(claims.end['kcv'])}, and the plan has {_shown(one.kcv)}"
         if claims.end["state"] == "verified":
             yield from self._verified(one, claims, claims.end)
         else:
@@ -120,7 +120,7 @@ class Contradictions:
     def _verified(self, one: PlannedKey, claims: KeyClaims, end: Mapping[str, object]) -> Iterator[str]:
         handle = claims.handles[-1] if claims.handles else None
         if end["handle"] != handle:
-            yield f"it is verified as key {end['handle']}, but its unwrap made {handle}"
+            yield f"it is verified as key {_shown(end['handle'])}, but its unwrap made {_shown(handle)}"
         outcome = self._evidence.outcome(one, handle, self._plan)
         if outcome.state != "verified":
             why = outcome.rule or "a proof is missing"
@@ -145,7 +145,7 @@ class Contradictions:
     def _not_verified(self, one: PlannedKey, claims: KeyClaims, end: Mapping[str, object]) -> Iterator[str]:
         handle = claims.handles[-1] if claims.handles else None
         if end["handle"] is not None and end["handle"] != handle:
-            yield f"it ended as key {end['handle']}, but its unwrap made {handle}"
+            yield f"it ended as key {_shown(end['handle'])}, but its unwrap made {_shown(handle)}"
         there = self._evidence.arrived.get(handle or -1)
         if there and there.key and end["attributes_there"]:
             shown = {"kcv_there": there.key.kcv, "attributes_there": dict(there.key.attributes)}

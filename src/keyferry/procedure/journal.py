@@ -181,7 +181,7 @@ class Journal:
             yield
         except OSError as error:
             self._failed = RecordFailedError(
-                f"the journal {self.path} cannot be written: {error}",
+                f"the journal {self.path} cannot be written: {error.strerror}",
                 keys="nothing more was typed to any tool",
                 hint="free space or mend the folder, then `keyferry resume` this run",
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.procedure.expected import LASTING
+from keyferry.text import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,8 @@ class Journaled:
             case "end" if self.moving:
                 return "the run is called ended, but the HSMs of the cluster had changed during it"
             case "end" if line["totals"] != story.totals or (self.wrapped and not _balanced(line["totals"])):
-                return f"the totals do not balance: {line['totals']}, and the lines before come to {story.totals}"
+                told, before = value(line["totals"]), value(story.totals)
+                return f"the totals do not balance: {told}; the lines before come to {before}"
         return None
 
     def _act(self, line: Mapping[str, Any]) -> str | None:

@@ -169,7 +169,7 @@ def demand_next(past: RunState, steps: str, directory: Path) -> None:
         raise CheckFailedError(
             f"steps {steps} are not what comes next in this run",
             step=steps,
-            seen=f"next: {wanted and f'steps {wanted}'}",
+            seen=f"next: steps {wanted}" if wanted else "next: nothing; this run has ended",
             keys="nothing was typed to any tool",
             hint=f"`keyferry status {directory}` says what is next, and where",
         )

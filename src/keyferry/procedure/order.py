@@ -12,6 +12,7 @@ from keyferry.procedure import wanted
 from keyferry.procedure.choice import demand_names
 from keyferry.procedure.rules import Wish
 from keyferry.procedure.wrapping import WrappingWish
+from keyferry.text import value as shown
 from keyferry.tools.abilities import Needs
 from keyferry.tools.parties import Holding
 
@@ -159,7 +160,7 @@ def planned(config: Config, plan: Plan) -> Config:
     partition is in may change: the partition itself is compared later.
     """
     differing = [
-        f"{name}: the plan has {value!r}, {config.origin(*place)} has {config.value(*place)!r}"
+        f"{name}: the plan has {shown(value)}, {config.origin(*place)} has {shown(config.value(*place))}"
         for name, value in plan.settings.items()
         if (place := _place(name)) != ("classic", "slot")
         and config.origin(*place) != DEFAULT

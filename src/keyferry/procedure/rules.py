@@ -64,7 +64,8 @@ def key_type(key: SourceKey) -> Verdict | None:
     if sizes is None:
         return Verdict("KEY-TYPE", f"the new side cannot unwrap a key of type {key.type}; {NEW_KEY}")
     if key.bits is None or key.bits == 0 or (sizes and key.bits not in sizes):
-        return Verdict("KEY-TYPE", f"the new side cannot unwrap {key.type} of {key.bits} bits; {NEW_KEY}")
+        size = f"{key.bits} bits" if key.bits else "unknown size"
+        return Verdict("KEY-TYPE", f"the new side cannot unwrap {key.type} of {size}; {NEW_KEY}")
     return None
 
 

@@ -11,6 +11,7 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, key_type
+from keyferry.text import value
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.ckdemo.screens import spellings
@@ -257,7 +258,7 @@ class ClassicSource:
             f"slot {row.number} is not the partition that was chosen",
             rule="SLOT-MATCH",
             host=self._host.name,
-            seen=f"chosen: {row.label!r}, serial {row.serial}; there now: {label!r}, serial {serial}",
+            seen=f"chosen: {value(row.label)}, serial {value(row.serial)}; now: {value(label)}, serial {value(serial)}",
             keys="the PIN was not typed into that slot, and nothing was changed there",
             hint="slot numbers shift when an HA member fails or returns: choose by serial:",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import ToolRefusedError
 from keyferry.text import last_lines, printable
+from keyferry.text import value as shown
 from keyferry.tools.cloudhsm_cli.dialect import PROMPT, TOOL
 from keyferry.tools.shell import PROMPT as SHELL
 from keyferry.tools.shell import echoed
@@ -44,7 +45,7 @@ def data(verb: str, text: str) -> Any:  # noqa: ANN401 - JSON
         raise unknown(TOOL, verb, "not one answer with `error_code` and `data`", text)
     code, value = answer["error_code"], answer["data"]
     if type(code) is not int or (code and not isinstance(value, str)):
-        raise unknown(TOOL, verb, f"error_code {code!r} with data that does not fit it", text)
+        raise unknown(TOOL, verb, f"error_code {shown(code)} with data that does not fit it", text)
     if code:
         what = f"{verb} was refused: {printable(value)}"
         raise ToolRefusedError(what, code=str(code), tool=TOOL, seen=last_lines(text), text=value)

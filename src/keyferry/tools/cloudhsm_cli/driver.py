@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from keyferry.errors import KeyferryError, ToolRefusedError, UnknownScreenError, UnreachableError
 from keyferry.terminal.prompts import ENDED
-from keyferry.text import last_lines, printable
+from keyferry.text import last_lines, printable, value
 from keyferry.tools import abilities
 from keyferry.tools.cloudhsm_cli import commands, dialect, failures, screens, users
 from keyferry.tools.cloudhsm_cli.commands import KeyFilter, UnwrapRequest
@@ -199,7 +199,7 @@ class CloudHsmCli:
                 )
             )
         if len(found) != 1 or found[0].handle != handle or found[0].covered is None:
-            what = f"key list: {[key.handle for key in found]} where {handle} was asked for, with its coverage"
+            what = f"key list: {value([key.handle for key in found])}, but {handle} was asked for, with its coverage"
             raise self._located(UnknownScreenError(what, tool=dialect.TOOL))
         return found[0]
 
