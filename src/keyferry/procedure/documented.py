@@ -24,20 +24,20 @@ _CLOUDHSM_CLI = frozenset(
         cloudhsm_cli.UNWRAP,
         cloudhsm_cli.LOGOUT,
         cloudhsm_cli.QUIT,
-        cloudhsm_cli.HELP,
     }
 )
+_HELPS = frozenset(f"{cloudhsm_cli.HELP} {command}" for command in _CLOUDHSM_CLI - {cloudhsm_cli.QUIT})
 
 MIGRATION: dict[str, AbstractSet[str]] = {
     "key_mgmt_util": key_mgmt_util.PROCEDURE,
-    "cloudhsm-cli": _CLOUDHSM_CLI,
+    "cloudhsm-cli": _CLOUDHSM_CLI | _HELPS,
     "ckdemo": ckdemo.PROCEDURE,
     "cmu": cmu.PROCEDURE,
     "vtl": vtl.PROCEDURE,
 }
 ACTION: dict[str, AbstractSet[str]] = {
     "key_mgmt_util": key_mgmt_util.DOCUMENTED,
-    "cloudhsm-cli": _CLOUDHSM_CLI | {cloudhsm_cli.DELETE},
+    "cloudhsm-cli": _CLOUDHSM_CLI | _HELPS | {cloudhsm_cli.DELETE},
     "ckdemo": ckdemo.DOCUMENTED,
     "cmu": cmu.DOCUMENTED,
     "vtl": vtl.DOCUMENTED,

@@ -18,8 +18,8 @@ COMMANDS = {  # that a migration may give to each tool
     "unWrapKey|exit",
     "ckdemo": "Open Session|Login|Token Info|Set attribute|Find object|Display Object|Encrypt file|Wrap key|Options|"
     "Quit demo",
-    "cloudhsm-cli": "interactive|help|log(in|out)|user list|cluster hsm-info|key (list|generate-file|unwrap rsa-oaep)|"
-    "key generate-asymmetric-pair rsa|quit",
+    "cloudhsm-cli": "interactive|quit|(help )?(log(in|out)|user list|cluster hsm-info|"
+    "key (list|generate-file|unwrap rsa-oaep|generate-asymmetric-pair rsa))",
     "cmu": "list|getAttribute|import",
     "vtl": "listSlots",
 }
