@@ -58,7 +58,7 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "cloudhsm_cli_prompt": "aws-cloudhsm >",
         "cloudhsm_cli_password_prompt": "Enter password",
     },
-    "wrapping": {"label": "classic_wrap", "bits": 2048, "hash": "sha1", "extractable": False},
+    "wrapping": {"label": "", "bits": 2048, "hash": "sha1", "extractable": False},
     "limits": {"answer": 60, "login": 60, "generate": 600, "start": 60},
     "run": {"directory": "", "allow_raised_counter": False, "operator": "", "sessions": 1},
 }

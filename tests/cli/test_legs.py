@@ -92,7 +92,7 @@ def test_three_legs_come_to_what_a_direct_run_comes_to(tool: str, tmp_path: Path
     assert done.document["totals"] == direct.document["totals"]
     assert [one and one.partition(" --steps ")[2] for one in told] == ["4-5 --all", "7", None]
     wrapping, other = done.document["wrapping_key"], direct.document["wrapping_key"]
-    assert {**wrapping, "sha256": None} == {**other, "sha256": None}
+    assert {**wrapping, "sha256": None, "label": None} == {**other, "sha256": None, "label": None}
     whole = b"".join(path.read_bytes() for path in apart.run.rglob("*") if path.is_file())
     for secret in apart.world.secrets():
         assert secret.encode() not in whole

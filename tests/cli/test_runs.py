@@ -27,6 +27,8 @@ def test_an_ended_run_is_told_as_it_is(world: World) -> None:
     assert status["wrapping_key"] == wrapping_key | {"stage": "ready"}
     ends = [(key["classic_handle"], key["state"], key["cloudhsm_handle"]) for key in done.document["keys"]]
     assert [(key["classic_handle"], key["stage"], key["cloudhsm_handle"]) for key in status["keys"]] == ends
+    assert status["head"] == done.document["head"] is not None
+    assert f"head: {status['head']}" in keyferry("verify", run).out
     table = keyferry("status", run)
     assert (table.status, "ended: 3 verified" in table.out) == (0, True), table.out
 
@@ -43,6 +45,7 @@ def test_a_run_that_broke_off_says_how_it_goes_on(world: World) -> None:
     run = world.directory / "run"
     status = keyferry("status", run, "--json").document
     assert (status["state"], status["next"]) == ("resumable", f"keyferry resume {run}")
+    assert f"head: {status['head']}" in keyferry("verify", run).out
     # The Classic side may or may not have wrapped the last key meanwhile.
     assert (status["stages"]["verified"], status["stages"]["needs operator"]) == (1, 1)
     assert sum(status["stages"].values()) == 3
@@ -51,7 +54,8 @@ def test_a_run_that_broke_off_says_how_it_goes_on(world: World) -> None:
 def test_a_run_that_goes_on_is_watched_until_it_ends(world: World) -> None:
     world.migrate()
     journal, _found = Journal.reopen(world.directory / "run" / "journal.jsonl")
-    assert keyferry("status", world.directory / "run", "--json").document["state"] == "running"
+    running = keyferry("status", world.directory / "run", "--json").document
+    assert (running["state"], running["head"]) == ("running", None)
     journal.close()
     watched = keyferry("status", world.directory / "run", "--watch")
     assert watched.err.count("ended: 3 verified") == 1

@@ -30,7 +30,7 @@ PRIVATE, PUBLIC = 3, 2
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World.create(tmp_path_factory.mktemp("made") / "hsm", keys=2)
-    assert world.migrate().status == 0
+    assert world.migrate("--wrapping-label", "classic_wrap").status == 0
     return world.directory
 
 

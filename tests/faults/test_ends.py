@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -240,18 +241,22 @@ def test_a_busy_hsm_is_asked_again(world: World) -> None:
 def test_keys_that_are_there_already_are_skipped_unless_told_otherwise(world: World, tool: str) -> None:
     """What one tool unwrapped the other finds."""
     first = world.migrate(**through(tool))
-    again = world.migrate("--wrapping-label", "wrap_2", run="second", **through(next(iter({*DESTINATIONS} - {tool}))))
+    again = world.migrate(run="second", **through(next(iter({*DESTINATIONS} - {tool}))))
     assert again.status == 0, again.err
     assert "verified" not in again.states
     assert "ALREADY-THERE" in again.rules
     assert again.document["wrapping_key"] is None
-    third = world.migrate("--again", run="third", KEYFERRY_WRAPPING_LABEL="wrap_3", **through(tool))
+    third = world.migrate("--again", run="third", **through(tool))
     assert third.states["verified"] == first.states["verified"]
+    labels = [done.document["wrapping_key"]["label"] for done in (first, third)]
+    assert len(set(labels)) == 2
+    assert all(re.fullmatch("classic_wrap_[0-9a-f]{8}", label) for label in labels)
 
 
 def test_a_wrapping_label_that_is_taken_is_refused_before_anything(world: World) -> None:
-    world.migrate("--key", plain_key(world))
-    done = world.migrate("--again", run="second")
+    first = world.migrate("--key", plain_key(world), "--wrapping-label", "classic_wrap")
+    assert first.document["wrapping_key"]["label"] == "classic_wrap"
+    done = world.migrate("--again", "--wrapping-label", "classic_wrap", run="second")
     assert done.status == 8
     assert "WRAPPING-KEY-NEW" in done.err
 

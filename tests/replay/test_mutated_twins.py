@@ -60,7 +60,7 @@ TWINS = {
     "cmu-prompt": Twin("cmu", "Please enter password", "Please enter pasword", (Exit.UNKNOWN_SCREEN,)),
     "cmu-slot": Twin("cmu", r"token in slot \d+", "token in slot 7", (Exit.CHECK_FAILED,)),
     "kmu-prompt": Twin("key_mgmt_util", r"Command:  ", "Comand:  ", (Exit.UNKNOWN_SCREEN,), nth=5),
-    "kmu-login-node": Twin("key_mgmt_util", NODE, rf"\g<1>{REFUSED}", (Exit.LOGIN_REFUSED,)),
+    "kmu-login-node": Twin("key_mgmt_util", NODE, rf"\g<1>{REFUSED}", (Exit.CHECK_FAILED,)),
     "kmu-unwrap-node": Twin(
         "key_mgmt_util", rf"(Key Unwrapped.*?){NODE}", rf"\g<1>\g<2>{REFUSED}", (Exit.NEEDS_OPERATOR,)
     ),
@@ -71,8 +71,8 @@ TWINS = {
         "key_mgmt_util",
         r"(Key Unwrapped\.\s+Key Handle: )\d+",
         r"\g<1>99",
-        (Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE),
-        later=0,
+        (Exit.NEEDS_OPERATOR, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE),  # the question after it finds another key
+        later=-1,
     ),
     "cli-prompt": Twin("cloudhsm-cli", "aws-cloudhsm > ", "aws-cludhsm > ", UNKNOWN, nth=4),
     "cli-login-role": Twin(
@@ -81,14 +81,18 @@ TWINS = {
     "cli-error-code": Twin("cloudhsm-cli", rf'"error_code": 0(?=,\s+"data": {NEXT}"key")', '"error_code": 1', UNSURE),
     "cli-twice": Twin("cloudhsm-cli", rf'("error_code": 0,)(?=\s+"data": {NEXT}"key")', r"\g<1>\g<1>", UNSURE),
     "cli-unwrap-coverage": Twin(
-        "cloudhsm-cli", rf'("data": {NEXT}"key": .*?"cluster-coverage": )"full"', r'\g<1>"half"', (Exit.NEEDS_OPERATOR,)
+        "cloudhsm-cli",
+        rf'("data": {NEXT}"key": .*?"cluster-coverage": )"full"',
+        r'\g<1>"half"',
+        (Exit.NEEDS_OPERATOR, Exit.UNREACHABLE),  # the HSMs are listed after it
+        later=-1,
     ),
     "cli-unwrap-reference": Twin(
         "cloudhsm-cli",
         rf'("data": {NEXT}"key": {NEXT}"key-reference": "0x)0',
         r"\g<1>f",
-        (*UNKNOWN, Exit.UNREACHABLE),
-        later=0,
+        (*UNKNOWN, Exit.UNREACHABLE, Exit.NEEDS_OPERATOR),  # as above
+        later=-1,
     ),
     "cli-extractable": Twin(
         "cloudhsm-cli", r'("class": "private-key".*?"extractable": )false', r"\g<1>true", (Exit.MISMATCH,), nth=3

@@ -30,7 +30,7 @@ from keyferry.cli.__main__ import main
 main()
 """
 COMMANDS = {
-    "key_mgmt_util": {"unwrap": ("unWrapKey", "unWrapKey"), "generate": ("genRSAKeyPair", "genRSAKeyPair")},
+    "key_mgmt_util": {"unwrap": ("unWrapKey", "unWrapKey -f"), "generate": ("genRSAKeyPair", "genRSAKeyPair -m")},
     "cloudhsm-cli": {
         "unwrap": ("key-unwrap-rsa-oaep", "key unwrap"),
         "generate": ("key-generate-asymmetric-pair-rsa", "key generate-asymmetric-pair"),

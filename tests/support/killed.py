@@ -144,7 +144,8 @@ def holds(world: World) -> Counter[tuple[Any, ...]]:
 def _plain(row: Any) -> tuple[Any, ...]:
     value = row["value"] if row["class"] == _SECRET else None  # every pair is another
     id_ = re.sub(rb"^kf-[0-9a-f]{8}", b"kf", row["id"])  # of the run's making
-    return row["class"], row["type"], row["label"], id_, value, row["flags"], row["session"], row["owner"]
+    label = re.sub(rb"^classic_wrap_[0-9a-f]{8}$", b"classic_wrap", row["label"])  # as above
+    return row["class"], row["type"], label, id_, value, row["flags"], row["session"], row["owner"]
 
 
 _SECRET = 4
@@ -160,7 +161,7 @@ def by_hand(world: World, classic_handle: int) -> int:
     """Somebody brings a key of the Classic partition to the cluster under its own label: its handle there."""
     (row,) = world.store.rows("SELECT attributes FROM luna_object WHERE partition = 1 AND handle = ?", classic_handle)
     shown = {name: bytes.fromhex(value) for name, value in json.loads(row["attributes"]).items()}
-    (like,) = world.store.rows("SELECT * FROM cloud_key WHERE label = ? AND class = 3", b"classic_wrap")
+    like = _private_half(world)
     key = dict(like) | {"class": _SECRET, "type": shown["CKA_KEY_TYPE"][0], "label": shown["CKA_LABEL"], "id": b""}
     flags = "DECRYPT DESTROYABLE ENCRYPT EXTRACTABLE PRIVATE SENSITIVE TOKEN"
     return _insert(world, key | {"value": shown["CKA_VALUE"], "public": b"", "flags": flags})
@@ -168,9 +169,18 @@ def by_hand(world: World, classic_handle: int) -> int:
 
 def arrivals(world: World) -> list[int]:
     """The secret keys of the crypto user that makes the wrapping pair."""
-    pairs = "SELECT owner FROM cloud_key WHERE label = ?"
-    found = f"SELECT handle FROM cloud_key WHERE class = ? AND owner = ({pairs} LIMIT 1)"  # noqa: S608 - constant
-    return [int(row["handle"]) for row in world.store.rows(found, _SECRET, b"classic_wrap")]
+    pairs = world.store.rows(_PAIRS)
+    owner = pairs[0]["owner"] if pairs else None
+    found = world.store.rows("SELECT handle FROM cloud_key WHERE class = ? AND owner = ?", _SECRET, owner)
+    return [int(row["handle"]) for row in found]
+
+
+_PAIRS = "SELECT * FROM cloud_key WHERE CAST(label AS TEXT) LIKE 'classic_wrap%' AND class = 3 ORDER BY handle"
+
+
+def _private_half(world: World) -> Any:
+    """Of the first wrapping pair that a run made."""
+    return world.store.rows(_PAIRS)[0]
 
 
 def _insert(world: World, key: dict[str, Any], handle: int | None = None) -> int:
@@ -190,7 +200,7 @@ def deleted(world: World, handle: int) -> None:
 
 def named_like(world: World, label: str, handle: int | None = None) -> int:
     """Somebody makes another key under this label, and under this handle if it is free again: its handle."""
-    (like,) = world.store.rows("SELECT * FROM cloud_key WHERE label = ? AND class = 3", b"classic_wrap")
+    like = _private_half(world)
     flags = "DECRYPT DESTROYABLE ENCRYPT LOCAL PRIVATE SENSITIVE TOKEN UNWRAP WRAP"
     key = dict(like) | {"class": _SECRET, "type": 31, "label": label.encode(), "value": bytes(32), "public": b""}
     return _insert(world, key | {"flags": flags}, handle)

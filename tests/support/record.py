@@ -33,7 +33,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "luna-7_kmu-g1": {"luna": "7", "kmu": "g1", "nodes": 2, "keys": 10},
     "luna-7_cloudhsm-cli": {"luna": "7", "nodes": 2, "keys": 10, "destination": "cloudhsm-cli"},
     # An editor that hints at how a command may go on.
-    "luna-5_cloudhsm-cli": {"luna": "5", "nodes": 3, "keys": 10, "destination": "cloudhsm-cli", "jitter": "ferry"},
+    "luna-5_cloudhsm-cli": {"luna": "5", "nodes": 3, "keys": 10, "destination": "cloudhsm-cli", "jitter": "ferry1414"},
 }
 RUN_ID = "5e1f1e55"
 CHECK_VALUE_BYTES = 3

@@ -52,7 +52,7 @@ def test_each_source_beats_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert load(None, {}).text("wrapping", "label") == "mine"
     named = _write(tmp_path / "named.toml", "[wrapping]\nbits = 3\n")
     assert settled(named) == (3, str(named))
-    assert load(named, {}).text("wrapping", "label") == "classic_wrap"
+    assert load(named, {}).text("wrapping", "label") == ""
     monkeypatch.setenv("KEYFERRY_WRAPPING_BITS", "4")
     assert settled(named) == (4, "KEYFERRY_WRAPPING_BITS")
     assert settled(named, 5) == (5, "flag")

@@ -122,3 +122,18 @@ def test_the_document_is_json_whatever_a_label_holds() -> None:
     assert document["schema"] == "keyferry.run/1"
     assert document["wrapping_key"] is None
     assert document["keys"][0]["label"] == "?\x00é"
+
+
+def test_a_failed_run_can_be_told_from_an_empty_partition() -> None:
+    empty = RunResult(Path("run"), head="ab").json()
+    assert (empty["exit_code"], empty["error"], empty["head"]) == (0, None, "ab")
+    error = MismatchError("the keys differ", rule="KCV-MATCH", step="7.2", keys="one key", hint="look", seen="x")
+    failed = RunResult(Path("run"), error=error).json()
+    assert (failed["exit_code"], failed["head"]) == (6, None)
+    assert failed["error"] == {
+        "what": "the keys differ",
+        "rule": "KCV-MATCH",
+        "step": "7.2",
+        "keys": "one key",
+        "hint": "look",
+    }

@@ -52,7 +52,11 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("wrapping", "label"),
         Annotated[
             str | None,
-            typer.Option("--wrapping-label", metavar="LABEL", help="Of the wrapping pair, instead of classic_wrap."),
+            typer.Option(
+                "--wrapping-label",
+                metavar="LABEL",
+                help="Label of the wrapping pair. Default: classic_wrap_ and the run's ID.",
+            ),
         ],
     ),
     "allow_raised_counter": (

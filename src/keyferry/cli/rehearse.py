@@ -113,6 +113,6 @@ def _next(folder: Path) -> None:
     sys.stdout.write(
         "try next:\n"
         f"  keyferry inventory cloudhsm --config {configuration}\n"
-        f"  keyferry migrate --all --relabel --reid --wrapping-label wrap_2 --config {configuration}\n"
+        f"  keyferry migrate --all --relabel --reid --config {configuration}\n"
         f"  keyferry transcript show {folder}/run/sessions/*-ckdemo.cast\n"
     )

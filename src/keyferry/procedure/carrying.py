@@ -15,6 +15,7 @@ from keyferry.terminal.signals import SIGNALS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from keyferry.errors import KeyferryError
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.results import KeyResult
@@ -185,6 +186,12 @@ class Carrying:
         with self._changed:
             self.failures += result.error is not None
             self._over = self._over or self.enough
+
+
+def canary(error: KeyferryError) -> KeyferryError:
+    """CANARY: the first key is verified before the second is wrapped; if it fails, no second is wrapped."""
+    error.fill(hint="the first key did not cross, so no other was tried (CANARY)")
+    return error
 
 
 @contextlib.contextmanager

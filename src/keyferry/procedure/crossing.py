@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import Exit, InterruptedRunError, KeyferryError, MismatchError, NeedsOperatorError
 from keyferry.events import KeyFinished
 from keyferry.procedure import steps
+from keyferry.procedure.already_there import SecondCopyError, already_there, second_copy
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.state import WRONG_VALUE, Stage
 from keyferry.procedure.unwrapping import unwrap_spec, wrapped_name
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.names import CloudHandle, Sha256
+    from keyferry.procedure.already_there import AlreadyThere
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.lanes import Lane
     from keyferry.procedure.results import KeyResult
@@ -47,21 +49,23 @@ class Crossing:
     between them. Both go on from the stage that the key is in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what a key's way depends on
         self,
         parties: Parties,
         directory: RunDirectory,
         wish: Wish,
         wrapping_key: WrappingKey,
+        there: AlreadyThere,
         lane: Lane | None = None,
     ) -> None:
-        """lane: whose sessions carry, if not the run's first."""
+        """there: of the whole run. lane: whose sessions carry, if not the run's first."""
         self._parties = parties
         self._lane = lane or parties
         self._directory = directory
         self._journal = directory.journal
         self._wish = wish
         self._wrapping_key = wrapping_key
+        self._there = there
         self._moved: dict[str, Sha256] = {}
         self._unwrapped: list[str] = []
 
@@ -91,7 +95,7 @@ class Crossing:
             yield
         except KeyferryError as error:
             self.failed(result, error)
-            if error.exit_code in ENDING or isinstance(error, InterruptedRunError):
+            if error.exit_code in ENDING or isinstance(error, InterruptedRunError | SecondCopyError):
                 raise
 
     def leave(self, result: KeyResult) -> None:
@@ -101,13 +105,26 @@ class Crossing:
 
     def enter(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
         """6 to 7.2: moved, unwrapped and proved. ready: the key and those after it whose files are to move too."""
-        if result.stage is Stage.UNWRAPPED:
-            self._step("7.2", result.planned.name)
-        else:
+        if result.stage is not Stage.UNWRAPPED:
             self._move(result, ready)
-            self._unwrap(result)
-        self._prove(result)
+        with self._there.reserved(result.planned):
+            self._unwrap_once(result)
+        if result.state == "planned":
+            self._prove(result)
         self._unwrapped.append(self._file(result).name)
+
+    def _unwrap_once(self, result: KeyResult) -> None:
+        """ALREADY-THERE, before and after: unwrapped if nobody else has, and then on the new side once."""
+        self._step("7.2", result.planned.name)
+        destination = self._lane.destination
+        if result.stage is not Stage.UNWRAPPED:
+            if others := self._there.others(destination, result):
+                already_there(result, others)
+                return
+            self._unwrap(result)
+        if others := self._there.others(destination, result):
+            result.others |= frozenset(others)
+            raise second_copy(result, others, destination)
 
     def _wrap(self, result: KeyResult) -> None:
         """5.2, BLOB-SIZE: the file is fresh and has the modulus' size."""
@@ -152,7 +169,6 @@ class Crossing:
 
     def _unwrap(self, result: KeyResult) -> None:
         """7.2; from the intent on the outcome is the HSM's to tell, not ours to guess."""
-        self._step("7.2", result.planned.name)
         spec, wrapping_key = self._spec(result), self._wrapping_key.pair.private
         self._intend(
             result,
@@ -166,6 +182,7 @@ class Crossing:
 
     def arrived(self, result: KeyResult, handle: CloudHandle, **how: object) -> None:
         """The key is on the new side under this handle. how: what the journal should say besides."""
+        self._there.arrived(handle)
         self._done(result, Stage.UNWRAPPED, act="unwrap", handle=handle, **how)
         result.cloudhsm_handle = handle
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keyferry.procedure.unwrapping import spec_of
+from keyferry.procedure.wrapping import DOCUMENTED_LABEL
 from keyferry.tools.parties import Holding
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def expected(plan: Plan | None) -> Expected:
     return Expected(
         user=str(settings["cloudhsm.user"]),
         serial=plan.classic.get("serial"),
-        label=str(settings["wrapping.label"]),
+        label=str(settings["wrapping.label"]) or DOCUMENTED_LABEL,
         bits=str(settings["wrapping.bits"]),
         digest=str(settings["wrapping.hash"]),
         pair_extractable=str(settings["wrapping.extractable"]),

@@ -12,7 +12,7 @@ from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
 from keyferry.procedure.command import at_work, check_named, opened
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.manifest import MANIFEST
+from keyferry.procedure.manifest import MANIFEST, written_head
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.resume import recalled, same_owner
 from keyferry.procedure.rundir import RunDirectory
@@ -63,11 +63,10 @@ def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None 
 
 def _complete(result: RunResult) -> None:
     """Complete the record of a run that does nothing more, if its process died before it could."""
-    if (result.run_dir / MANIFEST).exists():
-        return
-    with reopened(result.run_dir) as (directory, past):
-        directory.complete(past)
-    result.head = directory.head
+    if not (result.run_dir / MANIFEST).exists():
+        with reopened(result.run_dir) as (directory, past):
+            directory.complete(past)
+    result.head = written_head(result.run_dir)
 
 
 def _stopped(run_dir: Path, past: RunState) -> RunResult:

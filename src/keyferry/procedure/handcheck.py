@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from keyferry.names import KeyClass
 from keyferry.procedure.expected import Key, expected
 from keyferry.procedure.handacts import Acts, Finding, State, last, moved, on_cloudhsm, step, take
+from keyferry.procedure.wrapping import DOCUMENTED_LABEL
 from keyferry.tools.byhand import What
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ __all__ = ["Check", "Finding", "State"]
 _TELLS_LITTLE = frozenset({"key_mgmt_util"})
 """Tools that make a pair, and do not say of what kind it is."""
 _CRYPTO_USER = {"CU", "crypto-user"}
+
+
+_OF_A_RUN = re.compile(rf"{DOCUMENTED_LABEL}_[0-9a-f]{{8}}")
+"""The label of a pair that a run made; a plan does not know the run's id."""
 
 
 class Check:
@@ -61,7 +67,8 @@ class Check:
         self._pair, self._label = act.told, act.told.get("label")
         little = act.tool in _TELLS_LITTLE
         unwraps = None if little else "True"
-        asked = {"label": wanted.label, "bits": wanted.bits, "extractable": wanted.pair_extractable}
+        label = self._label if wanted.label and _OF_A_RUN.fullmatch(self._label or "") else wanted.label
+        asked = {"label": label, "bits": wanted.bits, "extractable": wanted.pair_extractable}
         found = step("1.2", made, **asked, unwraps=unwraps)
         looked = not little or self._looks(act, self._pair.get("private"))
         return found if looked else found.without("the private half")

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from keyferry.procedure.state import PairStage
 from keyferry.terminal import process
 from keyferry.text import counted
 
@@ -14,12 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from keyferry.procedure.interrupts import Interrupts
+    from keyferry.procedure.state import RunState
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
 
 _LOOK_EVERY: Final = 0.25  # seconds
 _END_LIMIT: Final = 5.0
 """Seconds after TERM, and again after KILL, in which a tool must have ended."""
+
+
+def open_tools(past: RunState) -> frozenset[Process | None]:
+    """Tools that may still be at an unwrap or a generation; None stands for one that the journal does not name."""
+    begun = [one.tools for one in past.keys.values() if one.may_be_in_flight]
+    if past.pair.stage is PairStage.GENERATE_INTENT:
+        begun.append(past.pair.tools)
+    return frozenset(tool for tools in begun for tool in tools or (None,))
 
 
 class InFlight:

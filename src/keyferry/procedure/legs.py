@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError
 from keyferry.names import CloudHandle, Kcv, KeyClass
+from keyferry.procedure.carrying import canary
 from keyferry.procedure.choice import refuse_untypeable, select
-from keyferry.procedure.crossing import ENDING, Crossing
+from keyferry.procedure.crossing import ENDING
 from keyferry.procedure.migration import Migration
 from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
 from keyferry.procedure.resume import found_again, same_cluster, same_owner
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.results import KeyResult
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.tools.parties import Destination, Source
@@ -101,7 +103,7 @@ class Leaving(Leg):
             return
         exported = exported_key(self._directory, past)
         self.result.wrapping_key = self._wrapping().bring(exported, self._order.wish.digest)
-        carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
+        carrier = self._carrier(self.result.wrapping_key, frozenset())
         if past.plan:
             found_again(self._parties.source, carrier, crossing)
         self._wrap(carrier, [result for result in crossing if result.state == "planned"])
@@ -129,7 +131,7 @@ class Leaving(Leg):
             except KeyferryError as error:
                 carrier.failed(result, error)
                 if number == 0:
-                    raise self._canary(error) from None
+                    raise canary(error) from None
                 if error.exit_code in ENDING:
                     raise
                 failures += 1
@@ -149,7 +151,7 @@ class Entering(Leg):
         if crossing:
             key = self._wrapping().export(self._order.wish.digest)
             self.result.wrapping_key = replace(key, classic_handle=past.pair.classic)
-            carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
+            carrier = self._carrier(self.result.wrapping_key, before)
             self._settle(carrier, crossing, before, past)
             crossing = [result for result in crossing if result.state == "planned"]
             carrier.move_all(crossing)

@@ -90,6 +90,15 @@ def compose(  # noqa: PLR0917 - what a manifest is made of
     return manifest | {"head": head_of(manifest)}
 
 
+def written_head(folder: Path) -> str | None:
+    """Return the head in a run's manifest, which `verify` shows if all of it is true; None without a manifest."""
+    try:
+        head = json.loads((folder / MANIFEST).read_bytes())["head"]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return head if isinstance(head, str) else None
+
+
 def head_of(manifest: Mapping[str, Any]) -> str:
     """The run's head: one hash over all of the manifest but the head itself, and so over all of the run."""
     body = {name: value for name, value in manifest.items() if name != "head"}

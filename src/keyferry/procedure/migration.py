@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import asdict
+from collections import deque
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
 from keyferry.errors import KeyferryError, RecordFailedError
-from keyferry.events import KeyFinished, KeysPlanned, Noticed
+from keyferry.events import Noticed
 from keyferry.procedure import planfile, reconcile, steps
+from keyferry.procedure.already_there import AlreadyThere
 from keyferry.procedure.balance import balance
-from keyferry.procedure.carrying import Carrying
+from keyferry.procedure.carrying import Carrying, canary
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
-from keyferry.procedure.in_flight import InFlight
+from keyferry.procedure.in_flight import InFlight, open_tools
 from keyferry.procedure.journal import now
 from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.members import Members
@@ -23,14 +25,14 @@ from keyferry.procedure.notices import names, notices
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.rehearsal import is_rehearsal
-from keyferry.procedure.results import KeyResult, RunResult
+from keyferry.procedure.results import KeyResult, RunResult, announce
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_cluster, same_owner
 from keyferry.procedure.state import PLAN, WRONG_VALUE, PairStage
-from keyferry.procedure.wrapping import Wrapping
+from keyferry.procedure.wrapping import DOCUMENTED_LABEL, Wrapping
 from keyferry.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Sized
 
     from keyferry.names import CloudHandle
     from keyferry.procedure.assembly import Parties
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.state import RunState
     from keyferry.procedure.wanted import Want
+    from keyferry.procedure.wrapping import WrappingKey
     from keyferry.tools.parties import DestinationKey, SourceKey
 
 
@@ -56,7 +59,8 @@ class Migration:
         """past: what earlier processes of this run came to."""
         self._parties = parties
         self._directory = directory
-        self._order = order
+        label = order.wrapping.label or f"{DOCUMENTED_LABEL}_{directory.run_id}"
+        self._order = replace(order, wrapping=replace(order.wrapping, label=label))
         self._interrupts = interrupts
         self._past = past
         self._members = Members(directory.journal, parties.bus, past.hsms if past else None)
@@ -96,7 +100,7 @@ class Migration:
 
     def _end_tools(self) -> None:
         """No tool of an earlier process is at an unwrap or a generation any more, as far as that can be checked."""
-        if self._past and (tools := self._past.in_flight):
+        if self._past and (tools := open_tools(self._past)):
             self._in_flight.end_tools(tools)
 
     def _leave(self) -> None:
@@ -215,7 +219,7 @@ class Migration:
         self._interrupts.check()
         self._changing = True
         self.result.wrapping_key = wrapping.make(self._order.wish.digest)
-        carrier = Crossing(self._parties, self._directory, self._order.wish, self.result.wrapping_key)
+        carrier = self._carrier(self.result.wrapping_key, before)
         if self._past and self._past.plan:
             self._settle(carrier, results, before, self._past)
             found_again(self._parties.source, carrier, results)
@@ -225,6 +229,11 @@ class Migration:
         verified = [result for result in self.result.keys if result.state == "verified"]
         self._members.begin(self._parties.destination, verified, when)
 
+    def _carrier(self, key: WrappingKey, before: frozenset[CloudHandle]) -> Crossing:
+        made = self._past.arrived if self._past else ()
+        self._there = AlreadyThere(before, made, again=self._order.wish.again)
+        return Crossing(self._parties, self._directory, self._order.wish, key, self._there)
+
     def _wrapping(self) -> Wrapping:
         past = self._past.pair if self._past else None
         return Wrapping(self._parties, self._directory, self._order.wrapping, past, self._in_flight)
@@ -233,20 +242,20 @@ class Migration:
         self, carrier: Crossing, results: Sequence[KeyResult], before: frozenset[CloudHandle], past: RunState
     ) -> None:
         newcomers = Newcomers(self._parties.destination, before | past.arrived)
-        again = self._order.wish.again
-        Settling(carrier, self._directory, newcomers, self._interrupts, self._in_flight, again=again).settle(results)
+        Settling(carrier, self._directory, newcomers, self._interrupts, self._in_flight).settle(results)
 
     def _take_across(self, carrier: Crossing, results: Sequence[KeyResult]) -> None:
         carrying = Carrying(self._interrupts, self._order.max_failures, self._members.after_batch)
-        canary = 0 if self.result.totals["verified"] else 1
-        for first in results[:canary]:
-            carrying.one_by_one(carrier, [first])
+        left, verified = deque(results), self.result.totals["verified"] > 0
+        while left and not verified:
+            carrying.one_by_one(carrier, [first := left.popleft()])
             if first.error is not None:
-                raise self._canary(first.error)
+                raise canary(first.error)
+            verified = first.state == "verified"  # one that came meanwhile is skipped: then the next is the first
         if "classic" in self._parties.present:
-            carrying.together(self._carriers(carrier, results[canary:]), results[canary:])
+            carrying.together(self._carriers(carrier, left), left)
         else:
-            carrying.one_by_one(carrier, results[canary:])
+            carrying.one_by_one(carrier, left)
         self._enough(carrying.failures)
 
     def _enough(self, failures: int) -> bool:
@@ -257,7 +266,7 @@ class Migration:
             self._notice(f"{told}: the others stay planned")
         return enough
 
-    def _carriers(self, first: Crossing, results: Sequence[KeyResult]) -> list[Crossing]:
+    def _carriers(self, first: Crossing, results: Sized) -> list[Crossing]:
         """One for each session on a side: as many as were ordered, where there are keys for them."""
         key = self.result.wrapping_key
         wanted = min(self._order.sessions, len(results))
@@ -265,13 +274,7 @@ class Migration:
             return [first]
         wish = self._order.wish
         lanes = opened(self._parties, wanted, wish.digest, self._interrupts)
-        return [first, *(Crossing(self._parties, self._directory, wish, key, lane) for lane in lanes)]
-
-    @staticmethod
-    def _canary(error: KeyferryError) -> KeyferryError:
-        """CANARY: the first key is verified before the second is wrapped; if it fails, no second is wrapped."""
-        error.fill(hint="the first key did not cross, so no other was tried (CANARY)")
-        return error
+        return [first, *(Crossing(self._parties, self._directory, wish, key, self._there, lane) for lane in lanes)]
 
     def _balance(self, before: frozenset[CloudHandle]) -> None:
         if any(result.state == "planned" for result in self.result.keys):  # the run was told to stop early
@@ -327,13 +330,8 @@ class Migration:
         )
 
     def _tell(self) -> None:
-        bus = self._parties.bus
         self._parties.sessions.spare(*names(result.planned for result in self.result.keys))
-        crossing = [result.planned for result in self.result.keys if result.state == "planned"]
-        bus.tell(KeysPlanned(len(self.result.keys), len(crossing)))
-        for result in self.result.keys:
-            if result.state != "planned":
-                bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+        crossing = announce(self._parties.bus, self.result.keys)
         if self._past and self._past.plan:  # they were told
             return
         wish = self._order.wrapping

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
+from keyferry.events import KeyFinished, KeysPlanned
 from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.state import Decision, Stage
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from keyferry.events import Bus
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, Sha256
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.wrapping import WrappingKey
@@ -88,6 +90,9 @@ class RunResult:
         return {
             "schema": "keyferry.run/1",
             "run_dir": str(self.run_dir),
+            "head": self.head,
+            "exit_code": int(self.exit_code),
+            "error": self.error and error_json(self.error),
             "rehearsal": is_rehearsal(self.run_dir),
             "wrapping_key": self.wrapping_key.json() if self.wrapping_key else None,
             "keys": [result.json() for result in self.keys],
@@ -97,12 +102,28 @@ class RunResult:
     @property
     def exit_code(self) -> Exit:
         """With mixed outcomes the strongest; an error of another kind (usage, a check, a signal) stands alone."""
-        codes = {_code(result, self.totals["verified"] > 0) for result in self.keys} - {Exit.DONE}
+        some_crossed = any(result.state == "verified" for result in self.keys)
+        codes = {_code(result, some_crossed) for result in self.keys} - {Exit.DONE}
         if self.error is None:
             return first_of(codes)
         if self.error.exit_code not in PRECEDENCE:
             return self.error.exit_code
         return first_of(codes | {self.error.exit_code})
+
+
+def announce(bus: Bus, keys: Sequence[KeyResult]) -> list[PlannedKey]:
+    """Tell what is planned, and of each other key how it ended; gives the keys that cross."""
+    crossing = [result.planned for result in keys if result.state == "planned"]
+    bus.tell(KeysPlanned(len(keys), len(crossing)))
+    for result in keys:
+        if result.state != "planned":
+            bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+    return crossing
+
+
+def error_json(error: KeyferryError) -> dict[str, str | None]:
+    """Return the fields of an error that a caller can act on."""
+    return {name: getattr(error, name) for name in ("what", "rule", "step", "keys", "hint")}
 
 
 def _code(result: KeyResult, some_crossed: bool) -> Exit:

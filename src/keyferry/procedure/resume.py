@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, Exit, MismatchError
 from keyferry.names import KeyClass
+from keyferry.procedure.already_there import already_there
 from keyferry.procedure.crossing import WITHOUT_BLOB
 from keyferry.procedure.planfile import IDENTITY
 from keyferry.procedure.reconcile import Matcher
@@ -125,13 +126,10 @@ class Settling:
         newcomers: Newcomers,
         interrupts: Interrupts,
         in_flight: InFlight,
-        *,
-        again: bool,
     ) -> None:
         self._carrier, self._newcomers, self._interrupts = carrier, newcomers, interrupts
         self._in_flight = in_flight
         self._journal, self._files = directory.journal, directory.files
-        self._again = again
 
     def settle(self, results: Sequence[KeyResult]) -> None:
         """The keys in doubt first: what came of them decides what a newcomer is to the others."""
@@ -162,12 +160,14 @@ class Settling:
         """What an operator ordered with `keyferry resolve`."""
         match result.decision:
             case Decision("adopt", handle) if handle is not None:
+                alike = {key.handle for key in self._newcomers.alike(result.planned)}
+                result.beside = (result.beside | result.others | alike) - {handle}
                 self._adopt(result, handle, by="operator")
             case Decision("skip"):
                 result.end("skipped", "OPERATOR", "skipped by an operator's order")
             case Decision("retry"):
                 result.stage, result.cloudhsm_handle = Stage.PLANNED, None
-                result.beside |= {key.handle for key in self._newcomers.alike(result.planned)}
+                result.beside |= result.others | {key.handle for key in self._newcomers.alike(result.planned)}
 
     def _ask(self, result: KeyResult) -> None:
         """Was it unwrapped? None found: it is done now; one: it is adopted and verified; several: a person says.
@@ -217,16 +217,14 @@ class Settling:
         )
 
     def _adopt(self, result: KeyResult, handle: CloudHandle, by: str) -> None:
-        self._carrier.arrived(result, handle, adopted=by)
+        self._carrier.arrived(result, handle, adopted=by, beside=sorted(result.beside))
         self._newcomers.take(handle)
 
     def _look_again(self, result: KeyResult) -> None:
         """ALREADY-THERE: nobody moved the key meanwhile. BLOB-INTACT: its wrapped file is what was recorded."""
         others = [key for key in self._newcomers.alike(result.planned) if key.handle not in result.beside]
-        if others and not self._again:
-            result.others |= {key.handle for key in others}
-            handles = ", ".join(str(key.handle) for key in others)
-            result.end("skipped", "ALREADY-THERE", f"since this run began it came to the new side: {handles}")
+        if others:
+            already_there(result, [key.handle for key in others])
             return
         if result.stage in WITHOUT_BLOB:
             return

@@ -10,6 +10,7 @@ from keyferry.names import FIXED_BITS
 from keyferry.procedure.expected import LASTING
 from keyferry.procedure.steps import TITLES
 from keyferry.procedure.unwrapping import spec_of
+from keyferry.procedure.wrapping import DOCUMENTED_LABEL
 from keyferry.text import printable
 from keyferry.tools.byhand import SHELL, Part, Turn
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
@@ -134,7 +135,7 @@ class _Steps:
         self._settings = settings
         self._words = _words(tool, settings)
         self._partition = partition
-        self._label = str(settings["wrapping.label"])
+        self._label = str(settings["wrapping.label"]) or DOCUMENTED_LABEL
         self._bits = int(settings["wrapping.bits"])
 
     def entries(self, keys: Sequence[HandKey], *, search: bool) -> Iterator[Entry]:

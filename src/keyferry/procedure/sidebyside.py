@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.procedure.handacts import CLASSIC_TOOLS
+from keyferry.procedure.wrapping import DOCUMENTED_LABEL
 from keyferry.tools.acts import acts
 from keyferry.tools.byhand import What
 from keyferry.transcript.captures import load
@@ -22,6 +23,7 @@ _LOOKS = frozenset({What.LOOK, What.START, What.LEAVE})
 _OWN = {What.LOG_IN: ("user", "role"), What.OPEN: ("slot",), What.IMPORT: ("slot",), What.UNWRAP: ("file", "handle")}
 """What is each site's own, and so no difference."""
 _GIVEN = re.compile(r"kf-[0-9a-f]+-\d+")
+_GIVEN_LABEL = re.compile(rf"{DOCUMENTED_LABEL}_[0-9a-f]{{8}}")
 _HANDLES = ("handle", "wrapping", "key")
 _FIRST = ("key", "handle", "label")
 _HALVES = ("public", "private")
@@ -56,6 +58,11 @@ def _told(run: Path) -> list[tuple[str, str]]:
     ]
 
 
+def _plain(value: str) -> str:
+    """The value without what a run adds to it, which is another in each run."""
+    return _GIVEN_LABEL.sub(DOCUMENTED_LABEL, _GIVEN.sub("given by the run", value))
+
+
 class _Names:
     """What each handle stands for, as the acts tell it one by one; each HSM has its own."""
 
@@ -79,12 +86,12 @@ class _Names:
     def _value(self, act: Act, name: str, value: str) -> str:
         if name in _HANDLES:
             return self._names.get((act.tool in CLASSIC_TOOLS, value), value)
-        return _GIVEN.sub("given by the run", value)
+        return _plain(value)
 
     def _learn(self, act: Act) -> None:
         classic = act.tool in CLASSIC_TOOLS
         if act.what is What.LIST:
-            self._names |= {(classic, handle): label or "(no label)" for handle, label in act.told.items()}
+            self._names |= {(classic, handle): _plain(label) or "(no label)" for handle, label in act.told.items()}
         for half in _HALVES if act.what is What.MAKE_PAIR else ():
             self._names[classic, act.told.get(half, "")] = f"the {half} half"
         if act.what is What.UNWRAP:

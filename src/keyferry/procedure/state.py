@@ -170,14 +170,6 @@ class RunState:
         return [key for key in self.keys.values() if not key.settled]
 
     @property
-    def in_flight(self) -> frozenset[Process | None]:
-        """Tools that may still be at an unwrap or a generation; None stands for one that the journal does not name."""
-        begun = [one.tools for one in self.keys.values() if one.may_be_in_flight]
-        if self.pair.stage is PairStage.GENERATE_INTENT:
-            begun.append(self.pair.tools)
-        return frozenset(tool for tools in begun for tool in tools or (None,))
-
-    @property
     def wrong_values(self) -> list[KeyState]:
         return [key for key in self.keys.values() if key.has_wrong_value]
 
@@ -292,6 +284,8 @@ def _key_went_on(key: KeyState, entry: Entry, tools: tuple[Process, ...]) -> Non
     if entry["kind"] == "intent":
         key.beside = frozenset(map(CloudHandle, entry.get("beside", ())))
         key.intended, key.tools = entry["at"], tools
+    elif "beside" in entry:
+        key.beside = frozenset(map(CloudHandle, entry["beside"]))
     if key.stage is Stage.UNWRAPPED:
         key.cloud_handle = CloudHandle(entry["handle"])
 

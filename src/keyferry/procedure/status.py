@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.procedure import state
 from keyferry.procedure.crossing import WITHOUT_BLOB
 from keyferry.procedure.journal import is_held
+from keyferry.procedure.manifest import written_head
 from keyferry.procedure.state import ENDS, JOURNAL, PairStage, RunState, Stage
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def document(directory: Path) -> dict[str, object]:
         "state": _state(run, running=running),
         "begun": run.begun,
         "last": run.last,
-        "head": run.head,
+        "head": None if running else written_head(directory),
         "wrapping_key": {
             "stage": run.pair.stage.value,
             "label": run.pair.label,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from keyferry.tools.parties import DestinationKey
 
 PEM = "wrapping_public.pem"
+DOCUMENTED_LABEL = "classic_wrap"
+"""The label in AWS's procedure. A run adds its own id to it, unless a label is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class WrappingKey:
 class WrappingWish:
     """Settings of the pair. extractable: of its private half; the document's own command leaves it so."""
 
-    label: str = "classic_wrap"
+    label: str = DOCUMENTED_LABEL
     bits: int = 2048
     extractable: bool = False
 

@@ -9,7 +9,8 @@ from keyferry.errors import CheckFailedError
 from keyferry.names import KeyClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
     from keyferry.terminal.process import Process
@@ -245,6 +246,12 @@ class Destination(Protocol):
 
     def secret_keys(self) -> Sequence[CloudHandle]:
         """The secret keys of this user."""
+
+    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:
+        """The same, always asked anew. `believed`, if a tool that counts more cheaply than it lists counts as many."""
+
+    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+        """The secret keys of this user with this label."""
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         """Every key of any class with this label."""

@@ -22,10 +22,12 @@ _CHANGING = re.compile(
 a private key's encoding takes (no key that crosses has a thousand).
 """
 _VALUES = re.compile(
-    r"\d+(?=\.wrapped\b)|(?<![\w.])(?![0-9a-f]{4}0{12}\b)(?:(?:0x)?[0-9a-f]{8,}|\d{5,})(?![\w.])|(?<=Node id )\d+",
+    r"\d+(?=\.wrapped\b)|(?<=classic_wrap_)[0-9a-f]{8}(?!\w)|"
+    r"(?<![\w.])(?![0-9a-f]{4}0{12}\b)(?:(?:0x)?[0-9a-f]{8,}|\d{5,})(?![\w.])|(?<=Node id )\d+",
     re.IGNORECASE,
 )
-"""Handles in names of files, hashes, numbers of nodes, and numbers that are too long to be a count or a code.
+"""Handles in names of files, a run's id in the label of its wrapping pair, hashes, numbers of nodes, and numbers that
+are too long to be a count or a code.
 
 A number that ckdemo shows as the bytes of a CK_ULONG (class, type, length) is none.
 """

@@ -7,18 +7,18 @@ from keyferry.errors import (
     MismatchError,
     NeedsOperatorError,
     ToolRefusedError,
-    UnknownScreenError,
     UnreachableError,
 )
-from keyferry.names import CloudHandle, Kcv, KeyClass, PublicKey
+from keyferry.names import CloudHandle, KeyClass, PublicKey
 from keyferry.tools import ledger
-from keyferry.tools.cloudhsm_cli import commands, dialect, screens
+from keyferry.tools.cloudhsm_cli import commands, dialect, screens, values
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.cloudhsm_cli.users import obstacle
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
@@ -115,6 +115,14 @@ class CloudHsmCliDestination:
 
     def secret_keys(self) -> Sequence[CloudHandle]:
         return self._handles(KeyFilter(key_class=_SECRET))
+
+    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:
+        """A list of all keys has a page for each hundred; their number is one answer."""
+        wanted = KeyFilter(key_class=_SECRET)
+        return believed if self._while_in(lambda: self.tool.count(wanted)) == len(believed) else self.secret_keys()
+
+    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+        return self._handles(KeyFilter(label=label, key_class=_SECRET))
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         return self._handles(KeyFilter(label=label))
@@ -271,15 +279,15 @@ def described(key: Key) -> DestinationKey:
         label=key.label,
         key_class=key_class,
         type=dialect.KEY_TYPES.get(kind, kind.upper()),
-        bits=_bits(key),
-        id=_id(str(found.get("id", ""))),
-        token=_flag(key, "token"),
-        extractable=_flag(key, "extractable"),
-        local=_flag(key, "local"),
-        may_unwrap=_flag(key, "unwrap"),
-        kcv=_kcv(key) if key_class is KeyClass.SECRET else None,
-        public_key=_public_key(key),
-        attributes={name.upper().replace("-", "_"): _plain(value) for name, value in found.items()},
+        bits=values.bits(key),
+        id=values.text_of_id(str(found.get("id", ""))),
+        token=values.flag(key, "token"),
+        extractable=values.flag(key, "extractable"),
+        local=values.flag(key, "local"),
+        may_unwrap=values.flag(key, "unwrap"),
+        kcv=values.check_value(key) if key_class is KeyClass.SECRET else None,
+        public_key=values.public_key(key),
+        attributes={name.upper().replace("-", "_"): values.plain(value) for name, value in found.items()},
     )
 
 
@@ -300,51 +308,3 @@ def _printed(key: Key) -> str:
     """The words that the tool printed."""
     attributes = (f"{name}: {value}" for name, value in key.attributes.items() if name in key.inconsistent)
     return "\n".join((f"coverage: {', '.join(key.coverage)}", *attributes))
-
-
-def _flag(key: Key, name: str) -> bool | None:
-    value = key.attributes.get(name)
-    return value if isinstance(value, bool) else None
-
-
-def _plain(value: str | bool | int) -> str:
-    """Truth as the other tools tell it, 0 or 1."""
-    return str(int(value)) if isinstance(value, bool) else str(value)
-
-
-def _bits(key: Key) -> int | None:
-    found = key.attributes
-    bits, length = found.get("modulus-size-bits"), found.get("key-length-bytes")
-    if type(bits) is int:
-        return bits
-    return length * 8 if type(length) is int else None
-
-
-def _id(shown: str) -> str:
-    """The id's text; older versions print an empty one as nothing at all. What is no text stays in hex."""
-    try:
-        text = bytes.fromhex(shown.removeprefix("0x")).decode("ascii")
-    except ValueError:
-        return shown
-    return text if shown.startswith("0x") and (text.isprintable() or not text) else shown
-
-
-def _kcv(key: Key) -> Kcv | None:
-    """None where there is none, as for generic secrets, and where the HSMs disagree about it."""
-    shown = str(key.attributes.get("check-value", "")).lower().removeprefix("0x")
-    if not shown or shown == dialect.INCONSISTENT:
-        return None
-    if len(shown) != 6 or not _is_hex(shown):
-        raise UnknownScreenError(f"key {key.handle}: no check value of three bytes: {shown!r}", tool=dialect.TOOL)
-    return Kcv(shown)
-
-
-def _public_key(key: Key) -> PublicKey | None:
-    numbers = [str(key.attributes.get(name, "")).removeprefix("0x") for name in ("modulus", "public-exponent")]
-    if not all(_is_hex(number) for number in numbers):
-        return None
-    return PublicKey(*(int(number, 16) for number in numbers))
-
-
-def _is_hex(text: str) -> bool:
-    return bool(text) and not text.strip("0123456789abcdefABCDEF")

@@ -185,9 +185,9 @@ class CloudHsmCli:
             raise self._located(UnknownScreenError(what, tool=dialect.TOOL))
         return tuple(found)
 
-    def count(self) -> int:
-        """How many keys this user sees."""
-        return self._ask(commands.list_keys(KeyFilter(), None, verbose=False, most=1), screens.keys).total
+    def count(self, wanted: KeyFilter | None = None) -> int:
+        """How many keys this user sees, or of them those that match."""
+        return self._ask(commands.list_keys(wanted or KeyFilter(), None, verbose=False, most=1), screens.keys).total
 
     def key(self, handle: CloudHandle) -> Key:
         """One key with all its attributes. ToolRefusedError where there is none with this reference."""

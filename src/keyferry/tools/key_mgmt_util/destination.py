@@ -12,7 +12,8 @@ from keyferry.tools.key_mgmt_util.users import obstacle
 from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from keyferry.names import CloudHandle, PublicKey
     from keyferry.secrets import Secret
@@ -122,6 +123,12 @@ class KeyMgmtUtilDestination:
     def secret_keys(self) -> Sequence[CloudHandle]:
         self._secret_keys = self.tool.find_keys(key_class=_SECRET_CLASS)
         return self._secret_keys
+
+    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:  # noqa: ARG002 - one command
+        return self.secret_keys()
+
+    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+        return self.tool.find_keys(key_class=_SECRET_CLASS, label=label)
 
     def labelled(self, label: str) -> Sequence[CloudHandle]:
         return self.tool.find_keys(label=label)
