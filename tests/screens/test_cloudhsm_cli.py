@@ -173,6 +173,7 @@ def test_odd_entries_of_other_users_are_let_stand(other: object) -> None:
 
 
 CASES = Path(__file__).parents[3] / "shared/cases"
+_OWNER = '{"username": "cu1", "key-coverage": "full"}'
 _FLAGS = ("sign", "token", "extractable", "wrap-with-trusted")
 
 
@@ -185,6 +186,10 @@ def test_an_inconsistent_value_is_named_and_never_taken_for_one(name: str) -> No
     shown = {"token": told.token, "extractable": told.extractable, "key-length-bytes": told.bits}
     assert shown.get(name) is None
     assert told.kcv is None or name != "check-value"
+
+
+def test_a_key_without_an_owner_is_not_covered() -> None:
+    assert (_listed('"sign": true').covered, _listed('"sign": true', owner="").covered) == (True, False)
 
 
 def test_inconsistent_may_be_a_label() -> None:
@@ -244,13 +249,13 @@ def test_hsms_are_told_apart_by_their_serial_numbers(serials: list[object]) -> N
             hsms(text)
 
 
-def _listed(attributes: str, info: str = "") -> Key:
+def _listed(attributes: str, info: str = "", owner: str = _OWNER) -> Key:
     """A key with these attributes beside, or in place of, the usual ones."""
     usual = {"key-type": "aes", "label": "x", "class": "secret-key", "key-length-bytes": 16}
     every = json.dumps(usual | json.loads(f"{{{attributes}}}"))
     text = f"""\
 {{"error_code": 0, "data": {{"matched_keys": [{{"key-reference": "0x00000000000003d5",
-  "key-info": {{"key-owners": [], "shared-users": [], {info} "cluster-coverage": "full"}},
+  "key-info": {{"key-owners": [{owner}], "shared-users": [], {info} "cluster-coverage": "full"}},
   "attributes": {every}}}],
   "total_key_count": 1, "returned_key_count": 1}}}}"""
     return keys(text).keys[0]

@@ -219,3 +219,10 @@ KEPT = {
 @pytest.mark.parametrize("text", KEPT.values(), ids=KEPT)
 def test_what_is_no_name_stays(bench: Bench, text: str) -> None:
     assert bench.screen(text) == text
+
+
+def test_the_prompt_of_a_client_with_several_clusters_stays_one(bench: Bench) -> None:
+    shown = bench.screen("ferry_user@cluster-1234abcdefg > \r\n")
+    assert re.search(r"[a-z_]{10}@cluster-[0-9a-z]{11} > ", shown)
+    assert "ferry_user" not in shown
+    assert "1234abcdefg" not in shown

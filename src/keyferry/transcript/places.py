@@ -48,7 +48,7 @@ _OUTPUT = _compiled(
     rf"{_START}(?:\w+[ \t]+){{0,2}}serial(?:[ \t]*(?:number|no\.?|#))?{_ENDS}{_LINE}",
     rf"{_START}(?:New )?server:?[ \t]+(?P<x>[\w.:-]*[.\d][\w.:-]*)",
     r"(?:(?<=\x1b\[K)|(?<![\w.-])(?<!\x1b\[))(?P<x>[\w.-]+)@[\w.-]+",  # a line editor clears the row before its prompt
-    r"(?<=\w@)(?P<x>[\w.-]+)",
+    r"(?<=\w@)(?!cluster-[0-9a-z]+ ?>)(?P<x>[\w.-]+)",
     # users
     rf"{_START}\d+[ \t]+\d+[ \t]+[A-Z]{{2,6}}[ \t]+(?P<x>\S[^\r\n]*?)[ \t]+(?:YES|NO)[ \t]+\d+",
     # handles and check values

@@ -104,7 +104,8 @@ class CloudHsmCliDestination:
     def room(self) -> int | None:
         """The quota counts the keys of all users, of which this one sees a part: there may be less room."""
         models = " ".join(hsm.get("model", "") for hsm in self._hsms)
-        documented = next(limit for name, limit in dialect.QUOTAS if name in models)
+        fitting = (limit for name, limit in dialect.QUOTAS if name in models)
+        documented = next(fitting) if models.strip() else min(limit for _name, limit in dialect.QUOTAS)
         return (self._quota or documented) - self._while_in(self.tool.count)
 
     def use_digest(self, digest: str) -> None:
@@ -301,6 +302,8 @@ def _uncovered(key: Key) -> str:
     """What is wrong with a key that is not covered."""
     if key.inconsistent:
         return f"is inconsistent: the HSMs of the cluster disagree about {', '.join(key.inconsistent)}"
+    if not key.owners:
+        return "has no owner in the tool's answer, so nothing shows where it is"
     return "is not on every HSM of the cluster"
 
 

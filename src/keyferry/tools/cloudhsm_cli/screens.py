@@ -111,7 +111,7 @@ class _Reader:
             *(self.field(one, "key-coverage", str) for one in (*owners, *shared)),
         )
         inconsistent = tuple(dict.fromkeys((*_inconsistent(info), *_inconsistent(attributes))))
-        covered = set(coverage) == {FULL} and not inconsistent
+        covered = set(coverage) == {FULL} and bool(owners) and not inconsistent
         holders = (self._names(owners), self._names(shared))
         return Key(handle, attributes, covered, *holders, inconsistent=inconsistent, coverage=coverage)
 
