@@ -70,7 +70,7 @@ def _parse(path: Path, number: int, line: str) -> object:
 
 def _event(path: Path, number: int, line: str) -> Event:
     match _parse(path, number, line):
-        case [int() | float() as at, str() as code, str() as data] if is_time(at) and len(code) == 1:
+        case [int() | float() as at, str() as code, str() as data] if is_time(at) and len(code.strip()) == 1:
             if code == "b" and not _is_base64(data):
                 raise UsageError(f"{path}: line {number}: the exact bytes of an output are not base64")
             return Event(number, float(at), code, data)
