@@ -9,15 +9,19 @@ from keyferry.secrets import Secret
 from keyferry.transcript.vocabulary import is_ordinary
 
 WORDS = ("wrap", "token", "Token", "loginHSM", "Enter PIN:", "crypto-user", "aws-cloudhsm >", "CKA_LABEL", "****")
+NAMES = ("Cfm3LoginHSM", "rsa_2048_key", "login22HSM")
 NUMBERS = ("2048", "0001", "262154", "0x00000000", "cafe", "wrap2048", "aes_key_1")
 
 
-@pytest.mark.parametrize("value", WORDS + NUMBERS)
+@pytest.mark.parametrize("value", WORDS + NAMES + NUMBERS)
 def test_words_and_numbers_of_the_tools_are_ordinary(value: str) -> None:
     assert is_ordinary(Secret("pin", value.encode()))
 
 
-@pytest.mark.parametrize("value", ["correcthorse", "q7Xz-wrap", "s3cr*t!x", "zK4mPq9RtW", "1234567890123", "wrap20481"])
+OTHERS = ("correcthorse", "q7Xz-wrap", "s3cr*t!x", "zK4mPq9RtW", "1234567890123", "wrap20481", "aB3dE6gH9", "wrap1qzvx")
+
+
+@pytest.mark.parametrize("value", OTHERS)
 def test_others_are_not(value: str) -> None:
     assert not is_ordinary(Secret("pin", value.encode()))
 

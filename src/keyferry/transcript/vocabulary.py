@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _RUN = re.compile(r"[a-z0-9]+")
 _NUMBER = re.compile(r"(?:0x)?[0-9a-f]{1,12}")
 """Handles, sizes, serial numbers and pieces of hex, as a tool may print them."""
-_WORD = re.compile(r"[0-9]{0,4}([a-z]{3,})[0-9]{0,4}")
+_WORDS = re.compile(r"[0-9]{0,4}(?:[a-z]{3,}[0-9]{1,4})*(?:[a-z]{3,})?")
+"""Words with short numbers beside or between them, as in a function's name."""
+_WORD = re.compile(r"[a-z]+")
 
 
 def is_ordinary(secret: Secret) -> bool:
@@ -27,8 +29,8 @@ def is_ordinary(secret: Secret) -> bool:
 def _is_ordinary(run: str) -> bool:
     if len(run) <= 2 or _NUMBER.fullmatch(run):
         return True
-    word = _WORD.fullmatch(run)
-    return word is not None and word[1] in _vocabulary()  # also as a part of a word
+    # A part of a word is enough.
+    return _WORDS.fullmatch(run) is not None and all(word in _vocabulary() for word in _WORD.findall(run))
 
 
 @functools.cache
