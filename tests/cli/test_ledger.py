@@ -85,6 +85,14 @@ def test_six_processes_at_once_type_a_wrong_secret_once(world: World, side: str,
     assert _failures(world, table) == 1
 
 
+def test_doctor_types_neither_secret_where_one_is_forbidden(world: World) -> None:
+    environment = through("cloudhsm-cli")
+    assert world.migrate(PASSWORD, _wrong(world), **environment).status == 4
+    done = _command(world, "doctor", "--login", PIN, _wrong(world), **environment)
+    assert (done.status, "LOGIN-ONCE" in done.err) == (4, True), done.err
+    assert _failures(world, "luna_role") == 0
+
+
 def test_type_again_clears_the_entry_and_its_reason_is_on_record(world: World) -> None:
     environment = through("cloudhsm-cli")
     assert world.migrate(PASSWORD, _wrong(world), **environment).status == 4

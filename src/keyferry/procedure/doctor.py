@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -73,29 +74,33 @@ def log_in(config: Config) -> list[Finding]:
         tempfile.TemporaryDirectory() as folder,
         Parties(config, Path(folder), "doctor", Bus(), secrets) as parties,
     ):
-        parts = {"classic": _source_login, "cloudhsm": _destination_login}
-        return [_logged_in(name, login, parties) for name, login in parts.items()]
+        looks = {"classic": parties.source.look, "cloudhsm": parties.destination.look}
+        logins = {"classic": _source_login, "cloudhsm": _destination_login}
+        doubts = {name: _tried(name, look) for name, look in looks.items()}  # before anything is typed
+        return [
+            doubts[name] or _tried(name, functools.partial(login, parties)) or Finding(name, "login", "ok", "accepted")
+            for name, login in logins.items()
+        ]
 
 
-def _logged_in(name: str, login: Callable[[Parties], None], parties: Parties) -> Finding:
+def _tried(name: str, act: Callable[[], None]) -> Finding | None:
+    """Do a part of a login; why it failed."""
     try:
-        login(parties)
+        act()
     except LoginForbiddenError:
         raise
     except KeyferryError as error:
         return failed(name, "login", error)
-    return Finding(name, "login", "ok", "accepted")
+    return None
 
 
 def _source_login(parties: Parties) -> None:
-    parties.source.look()
     parties.source.open_session()
     parties.source.log_in()
     parties.source.close()
 
 
 def _destination_login(parties: Parties) -> None:
-    parties.destination.look()
     parties.destination.log_in()
     parties.destination.close()
 

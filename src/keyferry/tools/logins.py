@@ -65,7 +65,11 @@ class Logins:
     def know(self, secret: Secret, account: Account) -> None:
         """Say whose secret this is. LoginRefusedError where the ledger forbids typing it."""
         self._accounts[secret.name] = account
-        entry = self._ledger.blocking(account) if self._ledger else None
+        entry = None
+        if self._ledger:
+            with self.turn:  # what another process is typing just now has its outcome first
+                self._ledger.lock(account.side)
+            entry = self._ledger.blocking(account)
         if entry and not self._again:
             raise _forbidden(secret.name, account, entry)
         self._may_clear.setdefault(secret.name, entry)
