@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
 from keyferry.permissions import check_configuration
+from keyferry.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -253,9 +254,11 @@ def _read(path: Path, *, required: bool) -> dict[str, Any] | None:
             raise UsageError(f"{path}: no such configuration file") from None
         return None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", keys="nothing was started") from error
+        raise UsageError(f"{shortened(path)} cannot be read: {error.strerror}", keys="nothing was started") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start + 1} is not UTF-8 text", keys="nothing was started") from error
+    except RecursionError:
+        raise UsageError(f"{path}: its tables or lists are nested too deeply", keys="nothing was started") from None
     except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}", keys="nothing was started") from error
     profiles = tables.get(_PROFILE, {})

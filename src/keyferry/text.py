@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
+_LONGEST_NAME = 300
 _LONGEST = 4096
 """Characters of one line that a message shows."""
 
@@ -35,6 +36,12 @@ def value(found: object) -> str:
     if isinstance(found, list | tuple | set | frozenset):
         return ", ".join(map(value, found)) or "none"
     return repr(str(found)) if isinstance(found, str) else str(found)
+
+
+def shortened(name: object) -> str:
+    """The name of a file, without its middle if it is very long."""
+    text = str(name)
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME // 2]}...{text[-_LONGEST_NAME // 2 :]}"
 
 
 def counted(count: int, noun: str) -> str:

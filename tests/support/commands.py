@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer.main
 
 from keyferry.cli import __main__ as command
+from keyferry.cli import crash
 from keyferry.errors import InternalError, KeyferryError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def defect(words: Sequence[object]) -> str | None:
         except KeyferryError as error:
             return f"an internal error: {error.__cause__!r}" if isinstance(error, InternalError) else _unclear(error)
         except Exception as error:  # noqa: BLE001 - that is what the tests look for
-            return None if "click" in type(error).__module__ else f"{type(error).__name__}: {error}"
+            if "click" in type(error).__module__ or crash.known(error):
+                return None
+            return f"{type(error).__name__}: {error}"
     return None
 
 

@@ -10,6 +10,7 @@ import traceback
 from keyferry.cli import render
 from keyferry.errors import InternalError, KeyferryError, UsageError, exhausted
 from keyferry.secrets import without_secrets
+from keyferry.text import shortened
 
 _UNCHANGED = "no run was open, so nothing was changed"
 WANTED = "KEYFERRY_TRACEBACK"
@@ -21,7 +22,7 @@ def report(error: BaseException) -> int:
         with contextlib.suppress(MemoryError):
             text = "".join(traceback.format_exception(error))
             sys.stderr.write(without_secrets(text.encode("utf-8", "backslashreplace").decode()))
-    return render.report(_known(error) or _internal(error))
+    return render.report(known(error) or _internal(error))
 
 
 def _internal(error: BaseException) -> KeyferryError:
@@ -32,13 +33,16 @@ def _internal(error: BaseException) -> KeyferryError:
     return told
 
 
-def _known(error: BaseException) -> KeyferryError | None:
+def known(error: BaseException) -> KeyferryError | None:
     """An exception that the system is the cause of, outside a run."""
     if what := exhausted(error):
         return KeyferryError(what, keys=_UNCHANGED)
     if isinstance(error, FileNotFoundError) and not _has_folder():
         what = "the current directory does not exist any more"
         return UsageError(what, keys=_UNCHANGED, hint="change to a directory that exists")
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike) and error.strerror:
+        name = os.fsdecode(error.filename)
+        return UsageError(f"{shortened(name)}: {error.strerror}", keys=_UNCHANGED)
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError
+from keyferry.procedure.manifest import program
 from keyferry.transcript import torn
 from keyferry.transcript.check import Session
 
@@ -29,6 +30,7 @@ def check_sessions(folder: Path, entries: Iterable[Entry]) -> None:
                 ends[entry["file"]] = entry["head"], entry["count"]
     for name, header in headers.items():
         try:
+            program(folder / name)
             same = torn.measure(folder / name) == ends[name] if name in ends else _first(folder, name) == header
         except (OSError, ValueError, LookupError, TypeError, MismatchError):
             same = False

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.terminal.host import PART
-from keyferry.text import canonical
+from keyferry.text import canonical, from_json
 from keyferry.transcript import chain
 
 if TYPE_CHECKING:
@@ -93,8 +92,8 @@ def compose(  # noqa: PLR0917 - what a manifest is made of
 def written_head(folder: Path) -> str | None:
     """Return the head in a run's manifest, which `verify` shows if all of it is true; None without a manifest."""
     try:
-        head = json.loads((folder / MANIFEST).read_bytes())["head"]
-    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        head = from_json((folder / MANIFEST).read_bytes())["head"]
+    except (OSError, ValueError, LookupError, TypeError):
         return None
     return head if isinstance(head, str) else None
 
@@ -126,11 +125,23 @@ def tools(folder: Path, story: Story) -> list[dict[str, str]]:
     """Every program that was started, once for each host: its path and SHA-256 as the headers of sessions have them."""
     found = {}
     for name in story.sessions:
-        with (folder / name).open("rb") as file:
-            header = json.loads(file.readline())
-        tool = {key: header[key] for key in ("tool", "host", "path", "sha256")}
+        tool = program(folder / name)
         found[tuple(tool.values())] = tool
     return [found[key] for key in sorted(found)]
+
+
+def program(session: Path) -> dict[str, str]:
+    """Return the program that a session's header names.
+
+    Raises:
+        ValueError, LookupError, TypeError: the first line is no header.
+    """
+    with session.open("rb") as file:
+        header = from_json(file.readline())
+    found = {name: header[name] for name in ("tool", "host", "path", "sha256")}
+    if not all(isinstance(value, str) for value in found.values()):
+        raise TypeError(found)
+    return found
 
 
 def measured(path: Path) -> dict[str, object]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import hashlib
@@ -277,8 +278,9 @@ class LocalHost:
         folders = [self._tools] if self._tools else [Path(folder) for folder in INSTALLED[tool]]
         for folder in folders:
             path = folder / tool
-            if path.is_file() and os.access(path, os.X_OK):
-                return path.absolute()
+            with contextlib.suppress(OSError):  # as for a name that is too long
+                if path.is_file() and os.access(path, os.X_OK):
+                    return path.absolute()
         on_path = None if self._tools else shutil.which(tool)
         if on_path is None:
             raise no_tool(tool, self.name, folders)

@@ -70,7 +70,7 @@ def _last_object(verb: str, text: str) -> Mapping[str, Any]:
             found, place = decoder.raw_decode(text, match.start("brace"))
         except _RepeatedError as error:
             raise unknown(TOOL, verb, str(error), text) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise unknown(TOOL, verb, "an answer that is cut short, or no JSON", text[match.start() :]) from None
     if found is None:
         raise unknown(TOOL, verb, "no answer", text)
