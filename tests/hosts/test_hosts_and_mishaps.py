@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +43,18 @@ def _through(relay: Relay, hosts: TwoHosts, host: SshHost) -> None:
     hosts.write_config()
 
 
+_INTENTS = {"5.2": "wrap", "7.2": "unwrap"}
+"""The act of a step, before which the step may ask questions."""
+
+
+def _intended(run: Path, act: str | None) -> None:
+    """Wait until the journal says that this is about to be done."""
+    until, pause = time.monotonic() + LIMIT, threading.Event()
+    while act and not re.search(rf'"kind":"intent",[^\n]*"act":"{act}"', (run / "journal.jsonl").read_text()):
+        assert time.monotonic() < until
+        pause.wait(0.02)
+
+
 def _migrate_until(hosts: TwoHosts, step: str, then: Callable[[], None], **environment: str) -> Done:
     """Run a migration, and do something when a step is told."""
     call = ["migrate", "--all", "--json", "--config", str(hosts.config), "--run-dir", str(hosts.folder / "run")]
@@ -55,6 +70,7 @@ def _migrate_until(hosts: TwoHosts, step: str, then: Callable[[], None], **envir
     for line in child.stderr:
         told.append(line)
         if line.strip().startswith(step):
+            _intended(hosts.folder / "run", _INTENTS.get(step))
             then()
             break
     out, err = child.communicate(timeout=LIMIT)
@@ -97,6 +113,7 @@ def test_a_connection_cut_in_the_middle_of_a_command(
 
 
 def test_a_connection_that_is_half_open_is_noticed(hosts: TwoHosts) -> None:
+    hosts.cloudhsm.world.arm("key_mgmt_util", "hang", "unWrapKey")
     with Relay(hosts.cloudhsm.port) as relay:
         _through(relay, hosts, hosts.cloudhsm)
         done = _migrate_until(hosts, "7.2", relay.fall_silent, KEYFERRY_LIMITS_ANSWER="2")
@@ -119,6 +136,11 @@ def test_a_wrong_host_key_is_never_passed_over(hosts: TwoHosts) -> None:
     known = hosts.classic.folder / "known_hosts"
     known.write_text(f"[127.0.0.1]:{hosts.classic.port} {other[0]} {other[1]}\n")
     hosts.classic.options["StrictHostKeyChecking"] = "no"
+    hosts.write_config()
+    overridden = hosts.migrate()
+    assert overridden.status == 2
+    assert "StrictHostKeyChecking=no has no effect" in overridden.err
+    del hosts.classic.options["StrictHostKeyChecking"]
     hosts.write_config()
     done = hosts.migrate()
     assert done.status == 9
