@@ -251,3 +251,56 @@ def test_the_last_leg_stops_if_an_hsm_joins_the_cluster_meanwhile(tmp_path: Path
     assert (done.status, done.states) == (7, {"verified": 1, "planned": 2}), done.err
     lines = map(json.loads, (apart.run / "journal.jsonl").read_text().splitlines())
     assert [line["when"] for line in lines if line["kind"] == "hsms"] == ["before the first unwrap", "after a batch"]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Apart:
+    apart = Apart(tmp_path_factory.mktemp("ended"), keys=2)
+    apart.all_legs("--all")
+    return apart
+
+
+def _kill_at_the_end(apart: Apart) -> None:
+    """As if the last process had been killed behind its last journal line."""
+    (apart.run / "manifest.json").unlink()
+    for path in apart.run.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def test_a_part_that_was_killed_behind_its_last_line_is_completed_by_the_same_command(tmp_path: Path) -> None:
+    apart = Apart(tmp_path, keys=1)
+    for steps, more in (("1-2", ()), ("4-5", ("--all",)), ("7", ())):
+        assert apart.leg(steps, *more).status == 0
+        _kill_at_the_end(apart)
+        lines = (apart.run / "journal.jsonl").read_bytes()
+        again = apart.leg(steps, "--password", "file:/nowhere", "--pin", "file:/nowhere")
+        assert (again.status, again.document["exit_code"]) == (0, 0), again.err
+        assert ((apart.run / "journal.jsonl").read_bytes(), again.document["head"] is None) == (lines, False)
+    assert again.states == {"verified": 1}
+
+
+def test_the_host_of_the_next_part_is_shown_and_an_early_part_says_so(tmp_path: Path) -> None:
+    apart = Apart(tmp_path, keys=1)
+    early = apart.leg("4-5", "--all")
+    assert (early.status, "first run steps 1-2 on the AWS CloudHSM client" in early.err) == (2, True), early.err
+    assert apart.leg("1-2").status == 0
+    status = keyferry("status", apart.run)
+    assert "next, on the CloudHSM Classic client: keyferry migrate" in status.out
+    assert keyferry("status", apart.run, "--json").document["next_on"] == "classic"
+    early = apart.leg("7")
+    assert (early.status, "steps 4-5 come first, on the CloudHSM Classic client" in early.err) == (8, True), early.err
+
+
+def test_each_host_cleans_up_and_examines_its_own_side(ended: Apart) -> None:
+    for side, other, secret in (("cloudhsm", "CLASSIC", "PIN"), ("classic", "CLOUDHSM", "PASSWORD")):
+        gone = {f"KEYFERRY_{other}_BIN": "/nowhere", f"KEYFERRY_{other}_{secret}": "file:/nowhere"}
+        words = ("--side", side, "--config", ended.world.config, "--json")
+        looked = keyferry("doctor", "--login", *words, **ended.world.environment | gone)
+        assert {check["host"] for check in looked.document["checks"]} - {"keyferry"} == {side}, looked.err
+        assert looked.status == 0, looked.out
+        done = keyferry("cleanup", ended.run, "--yes", *words, **ended.world.environment | gone)
+        assert done.status == 0, done.err
+        stage = keyferry("status", ended.run, "--json").document["wrapping_key"]["stage"]
+        assert stage == ("ready" if side == "cloudhsm" else "cleaned up")
+        assert any(("half" if side == "cloudhsm" else "public key") in line for line in done.document["removed"])
+    assert keyferry("verify", ended.run).status == 0

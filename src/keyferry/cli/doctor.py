@@ -7,7 +7,7 @@ import typer
 
 from keyferry.cli import render
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import OneSide, sides_of, with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit
 from keyferry.procedure.findings import Finding
@@ -20,15 +20,16 @@ def doctor(
     login: Annotated[
         bool, typer.Option("--login", help="Log in to both sides too, once, if all else is well.")
     ] = False,
+    side: OneSide = None,
     json: Json = False,
 ) -> None:
     """Look at both hosts and every tool before a run: nothing is changed, and nothing logged in to."""
     from keyferry.procedure import doctor as procedure  # noqa: PLC0415 - start-up: pexpect and all drivers
 
-    found = procedure.examine(settings)
+    found = procedure.examine(settings, sides_of(side))
     stops = any(one.verdict == "fail" for one in found)
     if login and not stops:
-        found += procedure.log_in(settings)
+        found += procedure.log_in(settings, sides_of(side))
         stops = any(one.verdict == "fail" for one in found)
     if json:
         render.document({"schema": "keyferry.doctor/1", "ready": not stops, "checks": [one.json() for one in found]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,6 +87,21 @@ _AGAIN: dict[str, Any] = {
         str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record; goes with --type-again.")
     ],
 }
+
+
+class Side(StrEnum):
+    """One side of a migration, for a host that has no access to the other."""
+
+    CLASSIC = "classic"
+    CLOUDHSM = "cloudhsm"
+
+
+OneSide = Annotated[Side | None, typer.Option("--side", help="Only this side, on a host without the other's tools.")]
+
+
+def sides_of(side: Side | None) -> tuple[str, ...]:
+    """Return the sides that a command works on."""
+    return tuple(Side) if side is None else (side.value,)
 
 
 def _new_file(path: Path) -> Path:

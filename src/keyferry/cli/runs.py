@@ -13,7 +13,7 @@ import typer
 from keyferry.cli import progress, render
 from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json, MaxFailures, Sessions, Yes, show
-from keyferry.cli.options import with_settings
+from keyferry.cli.options import OneSide, sides_of, with_settings
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.events import Bus
@@ -89,6 +89,7 @@ def cleanup(
     settings: Config,
     run: RunArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")] = False,
+    side: OneSide = None,
     json: Json = False,
 ) -> None:
     """Remove what a verified run leaves: imported public key, wrapping pair, wrapped files. Proved by looking."""
@@ -102,7 +103,7 @@ def cleanup(
 
     bus = Bus()
     progress.lines(bus)
-    left, head = clean(settings, run.absolute(), bus, confirm)
+    left, head = clean(settings, run.absolute(), bus, confirm, sides_of(side))
     removed = list(left.told())
     if json:
         told = {"schema": "keyferry.cleanup/1", "run_dir": str(run.absolute()), "head": head, "removed": removed}
@@ -137,10 +138,13 @@ def _tell(found: dict[str, Any]) -> None:
         if key["stage"] == "needs operator":
             detail = f"{key['rule']} ({key['classic_handle']}): {key['detail']}"
             sys.stdout.write(f"  {printable(detail)}\n")
+    from keyferry.procedure.status import ON  # noqa: PLC0415 - start-up
+
     pair = found["wrapping_key"]
     sys.stdout.write(f"run {found['run_id']}, {found['state']}: {_stages(found)}\n")
     sys.stdout.write(f"wrapping key {printable(pair['label'] or '')}: {pair['stage']}\n" if pair["label"] else "")
-    sys.stdout.write(f"next: {printable(found['next'])}\n" if found["next"] else "")
+    where = f", {ON[found['next_on']]}" if found["next_on"] else ""
+    sys.stdout.write(f"next{where}: {printable(found['next'])}\n" if found["next"] else "")
 
 
 def _row(key: dict[str, Any]) -> tuple[object, ...]:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.state import RunState
+    from keyferry.tools.parties import Source
+
+
+SIDES = ("classic", "cloudhsm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +57,49 @@ class Leftovers:
 
 
 def cleanup(
-    config: Config, run_dir: Path, bus: Bus, confirm: Callable[[Leftovers], None]
+    config: Config,
+    run_dir: Path,
+    bus: Bus,
+    confirm: Callable[[Leftovers], None],
+    sides: tuple[str, ...] = SIDES,
 ) -> tuple[Leftovers, str | None]:
     """Remove what a run leaves. Give that and the record's new head.
 
-    confirm: shown what is there before anything is removed; raises to stop it. What is typed has a record of its own
-    beside the run's: `RUN-cleanup-ID`. The run's own journal gets the files that went. CheckFailedError where the run
-    is not over and verified, where another run needs its pair, or where what has the pair's label is not the pair.
+    sides: those that this host reaches; a run is cleaned up when both are. confirm: shown what is there before anything
+    is removed; raises to stop it. What is typed has a record of its own beside the run's: `RUN-cleanup-ID`. The run's
+    own journal gets the files that went. CheckFailedError where the run is not over and verified, where another run
+    needs its pair, or where what has the pair's label is not the pair.
     """
     with reopened(run_dir) as (directory, past):
-        with _folders_all_the_same(config, directory):
+        with _folders_all_the_same(config, directory, sides):
             _check_verified(past, run_dir)
             _check_needed(past, run_dir)
         config, _order = ordered(config, past, run_dir)
-        same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
+        user = {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")}
+        if "cloudhsm" in sides:
+            same_owner(past, "cloudhsm", user)
         may_log_in(past, config)
         where = run_dir.with_name(f"{run_dir.name}-cleanup-{secrets.token_hex(4)}")
-        with opened(config, where, bus) as (parties, record), Interrupts(bus) as interrupts:
+        with opened(config, where, bus, sides) as (parties, record), Interrupts(bus) as interrupts:
             left = _Cleaning(parties, record, directory, past, interrupts).clean(confirm)
         directory.go_on(past, by="cleanup", record=where.name, record_head=record.head)
         for path in left.files:
             # The line comes first: a file that is gone must be named, whenever this process dies.
             directory.journal.write("done", act="remove", file=path.name, sha256=hash_of(path))
             path.unlink()
-        remove_folders(config, directory.journal.path)
-        directory.journal.write("done", act="clean up", label=left.label)
+        remove_folders(config, directory.journal.path, sides)
+        directory.journal.write("done", act="clean up", label=left.label, sides=list(sides))
         directory.finish()
         return left, directory.head
 
 
 @contextlib.contextmanager
-def _folders_all_the_same(config: Config, directory: RunDirectory) -> Iterator[None]:
+def _folders_all_the_same(config: Config, directory: RunDirectory, sides: tuple[str, ...]) -> Iterator[None]:
     """Where the rest must stay, what dead processes left in temporary directories goes: no run needs that again."""
     try:
         yield
     except (CheckFailedError, UsageError) as error:
-        if folders := remove_folders(config, directory.journal.path):
+        if folders := remove_folders(config, directory.journal.path, sides):
             gone = (
                 f"its private folders are gone from the temporary directories, where any was left: {len(folders)} noted"
             )
@@ -104,47 +115,60 @@ class _Cleaning:
     ) -> None:
         self._record, self._directory, self._past = record, directory, past
         self._interrupts = interrupts
-        self._source, self._destination = parties.source, parties.destination
+        self._source = parties.source if "classic" in parties.present else None
+        self._destination = parties.destination if "cloudhsm" in parties.present else None
         self._key, _digest = read_pem(directory.files / PEM)
 
     def clean(self, confirm: Callable[[Leftovers], None]) -> Leftovers:
         self._look()
         left = self._left()
         confirm(left)
-        for handle in left.classic:
-            with self._removing(f"public key {handle} of the Classic partition"):
-                self._off_classic(handle)
-        for half in left.cloudhsm:
-            with self._removing(f"half {half} of the wrapping pair"):
-                self._destination.delete_half(half, self._key)
+        if self._source:
+            for handle in left.classic:
+                with self._removing(f"public key {handle} of the Classic partition"):
+                    self._off_classic(self._source, handle)
+        if self._destination:
+            for half in left.cloudhsm:
+                with self._removing(f"half {half} of the wrapping pair"):
+                    self._destination.delete_half(half, self._key)
         if still := self._left().cloudhsm:
             raise MismatchError(f"halves of the wrapping pair are still on the cluster: {', '.join(map(str, still))}")
-        self._source.close()
-        self._destination.close()
+        if self._source:
+            self._source.close()
+        if self._destination:
+            self._destination.close()
         return left
 
     def _look(self) -> None:
-        self._destination.look()
-        same_cluster(self._past, self._destination.marks())
-        self._source.look()
-        same_owner(self._past, "classic", self._source.identity())
-        self._source.open_session()
-        self._source.log_in()
-        self._destination.log_in()
+        if self._destination:
+            self._destination.look()
+            same_cluster(self._past, self._destination.marks())
+        if self._source:
+            self._source.look()
+            same_owner(self._past, "classic", self._source.identity())
+            self._source.open_session()
+            self._source.log_in()
+        if self._destination:
+            self._destination.log_in()
 
     def _left(self) -> Leftovers:
-        """What carries the pair's label on either side, if all of it is the pair."""
+        """What carries the pair's label on the sides that are reached, if all of it is the pair."""
         label = self._past.pair.label or ""
-        classic, cloudhsm = self._source.labelled(label), self._destination.labelled(label)
+        classic = self._source.labelled(label) if self._source else ()
+        cloudhsm = self._destination.labelled(label) if self._destination else ()
         ours = {self._past.pair.public, self._past.pair.private}
         for handle in classic:
-            self._check(f"object {handle} of the Classic partition", self._source.public_key(handle))
+            found_there = self._source.public_key(handle) if self._source else None
+            self._check(f"object {handle} of the Classic partition", found_there)
         for half in cloudhsm:
-            found = self._destination.describe(half)
-            wrong_class = found.key_class not in (KeyClass.PUBLIC, KeyClass.PRIVATE)
-            self._check(f"key {half} of the cluster", None if wrong_class or half not in ours else found.public_key)
+            found = self._destination.describe(half) if self._destination else None
+            is_half = found and found.key_class in (KeyClass.PUBLIC, KeyClass.PRIVATE) and half in ours
+            self._check(f"key {half} of the cluster", found.public_key if found and is_half else None)
         files = sorted(self._directory.files.glob("*.wrapped"))
-        folders = [(where, path) for where, path in self._past.folders if where or Path(path).exists()]
+        reached = {"classic": self._source, "cloudhsm": self._destination}
+        folders = [
+            (where, path) for where, path in self._past.folders if (reached[where] if where else Path(path).exists())
+        ]
         return Leftovers(label, classic, cloudhsm, files, folders)
 
     def _check(self, what: str, found: PublicKey | None) -> None:
@@ -156,9 +180,9 @@ class _Cleaning:
                 hint="find out whose it is; give it another label, or remove it with the tool itself",
             )
 
-    def _off_classic(self, handle: ClassicHandle) -> None:
-        self._source.delete_public_key(handle, self._key)
-        if handle in self._source.labelled(self._past.pair.label or ""):
+    def _off_classic(self, source: Source, handle: ClassicHandle) -> None:
+        source.delete_public_key(handle, self._key)
+        if handle in source.labelled(self._past.pair.label or ""):
             raise MismatchError(f"the public key {handle} is still in the Classic partition")
 
     @contextlib.contextmanager

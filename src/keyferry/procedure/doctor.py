@@ -46,13 +46,13 @@ class _Side:
         return self.config.text(self.name, key)
 
 
-def examine(config: Config) -> list[Finding]:
-    """Look at both sides; every check has its finding, also after one that failed.
+def examine(config: Config, sides: tuple[str, ...] = SIDES) -> list[Finding]:
+    """Look at these sides; every check has its finding, also after one that failed.
 
     UsageError, before anything is started, for settings that do not hold together.
     """
     check(config)
-    return [*_files(config), *(finding for name in SIDES for finding in _side(config, name))]
+    return [*_files(config), *(finding for name in sides for finding in _side(config, name))]
 
 
 def _files(config: Config) -> Iterator[Finding]:
@@ -63,23 +63,24 @@ def _files(config: Config) -> Iterator[Finding]:
             yield Finding("keyferry", "configuration", "warn", doubt, hint)
 
 
-def log_in(config: Config) -> list[Finding]:
-    """Log in to each side once, with every check before it that a run makes, and leave again.
+def log_in(config: Config, sides: tuple[str, ...] = SIDES) -> list[Finding]:
+    """Log in to each of these sides once, with every check before it that a run makes, and leave again.
 
     Raises:
         LoginForbiddenError: An earlier login was refused or did not finish (LOGIN-ONCE); nothing was typed.
     """
-    secrets = Parties.resolve_secrets(config, SIDES)
+    secrets = Parties.resolve_secrets(config, sides)
     with (
         tempfile.TemporaryDirectory() as folder,
         Parties(config, Path(folder), "doctor", Bus(), secrets) as parties,
     ):
-        looks = {"classic": parties.source.look, "cloudhsm": parties.destination.look}
+        looks = {side: party.look for side, party in parties.present.items()}
         logins = {"classic": _source_login, "cloudhsm": _destination_login}
         doubts = {name: _tried(name, look) for name, look in looks.items()}  # before anything is typed
         return [
             doubts[name] or _tried(name, functools.partial(login, parties)) or Finding(name, "login", "ok", "accepted")
             for name, login in logins.items()
+            if name in looks
         ]
 
 

@@ -17,6 +17,7 @@ from keyferry.procedure.results import RunResult
 from keyferry.procedure.resume import recalled, same_owner
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.state import PLAN, WRONG_VALUE, Stage, load
+from keyferry.procedure.status import SIDES, next_leg
 from keyferry.procedure.unbegun import is_unbegun
 from keyferry.text import counted
 
@@ -217,17 +218,22 @@ def leg(  # noqa: PLR0917 - what was said at the command line
     from keyferry.procedure import legs  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - as above
 
-    side = (legs.SIDES[steps],)
+    side = (SIDES[steps],)
     if steps == "1-2" and (is_unbegun(run_dir) or not run_dir.exists()):
         order = replace(orders.order(config, selection), legs=True)
         with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts(bus) as interrupts:
             result = legs.LEGS[steps](parties, directory, order, interrupts).run()
         result.head = directory.head
         return result
+    legs.demand_begun(steps, run_dir)
+    past = load(run_dir)
+    if past.wrong_values:
+        return _stopped(run_dir, past)
+    if past.steps == steps != next_leg(past) and not (run_dir / MANIFEST).exists():  # it died behind its last line
+        result = RunResult(run_dir, recalled(_plan(run_dir, past).keys, past) if past.plan else [])
+        _complete(result)
+        return result
     with reopened(run_dir) as (directory, past):
-        if past.wrong_values:
-            directory.leave()
-            return _stopped(run_dir, past)
         legs.demand_next(past, steps, run_dir)
         config, order = ordered(config, past, run_dir)
         chosen = _plan(run_dir, past).selection if past.plan else selection

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from keyferry.procedure.state import PairStage
+from keyferry.procedure.state import ENDS, PairStage, Stage
 from keyferry.terminal import process
 from keyferry.text import counted
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.state import RunState
+    from keyferry.procedure.state import KeyState, RunState
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
 
@@ -26,10 +26,16 @@ _END_LIMIT: Final = 5.0
 
 def open_tools(past: RunState) -> frozenset[Process | None]:
     """Tools that may still be at an unwrap or a generation; None stands for one that the journal does not name."""
-    begun = [one.tools for one in past.keys.values() if one.may_be_in_flight]
+    begun = [one.tools for one in past.keys.values() if _is_open(one)]
     if past.pair.stage is PairStage.GENERATE_INTENT:
         begun.append(past.pair.tools)
     return frozenset(tool for tools in begun for tool in tools or (None,))
+
+
+def _is_open(key: KeyState) -> bool:
+    """Whether an unwrap of this key has no known end, and nobody has decided about it."""
+    at = key.before if key.stage in ENDS and key.open else key.stage
+    return at is Stage.UNWRAP_INTENT and key.decision is None
 
 
 class InFlight:

@@ -9,17 +9,21 @@ from keyferry.procedure.journal import read
 from keyferry.terminal.host import remove_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from keyferry.config import Config
 
 
-def remove_folders(config: Config, journal: Path) -> list[str]:
-    """Remove every private folder of a run, here and on both hosts; gives their names. Nothing is logged in to.
+def remove_folders(config: Config, journal: Path, sides: Collection[str] = ("classic", "cloudhsm")) -> list[str]:
+    """Remove every private folder of a run, here and on the hosts of these sides; gives their names.
+
+    Nothing is logged in to.
 
     UnreachableError where a host cannot be reached. Folders that are gone already are no matter.
     """
     noted = [(entry["where"], entry["folder"]) for entry in read(journal).entries if entry["kind"] == "folder"]
+    noted = [(where, folder) for where, folder in noted if where in ("", *sides)]
     for where in dict.fromkeys(where for where, _folder in noted):
         folders = [folder for place, folder in noted if place == where]
         if where == "":

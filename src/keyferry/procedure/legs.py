@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from keyferry.errors import CheckFailedError, KeyferryError
+from keyferry.errors import CheckFailedError, KeyferryError, UsageError
 from keyferry.names import CloudHandle, Kcv, KeyClass
 from keyferry.procedure.carrying import canary
 from keyferry.procedure.choice import refuse_untypeable, select
@@ -17,7 +17,8 @@ from keyferry.procedure.migration import Migration
 from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
 from keyferry.procedure.resume import found_again, same_cluster, same_owner
 from keyferry.procedure.state import PairStage, RunState
-from keyferry.procedure.status import next_leg
+from keyferry.procedure.status import ON, SIDES, next_leg
+from keyferry.procedure.unbegun import is_unbegun
 from keyferry.procedure.wrapping import PEM, WrappingKey, hash_of, read_pem
 from keyferry.tools.parties import DestinationKey, Pair
 
@@ -162,19 +163,38 @@ class Entering(Leg):
 
 LEGS: dict[str, type[Leg]] = {"1-2": Making, "4-5": Leaving, "7": Entering}
 """The steps that may be done apart, by the document's numbers; 3 and 6 are the carrying between them."""
-SIDES = {"1-2": "cloudhsm", "4-5": "classic", "7": "cloudhsm"}
+
+
+def demand_begun(steps: str, directory: Path) -> None:
+    """CheckFailedError if the steps before these left no run directory here."""
+    if steps != "1-2" and (is_unbegun(directory) or not directory.exists()):
+        raise UsageError(
+            f"steps {steps} cannot start yet: there is no run in {directory}",
+            keys="nothing was typed to any tool",
+            hint=f"first run steps 1-2 {ON['cloudhsm']}, then copy the whole run directory to this host",
+        )
+
+
+def _not_next(steps: str, wanted: str | None, directory: Path) -> CheckFailedError:
+    order = [*LEGS]
+    if wanted is None:
+        why = "all of them are done"
+    elif order.index(steps) < order.index(wanted):
+        why = f"they are done; steps {wanted} come next, {ON[SIDES[wanted]]}"
+    else:
+        why = f"they cannot start yet: steps {wanted} come first, {ON[SIDES[wanted]]}"
+    return CheckFailedError(
+        f"steps {steps} are not what comes next in this run: {why}",
+        step=steps,
+        keys="nothing was typed to any tool",
+        hint=f"`keyferry status {directory}` shows the next command and its host",
+    )
 
 
 def demand_next(past: RunState, steps: str, directory: Path) -> None:
     """CheckFailedError where other steps come next, or what the steps before left is not as the journal has it."""
     if steps != (wanted := next_leg(past)):
-        raise CheckFailedError(
-            f"steps {steps} are not what comes next in this run",
-            step=steps,
-            seen=f"next: steps {wanted}" if wanted else "next: nothing; this run has ended",
-            keys="nothing was typed to any tool",
-            hint=f"`keyferry status {directory}` says what is next, and where",
-        )
+        raise _not_next(steps, wanted, directory)
     _demand_unchanged(past, steps, directory / "files")
 
 

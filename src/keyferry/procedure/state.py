@@ -97,12 +97,6 @@ class KeyState:
     tools: tuple[Process, ...] = ()
 
     @property
-    def may_be_in_flight(self) -> bool:
-        """Whether an unwrap of this key has no known end, and nobody has decided about it."""
-        at = self.before if self.stage in ENDS and self.open else self.stage
-        return at is Stage.UNWRAP_INTENT and self.decision is None
-
-    @property
     def settled(self) -> bool:
         """Whether nothing is left to do or to find out for this key."""
         return self.stage in ENDS and not self.open and self.decision is None
@@ -123,6 +117,7 @@ class PairState:
     private: CloudHandle | None = None
     classic: ClassicHandle | None = None
     sha256: Sha256 | None = None
+    cleaned: frozenset[str] = frozenset()
     intended: str | None = None
     tools: tuple[Process, ...] = ()
 
@@ -162,6 +157,7 @@ class RunState:
     begun: str = ""
     last: str = ""
     ended: bool = False
+    steps: str | None = None
     head: str = ""
     torn: int = 0
 
@@ -218,6 +214,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "begin":
             state.run_id, state.begun = entry["run_id"], entry["at"]
             state.settings, state.order = entry["settings"], entry.get("order", {})
+            state.steps = "1-2" if state.order.get("legs") else None
         case "parties" | "hsms":
             _meet(state, entry)
         case "before":
@@ -228,6 +225,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "resumed":
             state.ended = state.ended and "by" in entry  # opened for something else than to go on
             state.tools.clear()
+            state.steps = entry.get("steps", state.steps)
         case "end":
             state.ended = True
         case "intent" | "done" if isinstance(entry.get("key"), int):  # of the PEM's move it is a fingerprint
@@ -304,7 +302,14 @@ def _key_ended(state: RunState, key: KeyState, entry: Entry) -> None:
             state.rejected.add(key.cloud_handle)
 
 
+_SIDES = frozenset({"classic", "cloudhsm"})
+
+
 def _pair_went_on(pair: PairState, entry: Entry, tools: tuple[Process, ...]) -> None:
+    if entry["act"] == "clean up":
+        pair.cleaned |= frozenset(entry.get("sides", _SIDES))
+        if pair.cleaned != _SIDES:
+            return
     stage = _PAIR_STAGES[entry["act"]].get(entry["kind"], pair.stage)
     pair.stage = max(pair.stage, stage, key=list(PairStage).index)  # what is done again was done before
     match entry:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _UNMADE = frozenset({PairStage.NONE, PairStage.GENERATE_INTENT, PairStage.GENERATED})
 _LOOK_EVERY = 1.0  # seconds
 
+SIDES = {"1-2": "cloudhsm", "4-5": "classic", "7": "cloudhsm"}
+"""Where the parts of an air-gapped run are done."""
+ON = {"cloudhsm": "on the AWS CloudHSM client", "classic": "on the CloudHSM Classic client"}
+
 
 def document(directory: Path) -> dict[str, object]:
     """The document `keyferry.status/1`. Nothing is locked and nothing is logged in to."""
@@ -44,6 +48,7 @@ def document(directory: Path) -> dict[str, object]:
         "keys": [_key(key) for key in run.keys.values()],
         "stages": run.stages,
         "next": None if running else _next(run, directory),
+        "next_on": None if running else _next_on(run),
     }
 
 
@@ -105,6 +110,13 @@ def _next(run: RunState, directory: Path) -> str | None:
     if unsure := [key for key in run.keys.values() if key.stage is Stage.NEEDS_OPERATOR]:
         return f"keyferry resolve {where} {unsure[0].handle} --adopt HANDLE | --retry | --skip"
     return None
+
+
+def _next_on(run: RunState) -> str | None:
+    """The side on whose host the next command of an air-gapped run has to run; None where any host serves."""
+    if run.wrong_values or not run.order.get("legs") or (steps := next_leg(run)) is None:
+        return None
+    return SIDES[steps]
 
 
 def next_leg(past: RunState) -> str | None:
