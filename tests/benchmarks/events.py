@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+import shared
 from keyferry.procedure.verification import verify
 from keyferry.transcript.verify import Run
 from records import lengthen
@@ -40,8 +41,12 @@ def by_script(run: Path) -> object:
 def main(sizes: tuple[int, ...] = EVENTS) -> None:
     sys.stdout.write("| events | verify: µs per event | verify.py: µs per event |\n|---|---|---|\n")
     with tempfile.TemporaryDirectory() as name:
-        world = World.create(Path(name, "world"), keys=3)
-        done = world.migrate()
+        shared.begin()
+        try:
+            world = World.create(Path(name, "world"), keys=3)
+            done = world.migrate()
+        finally:
+            shared.end()
         if done.status != 0:
             raise SystemExit(done.err)
         for events in sizes:
