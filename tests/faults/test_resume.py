@@ -11,6 +11,7 @@ from longer import every
 from runs import DESTINATIONS, keyferry
 from undisturbed import Plain, migration
 
+LISTS = 4  # lines about the HSMs that CloudHSM CLI lists: before the first wrap, after each of two batches, at the end
 LINES, EVENTS = 75, 320
 """Lines of the journal of an undisturbed run of two keys; events of its sessions' records are some more than these."""
 
@@ -24,7 +25,7 @@ def each(stride: int, first: int) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("plain", DESTINATIONS, indirect=True)
 def test_the_lines_are_all_there(plain: Plain) -> None:
-    assert plain.lines == LINES
+    assert plain.lines in (LINES, LINES + LISTS)
 
 
 @pytest.mark.parametrize(("plain", "line"), each(11, 1), indirect=["plain"])
