@@ -295,3 +295,44 @@ def test_a_proof_that_was_cut_out_of_the_recording(run: Path) -> None:
     forge(run, change)
     for told in (by_package(run), by_script(run)):
         assert told.verdict == "wrong"
+
+
+def first(kind: str, act: str | None = None, **what: object) -> Forgery:
+    def change(lines: Lines) -> Lines:
+        next(line for line in lines if (line["kind"], line.get("act")) == (kind, act)).update(what)
+        return lines
+
+    return change
+
+
+def nobody_logged_in(lines: Lines) -> Lines:
+    return [line for line in lines if line["kind"] != "login"]
+
+
+def of_another_partition(lines: Lines) -> Lines:
+    next(line for line in lines if line["kind"] == "parties")["classic"]["serial"] = "1234567890123"
+    return lines
+
+
+RUN: dict[str, Forgery] = {
+    "another operator": first("begin", operator={"user": "mallory"}),
+    "other settings": first("begin", settings={}),
+    "no login": nobody_logged_in,
+    "another partition": of_another_partition,
+    "another crypto user": first("parties", cloudhsm={"user": "mallory", "tool": "key_mgmt_util"}),
+    "another label of the pair": first("intent", "generate", label="another"),
+    "an extractable pair": first("intent", "generate", extractable=True),
+    "another coverage of the pair": first("done", "cover", public=[0, 1, 2, 3]),
+    "another imported key": first("done", "import", handle=7),
+    "another key may wrap": first("done", "allow wrapping", handle=7),
+    "another count of keys": first("planned", keys=3),
+    "handles of another kind": first("done", "generate", public=[7]),
+}
+
+
+@pytest.mark.parametrize("forgery", RUN)
+def test_what_is_said_of_the_run_as_a_whole(run: Path, forgery: str) -> None:
+    forge(run, journal=RUN[forgery])
+    told = by_package(run)
+    assert told.verdict == "wrong", told
+    assert "journal.jsonl" in told.words

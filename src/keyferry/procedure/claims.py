@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,49 +32,67 @@ class KeyClaims:
 
 @dataclass(slots=True)
 class Claims:
-    """The claims of all keys, taken in line by line. pairs: the wrapping pairs that were made; hsms: the
-    serial numbers of the cluster's HSMs, each time; killed: whether a
-    process of the run died, so that something that it did may be missing here.
+    """The claims of all keys, taken in line by line. pairs: the wrapping pairs that were made.
+
+    imported: handles that the public key had on the source. hsms: the serial numbers of the cluster's HSMs, each time.
+    secrets: how often each was typed. killed: a process of the run died, so what it did last may be missing here.
     """
 
     keys: dict[int, KeyClaims] = field(default_factory=dict)
     wish: Mapping[str, Any] | None = None
     pairs: list[tuple[int, int, bool]] = field(default_factory=list)
+    begin: Mapping[str, Any] = field(default_factory=dict)
+    parties: list[Mapping[str, Any]] = field(default_factory=list)
+    generate: Mapping[str, Any] | None = None
+    cover: Mapping[str, Any] | None = None
+    planned: int = 0
+    imported: set[int] = field(default_factory=set)
+    secrets: Counter[str] = field(default_factory=Counter)
     hsms: set[tuple[str, ...]] = field(default_factory=set)
     killed: bool = False
-    ended: bool = False
 
     def take(self, line: Mapping[str, Any], number: int) -> str | None:
         """Return why the line cannot be, or None."""
+        self._about(line)
         match line["kind"], line.get("act"):
-            case "planned", _:
-                self.wish = line["wish"]
             case (("intent" | "done"), ("wrap" | "unwrap")):
                 self._act(self._of(line["key"]), line)
-            case "done", "generate":
-                self.pairs.append((line["public"], line["private"], line.get("adopted") is True))
             case "described", _:
                 self._of(line["key"]).described = {name: line[name] for name in ("extractable", "state", "rule")}
             case "resolve", _:
                 self._of(line["key"]).skipped_by_operator = line["order"] == "skip"
             case "key", _:
-                claims = self._of(line["key"])
-                claims.line, claims.end = (
-                    number,
-                    {name: line[name] for name in _ENDS} | {"coverage": line.get("coverage")},
-                )
+                claims, ends = self._of(line["key"]), {name: line[name] for name in _ENDS}
+                claims.line, claims.end = number, ends | {"coverage": line.get("coverage")}
             case "question", "unwrap":
                 self._of(line["key"]).questioned = True
+            case "end", _:
+                return self._open()
+        return None
+
+    def _about(self, line: Mapping[str, Any]) -> None:
+        """Take in what a line says of the run as a whole."""
+        match line["kind"], line.get("act"):
+            case "begin", _:
+                self.begin = line
+            case "parties", _:
+                self.parties.append(line)
+            case "login", _:
+                self.secrets[line["secret"]] += line["outcome"] == "typed"
+            case "planned", _:
+                self.wish, self.planned = line["wish"], line["keys"]
+            case "intent", "generate":
+                self.generate = line
+            case "done", "generate":
+                self.pairs.append((line["public"], line["private"], line.get("adopted") is True))
+            case "done", "cover":
+                self.cover = {name: line.get(name) for name in ("public", "private")}
+            case "done", ("import" | "compare" | "allow wrapping"):
+                self.imported |= {line["handle"]}
             case "hsms", _:
                 self.hsms.add(tuple(line["serials"]))
             case "torn", _:
                 self.killed = True
-            case "resumed", _:
-                self.ended = self.ended and "by" in line
-            case "end", _:
-                self.ended = True
-                return self._open()
-        return None
 
     def _open(self) -> str | None:
         """Why a run cannot end here: a key's outcome is not known."""
@@ -99,6 +118,6 @@ class Claims:
 
 
 _ENDS = (
-    *("state", "rule", "proof", "kcv", "kcv_there", "handle", "nodes", "coverage", "attributes", "attributes_there"),
-    *("open", "code"),
+    *("state", "rule", "proof", "kcv", "kcv_there", "handle", "nodes", "attributes", "attributes_there"),
+    *("open", "code", "detail", "seen"),
 )

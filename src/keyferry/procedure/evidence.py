@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,7 +65,10 @@ class Evidence:
     """Collects facts from the recordings in their order; contradictions.py compares them with the journal."""
 
     def __init__(self) -> None:
-        self.pairs: set[tuple[int, int]] = set()
+        self.pairs: dict[tuple[int, int], tuple[str, int]] = {}
+        self.users: set[str] = set()
+        self.secrets: Counter[str] = Counter()
+        self.imports: set[str] = set()
         self.unwraps: dict[str, list[Unwrapped]] = {}
         self.arrived: dict[int, Arrived] = {}
         self.values: dict[str, set[str]] = {}
@@ -83,8 +87,18 @@ class Evidence:
                 return CkdemoReader(self)
         return None
 
-    def pair_made(self, public: int, private: int) -> None:
-        self.pairs.add((public, private))
+    def logged_in_as(self, user: str) -> None:
+        self.users.add(user)
+
+    def pair_made(self, public: int, private: int, label: str, bits: int) -> None:
+        self.pairs[public, private] = (label, bits)
+
+    def secret_typed(self, name: str) -> None:
+        self.secrets[name] += 1
+
+    def imported(self, handle: str) -> None:
+        """ckdemo displayed this object with the exported key's modulus."""
+        self.imports.add(handle)
 
     def unwrapped(self, file: str, wrapping_key: int, handle: int, *, whole: bool) -> None:
         self.unwraps.setdefault(file, []).append(Unwrapped(handle, wrapping_key, whole))

@@ -65,7 +65,7 @@ class Witness:
 
     def __init__(self, journaled: Journaled, der: bytes | None, evidence: Evidence) -> None:
         self._journaled, self._evidence = journaled, evidence
-        self._der = der
+        self.der = der
         self._extractable: set[str] = set()
         self._imported: set[str] = set()
 
@@ -106,6 +106,7 @@ class Witness:
         modulus = shown.attributes.get("CKA_MODULUS")
         if (shown.attributes.get("CKA_CLASS") or "").startswith("02") and self._is_ours(modulus):
             self._imported.add(handle)
+            self._evidence.imported(handle)
         self.public(session, shown.attributes.get("CKA_LABEL"), modulus, line)
 
     def public(self, session: Session, label: str | None, modulus: str | None, line: int) -> None:
@@ -118,10 +119,10 @@ class Witness:
 
     def _is_ours(self, modulus: str | None) -> bool:
         """Whether this is the exported key's, or, where that is not here any more, may be."""
-        if self._der is None:
+        if self.der is None:
             return True
         digits = (modulus or "").lower().lstrip("0")
-        return len(digits) >= 2 * (len(self._der) - _AROUND_MODULUS) and digits in self._der.hex()
+        return len(digits) >= 2 * (len(self.der) - _AROUND_MODULUS) and digits in self.der.hex()
 
     def wraps(self, session: Session, event: Event) -> None:
         """In a migration; a single action asks for one key, and the tool refuses it."""

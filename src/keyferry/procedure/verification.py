@@ -15,6 +15,7 @@ from keyferry.procedure.contradictions import Contradictions
 from keyferry.procedure.evidence import Evidence
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
+from keyferry.procedure.run_contradictions import RunContradictions
 from keyferry.procedure.wrapping import PEM
 from keyferry.text import counted, from_json
 from keyferry.transcript import chain
@@ -207,6 +208,8 @@ class _Verification:
             if event.code == "i" and not one_line(event.data):
                 raise session.wrong("more than one line was typed", event.line)
             words.hear(event)
+            if event.code == "s":
+                self._evidence.secret_typed(event.data)
             if reader:
                 _read(reader, session, event)
         words.end()
@@ -282,8 +285,13 @@ class _Verification:
         except UsageError as error:
             raise wrong(manifest.PLAN, 1, error.what) from None
         lasting, whole = self._journaled.lasting, self._manifest is not None
+        about = RunContradictions(self._claims, self._evidence, plan, self._witness.der, lasting=lasting)
         found = Contradictions(self._claims, self._evidence, plan, lasting=lasting, whole=whole)
-        for line, why in found.all():
+        try:
+            wrongs = [*((0, why) for why in about.all(self._folder / manifest.INFO)), *found.all()]
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise wrong(manifest.JOURNAL, None, "a line has a value of another kind than it must have") from None
+        for line, why in wrongs:
             raise wrong(manifest.JOURNAL, line or None, why)
 
     def _named(self) -> dict[str, set[str]]:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 class Facts(Protocol):
     """Receives what the destination's tool proves, in the order of the recordings."""
 
-    def pair_made(self, public: int, private: int) -> None: ...
+    def logged_in_as(self, user: str) -> None: ...
+
+    def pair_made(self, public: int, private: int, label: str, bits: int) -> None:
+        """label, bits: as they were typed."""
 
     def unwrapped(self, file: str, wrapping_key: int, handle: int, *, whole: bool) -> None:
         """whole: every HSM has the key."""

@@ -30,9 +30,13 @@ class Reader(Turns):
         line = turn.line
         if line == screens.HSM_INFO:
             self._facts.listed([hsm[screens.SERIAL] for hsm in screens.hsms(_shown(turn.text))])
+        elif line.startswith(f"{screens.LOGIN} "):
+            self._facts.logged_in_as(value_of(line.split(), "--username"))
         elif line.startswith(f"{screens.PAIR} "):
             pair = screens.key_pair(_shown(turn.text))
-            self._facts.pair_made(pair.public.handle, pair.private.handle)
+            words = line.split()
+            label, bits = value_of(words, "--private-label"), number_of(value_of(words, "--modulus-size-bits"))
+            self._facts.pair_made(pair.public.handle, pair.private.handle, label, bits)
         elif line.startswith(f"{screens.UNWRAP} "):
             key, words = screens.unwrapped(_shown(turn.text)), line.split()
             self._facts.unwrapped(

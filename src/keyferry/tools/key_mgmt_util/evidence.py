@@ -31,10 +31,12 @@ class Reader(Turns):
             return
         match words[0]:
             case "loginHSM":
+                self._facts.logged_in_as(value_of(words, "-s"))
                 self._logged_in = set(_nodes(screens.login(_after_question(turn.text)).outcome))
             case "genRSAKeyPair":
                 if pair := screens_making.key_pair(turn.text).fields:
-                    self._facts.pair_made(pair.public, pair.private)
+                    label, bits = value_of(words, "-l"), number_of(value_of(words, "-m"))
+                    self._facts.pair_made(pair.public, pair.private, label, bits)
             case "unWrapKey":
                 self._unwrapped(words, turn.text)
             case "findSingleKey":
