@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import MismatchError
+from keyferry.names import KeyClass
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.unwrapping import spec_of
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
@@ -66,6 +67,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self.pairs: dict[tuple[int, int], tuple[str, int]] = {}
+        self.halves: dict[int, DestinationKey] = {}
         self.users: set[str] = set()
         self.secrets: Counter[str] = Counter()
         self.imports: set[str] = set()
@@ -88,7 +90,8 @@ class Evidence:
         return None
 
     def logged_in_as(self, user: str) -> None:
-        self.users.add(user)
+        if user:  # else the command's help was asked for
+            self.users.add(user)
 
     def pair_made(self, public: int, private: int, label: str, bits: int) -> None:
         self.pairs[public, private] = (label, bits)
@@ -110,6 +113,8 @@ class Evidence:
         self.hsms.add(tuple(serials))
 
     def described(self, key: DestinationKey) -> None:
+        if key.key_class is not KeyClass.SECRET:
+            self.halves[key.handle] = key
         if (arrived := self.arrived.get(key.handle)) and arrived.key is None:
             arrived.key = key
 

@@ -84,12 +84,12 @@ class RunContradictions:
         }
         yield from different(nodes, self._claims.cover or {}, "the recordings show of the wrapping pair")
         for half, arrived in shown.items():
-            key = arrived.key if arrived else None
+            key = self._evidence.halves.get(half)
             if arrived is None or key is None or not arrived.whole:
                 yield f"no recording shows half {half} of the wrapping pair on every HSM"
             elif key.public_key is None or (self._der and f"{key.public_key.modulus:x}" not in self._der.hex()):
                 yield f"half {half} of the wrapping pair has another modulus than the exported public key"
-        key = shown[private].key if shown[private] else None  # type: ignore[union-attr]  # it is there
+        key = self._evidence.halves.get(private)
         if key and not (key.local and key.may_unwrap):
             yield f"the private half {private} was not made in the HSM, or cannot unwrap"
         if key and key.extractable and not self._plan.settings["wrapping.extractable"]:
