@@ -112,11 +112,11 @@ def test_a_kept_manifest_that_was_changed(
 def test_a_journal_that_was_rewritten_after_a_head_was_noted(run: Path, extended: tuple[World, list[str]]) -> None:
     """Everything fits again but the manifests that were kept before."""
 
-    def other_operator(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        lines[0]["operator"] = {"user": "mallory"}
+    def other_account(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        next(line for line in lines if line["kind"] == "host")["facts"]["account"] = "mallory"
         return lines
 
-    forge(run, journal=other_operator)
+    forge(run, journal=other_account)
     both_say("wrong", run)
     shutil.rmtree(run / "manifests")
 
