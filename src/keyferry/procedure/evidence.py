@@ -96,8 +96,10 @@ class Evidence:
     def pair_made(self, public: int, private: int, label: str, bits: int) -> None:
         self.pairs[public, private] = (label, bits)
 
-    def secret_typed(self, name: str) -> None:
-        self.secrets[name] += 1
+    def heard(self, event: Event) -> None:
+        """Count a secret that was typed."""
+        if event.code == "s":
+            self.secrets[event.data] += 1
 
     def imported(self, handle: str) -> None:
         """ckdemo displayed this object with the exported key's modulus."""

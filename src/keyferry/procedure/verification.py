@@ -208,8 +208,7 @@ class _Verification:
             if event.code == "i" and not one_line(event.data):
                 raise session.wrong("more than one line was typed", event.line)
             words.hear(event)
-            if event.code == "s":
-                self._evidence.secret_typed(event.data)
+            self._evidence.heard(event)
             if reader:
                 _read(reader, session, event)
         words.end()
@@ -279,20 +278,19 @@ class _Verification:
             raise wrong(manifest.PLAN, 1, f"key {min(stays)} was wrapped, and by the plan it is none that crosses")
 
     def _check_claims(self) -> None:
-        """The journal says of each key what the recordings show."""
-        try:
+        try:  # the journal says of each key what the recordings show
             plan = planfile.read(self._folder / manifest.PLAN)
         except UsageError as error:
             raise wrong(manifest.PLAN, 1, error.what) from None
-        lasting, whole = self._journaled.lasting, self._manifest is not None
+        lasting, whole = self._journaled.lasting, bool(self._manifest)
         about = RunContradictions(self._claims, self._evidence, plan, self._witness.der, lasting=lasting)
         found = Contradictions(self._claims, self._evidence, plan, lasting=lasting, whole=whole)
         try:
             wrongs = [*((0, why) for why in about.all(self._folder / manifest.INFO)), *found.all()]
         except (ValueError, LookupError, TypeError, AttributeError):
             raise wrong(manifest.JOURNAL, None, "a line has a value of another kind than it must have") from None
-        for line, why in wrongs:
-            raise wrong(manifest.JOURNAL, line or None, why)
+        if wrongs:
+            raise wrong(manifest.JOURNAL, wrongs[0][0] or None, wrongs[0][1])
 
     def _named(self) -> dict[str, set[str]]:
         story = self._story
