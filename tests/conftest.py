@@ -33,8 +33,9 @@ atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = str(_STATE)
 _TESTS = itertools.count(1)
 
-# Under nohup too, a SIGHUP is for the tests' commands to hear.
+# Under nohup, or in the background of a script, the tests' commands still have to see these signals.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that does other things meanwhile is no failure of what is tested.
 settings.register_profile("keyferry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
