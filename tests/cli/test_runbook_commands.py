@@ -31,6 +31,7 @@ def _ran(world: World, tool: str) -> Done:
     wanted = world.directory / "keys.json"
     wanted.write_text(json.dumps([{"handle": plain}, {"handle": special, **SPECIAL[tool]}]))
     words = ("--json", "--config", world.config, "--run-dir", world.directory / "run")
+    words += ("--wrapping-label", "classic_wrap")  # the document's, which the runbook prints
     return keyferry("migrate", "--from", wanted, *words, **world.environment | through(tool))
 
 

@@ -232,8 +232,10 @@ def test_ssh_options_are_names_and_values(options: str) -> None:
 
 
 def test_no_option_weakens_what_ssh_is_told_first() -> None:
-    way = ssh.way("me@host", "StrictHostKeyChecking=no Port=22 EscapeChar=~", "", sudo=False)
-    connection = ssh.Connection(way)
+    for option in ("StrictHostKeyChecking=no", "EscapeChar=~"):
+        with pytest.raises(UsageError, match=option.partition("=")[0]):
+            ssh.way("me@host", option, "", sudo=False)
+    connection = ssh.Connection(ssh.way("me@host", "Port=22", "", sudo=False))
     for argv in (connection.shell(), connection.tool(["/opt/x y"])):
         options = [word.removeprefix("-o") for word in argv if word.startswith("-o")]
         first = {name: value for name, _, value in (option.partition("=") for option in reversed(options))}

@@ -160,7 +160,7 @@ def test_the_quota_is_that_of_the_hsms_type_unless_the_site_says_another() -> No
     for model, quota, room in (
         ("NITROX-III CNN35XX-NFBE", 0, 3293),
         ("LS2 Family", 0, 16659),
-        ("", 0, 16659),
+        ("", 0, 3293),  # the smaller one, where no model is shown
         ("LS2", 50, 43),
     ):
         cli = CloudHsmCliDestination(*around, user="cu", password=Mock(), quota=quota)

@@ -52,7 +52,7 @@ def _curve() -> bytes:
 def test_a_file_without_an_rsa_key_is_a_mismatch(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "public.pem"
     path.write_bytes(content)
-    with pytest.raises(MismatchError, match="holds no RSA public key") as mismatch:
+    with pytest.raises(MismatchError, match="is not an RSA public key") as mismatch:
         read_pem(path)
     assert mismatch.value.rule == "WRAPPING-KEY-MATCH"
 
