@@ -30,8 +30,8 @@ def _ran(world: World, tool: str) -> Done:
     plain, special = (key["classic_handle"] for key in keys[:2])
     wanted = world.directory / "keys.json"
     wanted.write_text(json.dumps([{"handle": plain}, {"handle": special, **SPECIAL[tool]}]))
-    words = ("--json", "--config", world.config, "--run-dir", world.directory / "run")
-    words += ("--wrapping-label", "classic_wrap")  # the document's, which the runbook prints
+    label = ("--wrapping-label", "classic_wrap")  # the document's, which the runbook prints
+    words = ("--json", "--config", world.config, "--run-dir", world.directory / "run", *label)
     return keyferry("migrate", "--from", wanted, *words, **world.environment | through(tool))
 
 

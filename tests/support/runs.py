@@ -95,9 +95,12 @@ class World:
         return done
 
     def resume(self, *arguments: str, run: str = "run", **environment: str) -> Done:
-        """`keyferry resume --json` of the run in the directory `run`."""
+        """`keyferry resume --json` of the run in the directory `run`.
+
+        An answer may take two seconds: a resumed run waits that long for an unwrap that may still be in flight.
+        """
         call = ("resume", self.directory / run, "--json", "--config", self.config, *arguments)
-        done = keyferry(*call, **self.environment | environment)
+        done = keyferry(*call, **self.environment | {"KEYFERRY_LIMITS_ANSWER": "2"} | environment)
         if done.status == 0:  # else what a test changed in the record may be why
             assert_not_wrong(self.directory / run)
         return done
