@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import shlex
+import signal
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import time
 import warnings
 from pathlib import Path
 
-from keyferry.errors import UsageError
+from keyferry.errors import InterruptedRunError, UsageError
 
 SHORTEST = 4
 LONGEST = 4096
@@ -120,8 +121,13 @@ def _prompt(name: str, _rest: str, _base: Path | None) -> bytes:
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass(f"{name}: ").encode("utf-8", "surrogateescape")
-        except EOFError:
-            raise UsageError(f"the {name} was not typed", keys=_NOTHING) from None
+        except (EOFError, KeyboardInterrupt) as ended:
+            sys.stderr.write("\n")  # what follows must not stand behind the question
+            if isinstance(ended, EOFError):
+                raise UsageError(f"the {name} was not typed", keys=_NOTHING) from None
+            error = InterruptedRunError(signal.SIGINT)
+            error.keys, error.hint = _NOTHING, None
+            raise error from None
         except getpass.GetPassWarning:
             what = f"the terminal cannot hide the {name} while it is typed"
             raise UsageError(what, keys=_NOTHING, hint=_OTHER_SOURCES) from None

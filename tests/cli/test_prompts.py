@@ -114,3 +114,22 @@ def test_yes_is_accepted_and_changes_nothing(world: World, tmp_path: Path) -> No
     assert (done.status, done.states) == (0, {"planned": 1})
     assert world.resume("--yes", run=tmp_path.name).status == 0
     assert "--yes" in keyferry("migrate", "--help").out
+
+
+def test_ctrl_c_at_a_secret_ends_the_command_and_says_so(world: World) -> None:
+    with Watched("migrate", "--all", *ASK, "--config", world.config) as watched:
+        _asks(watched, PIN)
+        watched.child.sendintr()
+        assert watched.end() == 130, watched.text
+        assert watched.text.splitlines()[-3:] == [PIN, "error: interrupted", "keys: nothing was started"]
+
+
+def test_ctrl_c_at_the_question_of_cleanup_stops_it_at_once(tmp_path: Path) -> None:
+    world = World.create(tmp_path / "hsm", keys=1)
+    assert world.migrate().status == 0
+    with Watched("cleanup", world.directory / "run", "--config", world.config) as watched:
+        watched.until(lambda: watched.asked().endswith("to go on:"))
+        watched.child.sendintr()
+        assert watched.end() == 130, watched.text
+        assert "keys: nothing was deleted" in watched.text
+        assert "finishing" not in watched.text

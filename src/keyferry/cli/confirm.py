@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import signal
 import sys
 
-from keyferry.errors import CheckFailedError
+from keyferry.errors import CheckFailedError, InterruptedRunError
 from keyferry.text import printable
+
+_NOTHING = "nothing was deleted"
 
 
 def confirm_label(label: str, what: str, *, yes: bool) -> None:
@@ -13,5 +16,14 @@ def confirm_label(label: str, what: str, *, yes: bool) -> None:
     sys.stderr.write(f"This deletes {what} for good. Type its label, {printable(label)!r}, to go on: ")
     sys.stderr.flush()
     # With the end of its line: at the end of the input nothing was typed, and a label may be empty.
-    if sys.stdin.readline() != f"{label}\n":
-        raise CheckFailedError("the label was not typed", keys="nothing was deleted")
+    try:
+        typed = sys.stdin.readline()
+    except (KeyboardInterrupt, InterruptedRunError) as interrupt:
+        sys.stderr.write("\n")
+        error = interrupt if isinstance(interrupt, InterruptedRunError) else InterruptedRunError(signal.SIGINT)
+        error.keys = _NOTHING
+        raise error from None
+    if not typed:
+        sys.stderr.write("\n")
+    if typed != f"{label}\n":
+        raise CheckFailedError("the label was not typed", keys=_NOTHING)

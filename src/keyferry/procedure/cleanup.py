@@ -122,7 +122,8 @@ class _Cleaning:
     def clean(self, confirm: Callable[[Leftovers], None]) -> Leftovers:
         self._look()
         left = self._left()
-        confirm(left)
+        with self._interrupts.asking():
+            confirm(left)
         if self._source:
             for handle in left.classic:
                 with self._removing(f"public key {handle} of the Classic partition"):

@@ -14,6 +14,7 @@ from keyferry.terminal.signals import SIGNALS, Counter
 from keyferry.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
 _MOST_NAMED = 4
@@ -32,6 +33,7 @@ class Interrupts:
         self._counter = counter or signals.SIGNALLED
         self._under_way: dict[tuple[int, str | None], StepStarted] = {}
         self._before: dict[int, object] = {}
+        self._asking = False
         if bus:
             bus.join(self._follow)
 
@@ -53,11 +55,21 @@ class Interrupts:
         if self.signal:
             raise InterruptedRunError(self.signal)
 
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """While a question waits for its answer no command is in flight: a signal stops the run at once."""
+        self.check()
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = False
+
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if not self._counter.counts(number):
             return
         again, self.signal = bool(self.signal), number
-        if again:
+        if again or self._asking:
             raise InterruptedRunError(number)
         _write(
             f"{signal.Signals(number).name} received: finishing {self._finishing()}, then stopping. "
