@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,28 @@ def test_another_emulator_folder_is_another_cluster(world: World, tmp_path: Path
     assert world.migrate(PASSWORD, _wrong(world)).status == 4
     other = World.create(tmp_path / "other", keys=1)
     assert other.migrate("--dry-run").status == 0
+
+
+def test_an_emulator_folder_is_the_same_by_every_path(world: World, tmp_path: Path) -> None:
+    wrong = _wrong(world)
+    assert world.migrate(PASSWORD, wrong).status == 4
+    (tmp_path / "link").symlink_to(world.directory)
+    for path in (world.directory / "secrets" / ".." / "bin", tmp_path / "link" / "bin"):
+        done = _command(
+            world, "inventory", "cloudhsm", PASSWORD, wrong, "--cloudhsm-bin", path, "--allow-raised-counter"
+        )
+        assert (done.status, "LOGIN-ONCE" in done.err) == (4, True), done.err
+    assert _failures(world, "cloud_user") == 1
+
+
+def test_a_refused_password_names_what_the_next_login_needs(world: World) -> None:
+    """The command and the options that the hint names are all that is needed."""
+    done = world.migrate(PASSWORD, _wrong(world))
+    (command,) = set(re.findall("`keyferry (kmu .*?)`", done.err))
+    assert _command(world, *command.split()).status == 0
+    named = set(re.findall("--[a-z-]+", done.err))
+    assert named == {"--type-again", "--allow-raised-counter"}
+    assert _command(world, "inventory", "cloudhsm", *named).status == 0
 
 
 def test_the_ledger_holds_no_secret_and_nobody_else_can_read_it(world: World, tmp_path: Path) -> None:

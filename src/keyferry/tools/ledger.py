@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import select
+import shlex
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -182,8 +183,11 @@ def cluster(
 
 
 def emulated_at(host: Host, folder: str | None) -> str | None:
-    """The folder of emulated HSMs, told apart from one of the same name on another host."""
-    return None if folder is None else f"{host.facts.get('host_name', '')}:{folder}"
+    """Name the folder of emulated HSMs, and its host: the same name by whatever path the folder is reached."""
+    if folder is None:
+        return None
+    real = host.shell(f"cd -P -- {shlex.quote(folder)} && pwd -P").decode("utf-8", "replace").strip()
+    return f"{host.facts.get('host_name', '')}:{real or folder}"
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

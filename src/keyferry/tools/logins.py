@@ -135,7 +135,9 @@ class Logins:
         )
 
 
-_AGAIN = "`--type-again --reason TEXT` then types it once more"
+_AGAIN = (
+    "`--type-again --reason TEXT` then types it once more (with --allow-raised-counter too, if the counter is raised)"
+)
 
 
 def _forbidden(name: str, account: Account, entry: Entry) -> LoginForbiddenError:

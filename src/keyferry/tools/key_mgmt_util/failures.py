@@ -34,8 +34,9 @@ _STATES = {
 """The codes of a failed login that speak of the connection or the session, not of the password."""
 _LOGIN_CAUSES = (
     "possible causes: a wrong password; another user name; a locked user; a password that differs between the HSMs."
-    " After five wrong passwords the user is locked: read LoginFailureCnt with `keyferry kmu listUsers`, find the"
-    " cause, and only then run again with --type-again"
+    " After five wrong passwords the user is locked: read LoginFailureCnt with `keyferry kmu list-users` and find the"
+    " cause. Only then run again, with --type-again, and with --allow-raised-counter because the failure counter is"
+    " raised now"
 )
 
 VISIBLE = {
