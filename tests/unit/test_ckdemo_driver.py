@@ -44,9 +44,9 @@ def status(text="Doing great, no errors (CKR_OK)", before=""):
     return ask(before + "\\nStatus: " + text + "\\nEnter your choice (99 for help): ")
 def failed(function, ckr):
     return status(f"{function} returned error. ({ckr})")
-def display(number, kind, wrap="00"):
+def display(number, kind, wrap="00", more=""):
     ask("\\nEnter handle of object to display (-1 to list available objects) : ")
-    return status(before=f"Object\\nhandle={number}\\nCKA_CLASS={kind}000000\\nCKA_WRAP={wrap}\\n")
+    return status(before=f"Object\\nhandle={number}\\nCKA_CLASS={kind}000000\\nCKA_WRAP={wrap}\\n{more}")
 MENU = '''
 ( 1) Open Session  ( 3) Login         (12) Token Info
 (25) Set attribute (26) Find object   (27) Display Object
@@ -254,6 +254,22 @@ def test_a_public_keys_attribute_is_set(stage: Stage) -> None:
 def test_an_attribute_counts_as_set_only_when_it_is_read_back(stage: Stage) -> None:
     tool = stage.play(f"{SET}display(149, '02')")
     with pytest.raises(MismatchError, match="CKA_WRAP of object 149 is not 1"):
+        tool.set_attribute(WRAPPING, "CKA_WRAP", value=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "name"),
+    [
+        ("02", "CKA_LABEL=other\\nCKA_VERIFY=01", "CKA_LABEL"),
+        ("02", "CKA_LABEL=k\\nCKA_VERIFY=21", "CKA_VERIFY"),
+        ("12", "CKA_LABEL=k\\nCKA_VERIFY=01", "CKA_CLASS"),
+    ],
+)
+def test_setting_an_attribute_changes_no_other(stage: Stage, kind: str, more: str, name: str) -> None:
+    before = "display(149, '02', more='CKA_LABEL=k\\nCKA_VERIFY=01')"
+    changing = SET.partition("\n")[2]
+    tool = stage.play(f"{before}\n{changing}display(149, '{kind}', '01', '{more}')")
+    with pytest.raises(MismatchError, match=f"object 149 shows another {name} since its CKA_WRAP was set"):
         tool.set_attribute(WRAPPING, "CKA_WRAP", value=True)
 
 

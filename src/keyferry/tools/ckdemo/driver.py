@@ -169,7 +169,8 @@ class Ckdemo:
 
     def set_attribute(self, handle: ClassicHandle, name: str, *, value: bool) -> screens.Shown:
         """Set one boolean of a public key, and read it back. SOURCE-READ-ONLY: other classes are refused."""
-        if KeyClass.of(self.display_object(handle).number("CKA_CLASS") or 0) is not KeyClass.PUBLIC:
+        before = self.display_object(handle)
+        if KeyClass.of(before.number("CKA_CLASS") or 0) is not KeyClass.PUBLIC:
             raise CheckFailedError(
                 f"object {handle} is no public key: its attributes are not changed",
                 rule="SOURCE-READ-ONLY",
@@ -199,6 +200,12 @@ class Ckdemo:
         if after.flag(name) is not value:
             raise MismatchError(
                 f"ckdemo told success, but {name} of object {handle} is not {int(value)}",
+                tool="ckdemo",
+                keys="nothing was wrapped",
+            )
+        if others := screens.changed(before, after, name):
+            raise MismatchError(
+                f"object {handle} shows another {', '.join(others)} since its {name} was set",
                 tool="ckdemo",
                 keys="nothing was wrapped",
             )

@@ -26,6 +26,7 @@ _HANDLE = re.compile(r"[ \t]*handle[ \t]*=[ \t]*(?P<handle>\d+)[ \t]*")
 _TOKEN_FIELD = re.compile(r"[ \t]*(?P<name>[A-Z][^>\n]*)->(?P<value>.*)")
 _FLAGS = re.compile(r"[ \t]*CKF_[A-Z0-9_]+(?:[ \t|,]+CKF_[A-Z0-9_]+)*[ \t]*")
 _FLAG = re.compile(r"CKF_[A-Z0-9_]+")
+_IDENTITY = frozenset({"CKA_CLASS", "CKA_KEY_TYPE", "CKA_LABEL", "CKA_ID", "CKA_MODULUS", "CKA_PUBLIC_EXPONENT"})
 _NAMELESS = "CKA_XXX"  # how ckdemo prints every attribute whose name it does not know
 _HIGHEST = 2**64 - 1
 _STARTS_WITH_NUMBER = re.compile(r"[ \t]*(?:[\[(][ \t]*\d+[ \t]*[\])]|\d+(?![\w\[]))")
@@ -180,6 +181,12 @@ def shown(body: str) -> Shown:
     if handle is None or "CKA_CLASS" not in attributes:
         raise unknown("ckdemo", "displayObject", "no handle or no class", body)
     return Shown(handle, attributes)
+
+
+def changed(before: Shown, after: Shown, but: str) -> list[str]:
+    """Name what identifies a public key, or is a boolean, and is displayed otherwise than before; one may change."""
+    names = [name for name, value in before.attributes.items() if name in _IDENTITY or value in ("01", "00")]
+    return [name for name in names if name != but and after.attributes.get(name) != before.attributes[name]]
 
 
 def token(body: str) -> Token:
