@@ -134,6 +134,26 @@ def test_what_is_no_hash(told: str) -> None:
         far_answers.digest("sha256sum", told)
 
 
+@pytest.mark.parametrize("told", ["/opt/other/cmu\n", "note\n", "/opt/bin/cmx\n"])
+def test_only_the_program_that_was_looked_at_is_found_in_a_folder_that_was_named(told: str) -> None:
+    with pytest.raises(UnknownScreenError):
+        far_answers.program_path(told, "cmu", ["/opt/bin/cmu"], elsewhere=False)
+    assert far_answers.program_path("/opt/bin/cmu\n", "cmu", ["/opt/bin/cmu"], elsewhere=False) == "/opt/bin/cmu"
+    assert far_answers.program_path("", "cmu", ["/opt/bin/cmu"], elsewhere=False) is None
+
+
+def test_a_program_that_the_path_finds_is_taken_wherever_it_is() -> None:
+    told = "a note\n/opt/other/cmu\n"
+    assert far_answers.program_path(told, "cmu", ["/opt/bin/cmu"], elsewhere=True) == "/opt/other/cmu"
+
+
+@pytest.mark.parametrize("told", ["", "root", "\ufffd\ufffd0\0\n", "0 0", "-1", "\u0663"])
+def test_what_is_no_users_number(told: str) -> None:
+    with pytest.raises(UnknownScreenError):
+        far_answers.account(told)
+    assert far_answers.account("1000\n") == 1000
+
+
 @pytest.mark.parametrize("answer", ["", "no equal sign", "clock=x", "temporary=", "temporary=relative"])
 def test_a_shell_that_tells_nothing_of_its_host(tmp_path: Path, answer: str) -> None:
     """Whatever it is, it is no POSIX shell: the answer is not understood, and no folder is made."""

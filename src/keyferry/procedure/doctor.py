@@ -12,11 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from keyferry import permissions
-from keyferry.errors import CheckFailedError, KeyferryError, LoginForbiddenError, UnreachableError, UsageError
+from keyferry.errors import (
+    CheckFailedError,
+    KeyferryError,
+    LoginForbiddenError,
+    UnknownScreenError,
+    UnreachableError,
+    UsageError,
+)
 from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, check, far_host, limits
 from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
 from keyferry.procedure.findings import Finding, Verdict, failed
+from keyferry.terminal import far_answers
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.dialects import wordings
 
@@ -203,16 +211,26 @@ def _told(path: str, text: str) -> str:
 def _permissions(side: _Side, tool: str, path: str) -> Iterator[Finding]:
     """Who else can change the program, or the folder that it is in."""
     places = permissions.of_program(side.host, path)
-    who = side.host.ask("id -u").output.decode("ascii", "replace").strip()
+    try:
+        who = _account(side)
+    except UnknownScreenError as error:
+        yield failed(side.name, tool, error)
+        return
     for place, what in zip(places, ("the program folder", "the program"), strict=True):
         try:
             place.demand(what)
         except CheckFailedError as error:
             yield failed(side.name, tool, error)
         else:
-            if doubt := place.doubt(int(who) if who.isdecimal() and who.isascii() else _NOBODY):
+            if doubt := place.doubt(who):
                 hint = "a program that another user can change sees your secrets: have it owned by root, mode 755"
                 yield Finding(side.name, tool, "warn", doubt, hint)
+
+
+def _account(side: _Side) -> int:
+    """The number of the user there, where the host knows it."""
+    answer = side.host.ask("id -u")
+    return far_answers.account(answer.output.decode("utf-8", "replace")) if answer.status == 0 else _NOBODY
 
 
 def _tools(side: _Side) -> Iterator[Finding]:

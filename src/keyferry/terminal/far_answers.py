@@ -87,15 +87,23 @@ def parts(told: str, count: int) -> list[str]:
     return ["\n".join(part) for part in found[:-1]]
 
 
-def program_path(told: str, tool: str, candidates: Sequence[str]) -> str | None:
+def program_path(told: str, tool: str, candidates: Sequence[str], *, elsewhere: bool) -> str | None:
     """Return the first path that a search printed; None if it printed none.
 
-    candidates: paths that were looked at; `command -v` may print another one, or say that the name is an alias.
+    candidates: paths that were looked at.
+    elsewhere: whether `command -v` was asked too, which prints any path, or says that the name is an alias.
     """
     for line in told.splitlines():
-        if line in candidates or (line.startswith("/") and line.endswith(f"/{tool}")):
+        if line in candidates or (elsewhere and line.startswith("/") and line.endswith(f"/{tool}")):
             return line
+    if told.strip() and not elsewhere:
+        raise unknown("the shell", told)
     return None
+
+
+def account(told: str) -> int:
+    """Return the number of a user that `id -u` prints."""
+    return number("id", told)
 
 
 def unknown(program: str, told: str) -> UnknownScreenError:

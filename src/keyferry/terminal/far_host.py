@@ -328,7 +328,7 @@ class FarHost:
         looks = [f"if [ -f {path} ] && [ -x {path} ]; then printf '%s\\n' {path}; fi" for path in paths]
         on_path = [] if self._tools else [f"command -v {tool} || :"]
         told = self._do("; ".join(looks + on_path), f"cannot be searched for {tool}")
-        found = far_answers.program_path(told, tool, candidates)
+        found = self._read(lambda: far_answers.program_path(told, tool, candidates, elsewhere=bool(on_path)))
         if found is None:
             raise no_tool(tool, self.name, folders)
         return found
