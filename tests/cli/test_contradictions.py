@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from forgeries import covered_before, no_coverage_of_the_pair
 from records import both_say, by_package, by_script, forge
 from runs import DESTINATIONS, World, through
 
@@ -232,6 +233,13 @@ PACKAGE: dict[str, Forgery] = {
     "a rule beside verified": end_says("rule", "KCV-MATCH"),
     "failed by another rule": the_failed_key_says(rule="KCV-MATCH"),
     "failed with another check value": the_failed_key_says(kcv_there="00d00d"),
+    "failed by a rule that is no proof's": the_failed_key_says(rule="BLOB-INTACT"),
+    "failed by no rule": the_failed_key_says(rule=None),
+    "failed on other nodes": the_failed_key_says(nodes=[7]),
+    "failed with other coverage": the_failed_key_says(coverage={"cluster-coverage": ["full", "full"]}),
+    "failed without attributes": the_failed_key_says(attributes_there={}),
+    "failed without a handle": the_failed_key_says(handle=None, rule="TOOL-REFUSED"),
+    "failed with a proof": the_failed_key_says(proof="kcv"),
     "intended to be not extractable": intended(extractable=False),
     "intended under another label": intended(label="another"),
     "intended under another key": intended(wrapping_key=7),
@@ -323,6 +331,9 @@ RUN: dict[str, Forgery] = {
     "another label of the pair": first("intent", "generate", label="another"),
     "an extractable pair": first("intent", "generate", extractable=True),
     "another coverage of the pair": first("done", "cover", public=[0, 1, 2, 3]),
+    "other words of the pair's coverage": first("done", "cover", coverage={"public": {"cluster-coverage": []}}),
+    "no coverage of the pair": no_coverage_of_the_pair,
+    "coverage of the pair at another time": covered_before,
     "another imported key": first("done", "import", handle=7),
     "another key may wrap": first("done", "allow wrapping", handle=7),
     "another count of keys": first("planned", keys=3),

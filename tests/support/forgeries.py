@@ -127,3 +127,13 @@ def wrapped_anew(lines: Lines) -> Lines:
     place = next(number for number, line in enumerate(lines) if line.get("act") == "unwrap")
     wrap = next(line for line in lines if (line["kind"], line.get("act")) == ("done", "wrap"))
     return [*lines[:place], wrap | {"sha256": "0" * 64}, *lines[place:]]
+
+
+def no_coverage_of_the_pair(lines: Lines) -> Lines:
+    return [line for line in lines if line.get("act") != "cover"]
+
+
+def covered_before(lines: Lines) -> Lines:
+    """A line that stands before the one that is true."""
+    place = next(number for number, line in enumerate(lines) if line.get("act") == "cover")
+    return [*lines[:place], lines[place] | {"private": [7]}, *lines[place:]]

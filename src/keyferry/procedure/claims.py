@@ -16,7 +16,7 @@ class KeyClaims:
 
     handles: every handle that an unwrap gave, by the journal; adopted: those found by a question or named by a person.
     skipped_by_operator: `resolve --skip` was ordered. questioned: a resumed run looked for what its unwrap made.
-    blobs: hashes of its wrapped files.
+    blobs: hashes of its wrapped files. current: its last unwrap gave a handle, and nothing was begun or ordered since.
     """
 
     line: int = 0
@@ -28,13 +28,15 @@ class KeyClaims:
     skipped_by_operator: bool = False
     questioned: bool = False
     blobs: set[str] = field(default_factory=set)
+    current: bool = False
 
 
 @dataclass(slots=True)
 class Claims:
     """The claims of all keys, taken in line by line. pairs: the wrapping pairs that were made.
 
-    imported: handles that the public key had on the source. hsms: the serial numbers of the cluster's HSMs, each time.
+    covers: where the last of them is. imported: handles that the public key had on the source.
+    hsms: the serial numbers of the cluster's HSMs, each time.
     secrets: how often each was typed. killed: a process of the run died, so what it did last may be missing here.
     """
 
@@ -44,7 +46,7 @@ class Claims:
     begin: Mapping[str, Any] = field(default_factory=dict)
     parties: list[Mapping[str, Any]] = field(default_factory=list)
     generate: Mapping[str, Any] | None = None
-    cover: Mapping[str, Any] | None = None
+    covers: list[Mapping[str, Any]] = field(default_factory=list)
     planned: int = 0
     imported: set[int] = field(default_factory=set)
     secrets: Counter[str] = field(default_factory=Counter)
@@ -54,13 +56,17 @@ class Claims:
     def take(self, line: Mapping[str, Any], number: int) -> str | None:
         """Return why the line cannot be, or None."""
         self._about(line)
+        if line["kind"] == "resumed":
+            for claims in self.keys.values():
+                claims.current = False
         match line["kind"], line.get("act"):
             case (("intent" | "done"), ("wrap" | "unwrap")):
                 self._act(self._of(line["key"]), line)
             case "described", _:
                 self._of(line["key"]).described = {name: line[name] for name in ("extractable", "state", "rule")}
             case "resolve", _:
-                self._of(line["key"]).skipped_by_operator = line["order"] == "skip"
+                claims = self._of(line["key"])
+                claims.skipped_by_operator, claims.current = line["order"] == "skip", False
             case "key", _:
                 claims, ends = self._of(line["key"]), {name: line[name] for name in _ENDS}
                 claims.line, claims.end = number, ends | {"coverage": line.get("coverage")}
@@ -85,8 +91,9 @@ class Claims:
                 self.generate = line
             case "done", "generate":
                 self.pairs.append((line["public"], line["private"], line.get("adopted") is True))
+                self.covers.clear()
             case "done", "cover":
-                self.cover = {name: line.get(name) for name in ("public", "private")}
+                self.covers.append({name: line[name] for name in ("public", "private", "coverage")})
             case "done", ("import" | "compare" | "allow wrapping"):
                 self.imported |= {line["handle"]}
             case "hsms", _:
@@ -103,6 +110,7 @@ class Claims:
 
     @staticmethod
     def _act(claims: KeyClaims, line: Mapping[str, Any]) -> None:
+        claims.current = (line["kind"], line["act"]) == ("done", "unwrap")
         match line["kind"], line["act"]:
             case "done", "wrap":
                 claims.blobs.add(line["sha256"])

@@ -147,8 +147,29 @@ class Contradictions:
         outcome = self._evidence.outcome(one, handle, self._plan)
         if outcome.state == "verified" and not self._was_stopped(claims, end):
             yield f"it is called {end['state']}, but the recordings show that it was verified"
-        if end["rule"] in _PROVED and outcome.state == "failed" and outcome.rule != end["rule"]:
+        if outcome.state == "failed":
+            yield from self._failed(end, handle, outcome, current=claims.current)
+
+    def _failed(
+        self, end: Mapping[str, object], handle: int | None, outcome: Outcome, *, current: bool
+    ) -> Iterator[str]:
+        """A key that the recordings show to have failed a proof. current: nothing was ordered or begun since."""
+        judged = end["open"] is False and (end["state"] == "failed" or end["rule"] in _PROVED)
+        if current and end["state"] == "failed" and end["handle"] is None:
+            yield f"it ended without a handle, but its unwrap made {_shown(handle)}"
+        if end["rule"] in _PROVED and outcome.rule != end["rule"]:
             yield f"it is said to fail by {end['rule']}, but the recordings show {outcome.rule}"
+        arrived = self._evidence.arrived[handle or 0]
+        if judged and end["handle"] == handle and arrived.whole and arrived.key:
+            shown = {
+                "rule": outcome.rule,
+                "kcv_there": arrived.key.kcv,
+                "attributes_there": dict(arrived.key.attributes),
+                "nodes": list(arrived.coverage.nodes),
+                "coverage": dict(arrived.coverage.words) or None,
+                "proof": None,
+            }
+            yield from different(shown, end, "the recordings show")
 
     @staticmethod
     def _was_stopped(claims: KeyClaims, end: Mapping[str, object]) -> bool:

@@ -73,6 +73,7 @@ class Evidence:
         self.imports: set[str] = set()
         self.unwraps: dict[str, list[Unwrapped]] = {}
         self.arrived: dict[int, Arrived] = {}
+        self.coverages: dict[int, list[Coverage]] = {}
         self.values: dict[str, set[str]] = {}
         self.blobs: dict[str, set[str]] = {}
         self.extractable: dict[str, set[bool]] = {}
@@ -110,6 +111,7 @@ class Evidence:
 
     def covered(self, handle: int, coverage: Coverage, *, whole: bool) -> None:
         self.arrived[handle] = Arrived(coverage, whole)
+        self.coverages.setdefault(handle, []).append(coverage)
 
     def listed(self, serials: Sequence[str]) -> None:
         self.hsms.add(tuple(serials))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyferry.procedure.contradictions import different
 from keyferry.procedure.planfile import IDENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from keyferry.procedure.claims import Claims
@@ -77,12 +77,10 @@ class RunContradictions:
 
     def _halves(self, public: int, private: int) -> Iterator[str]:
         shown = {half: self._evidence.arrived.get(half) for half in (public, private)}
-        nodes = {
-            name: list(arrived.coverage.nodes)
-            for name, arrived in zip(("public", "private"), shown.values(), strict=True)
-            if arrived
-        }
-        yield from different(nodes, self._claims.cover or {}, "the recordings show of the wrapping pair")
+        if not self._claims.covers:
+            yield "the journal does not say on which HSMs the wrapping pair is"
+        for line in self._claims.covers:
+            yield from self._covered(line, {"public": public, "private": private})
         for half, arrived in shown.items():
             key = self._evidence.halves.get(half)
             if arrived is None or key is None or not arrived.whole:
@@ -94,3 +92,11 @@ class RunContradictions:
             yield f"the private half {private} was not made in the HSM, or cannot unwrap"
         if key and key.extractable and not self._plan.settings["wrapping.extractable"]:
             yield f"the private half {private} is extractable"
+
+    def _covered(self, line: Mapping[str, Any], halves: Mapping[str, int]) -> Iterator[str]:
+        """Each line about the pair's coverage has what one of the answers about each half printed."""
+        for half, handle in halves.items():
+            told = (line[half], (line["coverage"] or {}).get(half) or None)
+            printed = self._evidence.coverages.get(handle, [])
+            if told not in [(list(one.nodes), dict(one.words) or None) for one in printed]:
+                yield f"no recording shows the coverage that the journal has of the {half} half of the wrapping pair"
