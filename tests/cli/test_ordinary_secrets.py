@@ -81,6 +81,20 @@ def test_a_secret_that_is_a_keys_label(tool: str, tmp_path: Path) -> None:
     assert any(code == "i" and label in data for code, data in events)
 
 
+@pytest.mark.parametrize("column", ["label", "serial"])
+def test_a_secret_that_names_a_slot(column: str, tmp_path: Path) -> None:
+    """The settings name the slot by neither; vtl shows both before anybody logs in."""
+    world = World.create(tmp_path / "hsm", keys=1)
+    world.store.run("UPDATE luna_partition SET label = 'Xyzzy_Plugh77' WHERE id = 1")
+    row = world.store.row(f"SELECT {column} FROM luna_partition WHERE id = 1")  # noqa: S608 - our own names
+    assert row is not None
+    _with_secrets(world, row[column], "z8-Kq+41xy")
+    done = world.migrate(KEYFERRY_CLASSIC_SLOT="number:0")
+    assert (done.status, WARNING in done.err) == (0, False), done.err
+    events = _is_whole_and_tells_nothing(world)
+    assert any(code == "o" and row[column] in data for code, data in events)
+
+
 def test_a_password_that_is_typed_in_a_command_is_cut_from_that_command_alone(tmp_path: Path) -> None:
     world = World.create(tmp_path / "hsm", keys=1)
     _with_secrets(world, "C_Login", "user")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from keyferry.terminal.prompts import Manners
     from keyferry.transcript.recorder import Anchor
 
+_WITHOUT_LOGIN = frozenset({"vtl"})
+"""Tools that are never given a secret, so their output cannot repeat one: it is recorded as it is."""
+
 
 class Sessions:
     """Opens tools, each in a conversation of its own with a record `NNN-TOOL.cast` of its own.
@@ -99,7 +102,8 @@ class Sessions:
             "keyferry": __version__,
         }
         path = self.directory / f"{next(self._numbers):03}-{tool}.cast"
-        recorder = Recorder(path, header, self._secrets, anchor=self._anchor)
+        secrets = () if tool in _WITHOUT_LOGIN else self._secrets
+        recorder = Recorder(path, header, secrets, anchor=self._anchor)
         recorder.step(*self._step)
         console = Console(program, recorder, manners, self._read_size, wording)
         self._consoles.append(console)

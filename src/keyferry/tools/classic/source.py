@@ -82,6 +82,7 @@ class ClassicSource:
 
     def look(self) -> None:
         rows = vtl.list_slots(self._sessions, self._host, self._limits)
+        self._sessions.spare(*(name for row in rows for name in (row.label, row.serial) if name))
         self._row = self._slot_row(rows)
         self._session = Ckdemo.open(self._sessions, self._host, self._limits)
         self.ckdemo.menu_off()
