@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -21,6 +22,7 @@ LINES, FUNCTION_LINES = 350, 50
 SCRIPT = ROOT / "src/keyferry/transcript/verify.py"  # runs by itself, on any Python 3
 
 
+@functools.cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
