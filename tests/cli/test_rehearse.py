@@ -25,7 +25,7 @@ SKIPPING = {
 
 
 SIDES = [("5", "key_mgmt_util"), ("7", "key_mgmt_util"), ("7", "cloudhsm-cli")]
-"""A Classic generation and the tool of the new side."""
+"""A Classic generation and the tool of the destination."""
 
 
 @pytest.mark.parametrize(("luna", "tool"), SIDES)

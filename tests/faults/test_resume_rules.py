@@ -55,7 +55,7 @@ def test_an_unwrap_that_was_not_done_is_done_once(world: World) -> None:
 
 
 def doubtful(world: World) -> tuple[int, list[int]]:
-    """A key whose unwrap was done unseen, and which somebody unwrapped too; its handle, and both on the new side."""
+    """A key whose unwrap was done unseen, and which somebody unwrapped too; its handle, and both on the destination."""
     world.arm("key_mgmt_util", "die", "unWrapKey", nth=2)
     assert world.migrate().status == 9
     (key,) = [key for key in world.status()["keys"] if key["rule"] == "OUTCOME-UNKNOWN"]

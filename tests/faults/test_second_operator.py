@@ -145,7 +145,7 @@ class Story(RuleBasedStateMachine):
         assert handle in self.gone or self.value(handle) == self.sources_by_handle()[key["classic_handle"]]
 
     def planned(self) -> list[KeyState]:
-        """Keys that are not on the new side yet, once the run has made its pair."""
+        """Keys that are not on the destination yet, once the run has made its pair."""
         run = state.load(self.world.directory / "run") if self.begun else None
         if run is None or run.pair.public is None:
             return []

@@ -44,7 +44,7 @@ def source(**changes: Any) -> SourceKey:
 
 
 def arrived(**changes: Any) -> DestinationKey:
-    """What `source()` is on the new side."""
+    """What `source()` is on the destination."""
     return replace(_DESTINATION, **changes)
 
 

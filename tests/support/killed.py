@@ -136,7 +136,7 @@ def scripted(world: World, script: str, arguments: Sequence[object]) -> Done:
 
 
 def holds(world: World) -> Counter[tuple[Any, ...]]:
-    """Every key of the new side with what it is, less its handle and what differs from run to run."""
+    """Every key of the destination with what it is, less its handle and what differs from run to run."""
     rows = world.store.rows("SELECT * FROM cloud_key")
     return Counter(_plain(row) for row in rows)
 

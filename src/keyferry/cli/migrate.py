@@ -191,8 +191,9 @@ def _tell(result: RunResult) -> None:
     if result.wrapping_key is not None:
         key = result.wrapping_key
         sys.stdout.write(
-            f"wrapping key {key.label}: {key.pair.public} and {key.pair.private} on the new side, {key.classic_handle}"
-            " on the old one;\n  both stay there, and in the cluster's backups, until they are removed\n"
+            f"wrapping key {key.label}: {key.pair.public} and {key.pair.private} on the destination,"
+            f" {key.classic_handle} on the source;\n"
+            "  both stay there, and in the cluster's backups, until they are removed\n"
         )
     if is_rehearsal(result.run_dir):
         sys.stdout.write(f"rehearsal: {WHY}\n")

@@ -64,7 +64,7 @@ def resolve(
     run: RunArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="HANDLE or label:TEXT, as in the run.")],
     adopt: Annotated[
-        str | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the new side is it; verify it.")
+        str | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the destination is it; verify it.")
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="No such key is it; wrap and unwrap it again.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Leave it as it is.")] = False,

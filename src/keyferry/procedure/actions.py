@@ -83,7 +83,7 @@ def cloudhsm_cli(config: Config, *, changes: bool = False) -> Iterator[tuple[Clo
 
 @contextlib.contextmanager
 def _logged_in(config: Config, tool: str, *, changes: bool) -> Iterator[tuple[Destination, Host]]:
-    """The new side through this tool, whichever the configuration names."""
+    """The destination through this tool, whichever the configuration names."""
     with _reached(config.having("cloudhsm", "tool", tool), "cloudhsm", changes=changes) as parties:
         parties.destination.look()
         parties.destination.log_in()
@@ -251,5 +251,5 @@ def _source(source: object) -> ClassicSource:
     from keyferry.tools.classic.source import ClassicSource  # noqa: PLC0415 - start-up
 
     if not isinstance(source, ClassicSource):
-        raise UsageError("this configuration's old side is not reached through vtl, cmu and ckdemo")
+        raise UsageError("the source of this configuration is not reached through vtl, cmu and ckdemo")
     return source

@@ -95,14 +95,14 @@ def already_there(result: KeyResult, others: Iterable[CloudHandle]) -> None:
     """End a key that came to the destination since the run began."""
     result.others |= frozenset(others)
     handles = ", ".join(map(str, others))
-    result.end("skipped", RULE, f"since this run began it came to the new side: {handles}")
+    result.end("skipped", RULE, f"since this run began it came to the destination: {handles}")
 
 
 def second_copy(result: KeyResult, others: Iterable[CloudHandle], destination: Destination) -> SecondCopyError:
     """Return the error for a key that is on the destination a second time."""
     mine, theirs = result.cloudhsm_handle, ", ".join(map(str, others))
     return SecondCopyError(
-        f"key {result.planned.name!r} is on the new side twice: {mine} is this run's, {theirs} is not",
+        f"key {result.planned.name!r} is on the destination twice: {mine} is this run's, {theirs} is not",
         rule=RULE,
         step="7.2",
         keys="no other key was carried after this one; the Classic key is unchanged",

@@ -170,7 +170,7 @@ class Parties:
 
     @property
     def destination_kind(self) -> type[CloudHsmCliDestination | KeyMgmtUtilDestination]:
-        """What can be told to the new side's tool, where it is not reached."""
+        """What can be told to the destination's tool, where it is not reached."""
         is_cli = _known_tool(self._config) == "cloudhsm-cli"
         return CloudHsmCliDestination if is_cli else KeyMgmtUtilDestination
 

@@ -1,4 +1,4 @@
-"""TOTALS-BALANCE: every planned key has an end, and the new side has the keys more that this run unwrapped."""
+"""TOTALS-BALANCE: every planned key has an end, and the destination has the keys more that this run unwrapped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def balance(
 ) -> None:
     """MismatchError where the totals do not balance.
 
-    before, now: the new side's secret keys before anything was changed, and now. arrived: all that unwraps of
+    before, now: the destination's secret keys before anything was changed, and now. arrived: all that unwraps of
     this run made. rejected: those of them that have another value, which an operator may have removed. A key that
     needs an operator may have come without anybody seeing its handle.
     """

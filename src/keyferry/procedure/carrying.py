@@ -1,4 +1,4 @@
-"""Many keys under way at once: while the new side proves one, the old side wraps the next."""
+"""Many keys under way at once: while the destination proves one, the source wraps the next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.results import KeyResult
 
 AHEAD = 16
-"""Wrapped files that may lie ready in all; so many again may be in the transfers that the new side works on."""
+"""Wrapped files that may lie ready in all; so many again may be in the transfers that the destination works on."""
 
 
 class _Ready:

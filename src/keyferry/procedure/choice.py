@@ -125,5 +125,7 @@ def refuse_untypeable(wants: Sequence[Want], destination: CanBeTold, pair_label:
     ]
     if faults:
         raise UsageError(
-            "the tool of the new side cannot be told what is wanted", seen="\n".join(faults), keys="nothing was changed"
+            "the destination's tool cannot make what is wanted",
+            seen="\n".join(faults),
+            keys="nothing was changed",
         )

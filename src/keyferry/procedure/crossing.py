@@ -71,7 +71,7 @@ class Crossing:
 
     @property
     def destination(self) -> Destination:
-        """The session on the new side that these keys enter through."""
+        """The session on the destination that these keys enter through."""
         return self._lane.destination
 
     def cross(self, result: KeyResult) -> None:
@@ -114,7 +114,7 @@ class Crossing:
         self._unwrapped.append(self._file(result).name)
 
     def _unwrap_once(self, result: KeyResult) -> None:
-        """ALREADY-THERE, before and after: unwrapped if nobody else has, and then on the new side once."""
+        """ALREADY-THERE, before and after: unwrapped if nobody else has, and then on the destination once."""
         self._step("7.2", result.planned.name)
         destination = self._lane.destination
         if result.stage is not Stage.UNWRAPPED:
@@ -181,7 +181,7 @@ class Crossing:
         self.arrived(result, self._lane.destination.unwrap(spec, wrapping_key))
 
     def arrived(self, result: KeyResult, handle: CloudHandle, **how: object) -> None:
-        """The key is on the new side under this handle. how: what the journal should say besides."""
+        """The key is on the destination under this handle. how: what the journal should say besides."""
         self._there.arrived(handle)
         self._done(result, Stage.UNWRAPPED, act="unwrap", handle=handle, **how)
         result.cloudhsm_handle = handle
@@ -228,7 +228,7 @@ class Crossing:
         self.ended(result)
 
     def _wrong_value(self, result: KeyResult, handle: CloudHandle) -> str:
-        """What to do about a key of the new side that has another value than its source."""
+        """What to do about a key of the destination that has another value than its source."""
         destination = self._lane.destination
         return (
             f"inspect key {handle} with `{destination.inspection(handle)}`, remove it with"

@@ -71,14 +71,14 @@ def _complete(result: RunResult) -> None:
 
 
 def _stopped(run_dir: Path, past: RunState) -> RunResult:
-    """A key with another value is on the new side (KCV-MATCH): nothing is typed until an operator has decided."""
+    """A key with another value is on the destination (KCV-MATCH): nothing is typed until an operator has decided."""
     [*others, key] = past.wrong_values
     more = f" (and {counted(len(others), 'other')})" if others else ""
     error = MismatchError(
-        f"key {key.handle}{more} arrived on the new side with another value, and nobody has decided about it yet",
+        f"key {key.handle}{more} arrived on the destination with another value, and nobody has decided about it yet",
         rule=WRONG_VALUE,
         seen=key.detail,
-        keys=f"nothing was typed to any tool; key {key.cloud_handle} of the new side must not be used",
+        keys=f"nothing was typed to any tool; key {key.cloud_handle} of the destination must not be used",
         hint=f"remove key {key.cloud_handle} with the tool, then `keyferry resolve RUN {key.handle} --retry | --skip`",
         record=str(run_dir),
     )

@@ -110,7 +110,7 @@ class Leaving(Leg):
         self._wrap(carrier, [result for result in crossing if result.state == "planned"])
 
     def _judge_by(self, past: RunState) -> None:
-        """5.1, by what the first leg saw on the new side."""
+        """5.1, by what the first leg saw on the destination."""
         self._step("5.1")
         source = self._parties.source
         kind = self._parties.destination_kind
@@ -226,7 +226,7 @@ def exported_key(directory: RunDirectory, past: RunState) -> WrappingKey:
 
 
 def _brief(key: DestinationKey) -> dict[str, object]:
-    """What ALREADY-THERE must know of a key of the new side."""
+    """What ALREADY-THERE must know of a key of the destination."""
     return {"handle": key.handle, "label": key.label, "kcv": key.kcv}
 
 

@@ -165,7 +165,7 @@ class Migration:
         }
 
     def _judge(self) -> frozenset[CloudHandle]:
-        """5.1: every key has its verdict before anything is changed. Gives the new side's secret keys."""
+        """5.1: every key has its verdict before anything is changed. Gives the destination's secret keys."""
         self._step("5.1")
         source, destination = self._parties.source, self._parties.destination
         keys = source.keys()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannedKey:
-    """One key with its verdict (None: it crosses) and what it shall be called on the new side.
+    """One key with its verdict (None: it crosses) and what it shall be called on the destination.
 
     id_given: the source has no CKA_ID, so the run gives the new key one of its own. known_as: the handle by
     which the plan and the record know the key, where it is another than in this session (HA: a handle is good

@@ -47,7 +47,7 @@ def attributes_match(
             f"the unwrapped key {arrived.handle} is not what was wanted",
             rule="ATTRIBUTES-MATCH",
             seen="\n".join(wrong),
-            keys=f"key {arrived.handle} is on the new side but must not be used",
+            keys=f"key {arrived.handle} is on the destination but must not be used",
         )
     return _usages(planned, arrived) | {"history_lost": [name for name in _HISTORY if name in key.attributes]}
 
@@ -59,7 +59,7 @@ def holding_match(wanted: Holding, told: Holding) -> None:
             "the unwrapped key is not shared as was wanted",
             rule="ATTRIBUTES-MATCH",
             seen=f"wanted: {_holding(wanted)}\nshown: {_holding(told)}",
-            keys="the key is on the new side; others than those wanted may use it, or fewer must approve",
+            keys="the key is on the destination; others than those wanted may use it, or fewer must approve",
         )
 
 
@@ -98,7 +98,7 @@ def kcv_match(ours: Kcv | None, theirs: Kcv | None, *, handle: int, require: boo
             raise MismatchError(
                 f"the check values differ: {ours} before, {theirs} after",
                 rule="KCV-MATCH",
-                keys=f"key {handle} on the new side has another value than the Classic key and must not be used",
+                keys=f"key {handle} on the destination has another value than the Classic key and must not be used",
                 hint="compare both keys with their applications' data; the Classic key is unchanged",
             )
         return "kcv"

@@ -25,10 +25,10 @@ STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
 class KeyResult:
     """What became of one key. proof: `kcv`, `length` or None; notes: the lists of ATTRIBUTES-MATCH.
 
-    stage: how far it came, blob: the hash of its wrapped file. beside: keys of the new side that look like it and
+    stage: how far it came, blob: the hash of its wrapped file. beside: keys of the destination that look like it and
     are known not to be it; others: those that its end speaks of. decision: an operator's. open: its end is not
     known, so a resumed run finds it out. intended: when its last command was. code: of its error.
-    kcv_there, attributes_there: what the new side gives; nodes, coverage: CLUSTER-COVERAGE as the tool printed it.
+    kcv_there, attributes_there: what the destination gives; nodes, coverage: CLUSTER-COVERAGE as the tool printed it.
     """
 
     planned: PlannedKey

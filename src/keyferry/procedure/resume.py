@@ -200,7 +200,7 @@ class Settling:
             result.end(
                 "needs_operator",
                 "OUTCOME-AMBIGUOUS",
-                f"which key of the new side is this one, if any: {handles}? Look with"
+                f"which key of the destination is this one, if any: {handles}? Look with"
                 f" `{self._newcomers.question(one.new_label)}`, then answer with"
                 f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`",
             )
@@ -210,7 +210,7 @@ class Settling:
 
     def _may_still_come(self, result: KeyResult) -> str:
         return (
-            "the key was not found on the new side, but the tool that was told to unwrap it may still be at work:"
+            "the key was not found on the destination, but the tool that was told to unwrap it may still be at work:"
             " whether it has ended cannot be checked from here. Make sure that it has, look with"
             f" `{self._newcomers.question(result.planned.new_label)}`, then answer with"
             f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keyferry.names import Kcv
     from keyferry.tools.parties import DestinationKey, SourceKey
 
-NEW_KEY = "make a new key on the new side, decrypt with the old one and encrypt with the new"
+NEW_KEY = "make a new key on the destination, decrypt with the old one and encrypt with the new"
 """The document's own way for a key that cannot cross."""
 
 
@@ -62,10 +62,10 @@ def key_type(key: SourceKey) -> Verdict | None:
     """KEY-TYPE: the destination can make this type in this size by unwrapping."""
     sizes = TYPES_THAT_CROSS.get(key.type)
     if sizes is None:
-        return Verdict("KEY-TYPE", f"the new side cannot unwrap a key of type {key.type}; {NEW_KEY}")
+        return Verdict("KEY-TYPE", f"the destination cannot unwrap a key of type {key.type}; {NEW_KEY}")
     if key.bits is None or key.bits == 0 or (sizes and key.bits not in sizes):
         size = f"{key.bits} bits" if key.bits else "unknown size"
-        return Verdict("KEY-TYPE", f"the new side cannot unwrap {key.type} of {size}; {NEW_KEY}")
+        return Verdict("KEY-TYPE", f"the destination cannot unwrap {key.type} of {size}; {NEW_KEY}")
     return None
 
 
@@ -107,11 +107,13 @@ def already_there(label: str, kcv: Kcv | None, there: Sequence[DestinationKey]) 
     """ALREADY-THERE: no key of the destination has this label or this check value."""
     for key in there:
         if key.label == label:
-            return Verdict("ALREADY-THERE", f"key {key.handle} of the new side has this label; --again crosses anyway")
+            return Verdict(
+                "ALREADY-THERE", f"key {key.handle} of the destination has this label; --again migrates it anyway"
+            )
         if kcv is not None and key.kcv == kcv:
             return Verdict(
                 "ALREADY-THERE",
-                f"key {key.handle} of the new side has this check value; --again crosses anyway",
+                f"key {key.handle} of the destination has this check value; --again migrates it anyway",
             )
     return None
 

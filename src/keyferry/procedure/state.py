@@ -59,7 +59,7 @@ class PairStage(StrEnum):
 
 
 IMPORT_BEGUN = frozenset({PairStage.IMPORT_INTENT, PairStage.IMPORTED, PairStage.READY})
-"""Where the old side may have the public key."""
+"""Where the source may have the public key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class KeyState:
     """One key's way so far. handle: the source's, as the plan has it.
 
     before: the stage before its end. open: its end is not known, and is for a resumed run to find out.
-    beside: keys of the new side that look like it and are known not to be it; others: those that its end speaks of.
+    beside: keys of the destination that look like it and are known not to be it; others: those that its end speaks of.
     code: the exit code of its error. intended: when its last command was; tools: those of the destination then.
     """
 
@@ -103,7 +103,7 @@ class KeyState:
 
     @property
     def has_wrong_value(self) -> bool:
-        """Whether a key with another value is on the new side, and nobody has decided yet what to do about it."""
+        """Whether a key with another value is on the destination, and nobody has decided yet what to do about it."""
         return (self.stage, self.rule, self.decision) == (Stage.NEEDS_OPERATOR, WRONG_VALUE, None)
 
 
@@ -124,7 +124,7 @@ class PairState:
 
 @dataclass(slots=True)
 class RunState:
-    """A run as far as it came. before: the new side's secret keys before anything was changed.
+    """A run as far as it came. before: the destination's secret keys before anything was changed.
 
     marks: what tells the cluster from others. hsms: the serial numbers of its HSMs when the last process
     began. there: of a run in legs, what its first leg saw of those keys.

@@ -1,4 +1,4 @@
-"""`--from FILE`: which keys cross, and what each shall be on the new side. The file is checked whole, then used.
+"""`--from FILE`: which keys cross, and what each shall be on the destination. The file is checked whole, then used.
 
 CSV with a header, or JSON: an array of objects. An empty cell, a null and a field that is not there say nothing.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """What one key shall be on the new side; None: as the source or the run's options have it."""
+    """What one key shall be on the destination; None: as the source or the run's options have it."""
 
     label: str | None = None
     id: str | None = None

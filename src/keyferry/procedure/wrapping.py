@@ -30,7 +30,7 @@ DOCUMENTED_LABEL = "classic_wrap"
 
 @dataclass(frozen=True, slots=True)
 class WrappingKey:
-    """The pair on the new side, its public half on the old one. sha256: of the DER SubjectPublicKeyInfo."""
+    """The pair on the destination, its public half on the source. sha256: of the DER SubjectPublicKeyInfo."""
 
     label: str
     pair: Pair
@@ -83,12 +83,12 @@ class Wrapping:
         return self.bring(self.export(digest), digest)
 
     def export(self, digest: str) -> WrappingKey:
-        """Steps 1.2 and 2.1, on the new side only."""
+        """Steps 1.2 and 2.1, on the destination only."""
         self._parties.destination.use_digest(digest)
         return self._export(self._pair())
 
     def bring(self, key: WrappingKey, digest: str) -> WrappingKey:
-        """Steps 3 to 4.6, on the old side only."""
+        """Steps 3 to 4.6, on the source only."""
         handle = self._on_classic(key)
         self._parties.source.use_digest(digest)
         return replace(key, classic_handle=handle)
@@ -113,7 +113,7 @@ class Wrapping:
             return None
         halves = {key.key_class: key for key in found}
         if len(found) != 2 or halves.keys() != {KeyClass.PUBLIC, KeyClass.PRIVATE}:
-            raise self._several("the new side", "1.2", [key.handle for key in found])
+            raise self._several("the destination", "1.2", [key.handle for key in found])
         pair = Pair(halves[KeyClass.PUBLIC].handle, halves[KeyClass.PRIVATE].handle)
         self._generated(pair, adopted=True)
         return pair
@@ -144,10 +144,10 @@ class Wrapping:
         )
 
     def check_free(self) -> None:
-        """WRAPPING-KEY-NEW: nothing on the new side has the pair's label, so what carries it later is ours."""
+        """WRAPPING-KEY-NEW: nothing on the destination has the pair's label, so what carries it later is ours."""
         if found := self._parties.destination.labelled(self._wish.label):
             raise CheckFailedError(
-                f"the new side already has {counted(len(found), 'key')} labelled {self._wish.label!r}",
+                f"the destination already has {counted(len(found), 'key')} labelled {self._wish.label!r}",
                 rule="WRAPPING-KEY-NEW",
                 step="1.2",
                 seen=", ".join(map(str, found)),
@@ -198,7 +198,7 @@ class Wrapping:
             return destination.describe(pair.public), destination.describe(pair.private)
         except ToolRefusedError as refusal:
             raise NeedsOperatorError(
-                f"the wrapping pair {pair.public}, {pair.private} cannot be read on the new side: {refusal.what}",
+                f"the wrapping pair {pair.public}, {pair.private} cannot be read on the destination: {refusal.what}",
                 rule="WRAPPING-KEY-MATCH",
                 seen=refusal.seen,
                 keys="what was wrapped under a lost pair can never be unwrapped; the Classic keys are as before",

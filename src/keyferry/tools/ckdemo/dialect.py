@@ -142,7 +142,7 @@ ALREADY_IN = "CKR_USER_ALREADY_LOGGED_IN"
 LOCKOUT_FLAGS = ("CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED")
 
 ADVICE = {
-    "CKR_KEY_UNEXTRACTABLE": "this key can never leave: make a new one on the new side",
+    "CKR_KEY_UNEXTRACTABLE": "this key can never leave: make a new one on the destination",
     "CKR_KEY_NOT_WRAPPABLE": "the partition's policies forbid it; do not change a policy, that can erase the partition",
     "CKR_KEY_FUNCTION_NOT_PERMITTED": "the key used lacks the usage: CKA_WRAP to wrap, CKA_ENCRYPT for a check value",
     "CKR_ATTRIBUTE_READ_ONLY": "the attribute cannot be changed here: is this the crypto officer?",

@@ -42,10 +42,10 @@ def additions(
 ) -> Iterator[Exceptional]:
     """Each option that the document's own commands do not have, with its first place, and what else was done.
 
-    tool: by which the new side was reached.
+    tool: by which the destination was reached.
     """
     if tool not in ("key_mgmt_util", None):
-        yield Exceptional("tool", f"the new side was reached through {tool}; the document has key_mgmt_util there")
+        yield Exceptional("tool", f"the destination was reached through {tool}; the document has key_mgmt_util there")
     count: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], Act] = {}
     for act in acts:
