@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shutil
 import sys
 from html.parser import HTMLParser
@@ -58,6 +59,14 @@ def copy(run: Path, tmp_path: Path) -> Path:
 def _journal(run: Path, kind: str, act: str | None = None) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     return [line for line in lines if line["kind"] == kind and line.get("act") == act]
+
+
+def test_a_page_shows_no_value_as_python_writes_it(run: Path) -> None:
+    report = build(load(run))
+    assert dict(report.settings)["run.allow_raised_counter"] == "no"
+    assert {dict(key.requested).get("extractable") for key in report.keys if key.requested} == {"yes"}
+    for page in (to_html(report), to_markdown(report)):
+        assert not re.search(r"\b(?:None|True|False)\b", page)
 
 
 def test_the_model_tells_what_the_journal_does(run: Path, tool: str) -> None:

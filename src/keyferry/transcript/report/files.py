@@ -125,6 +125,13 @@ def words(of: Table, name: str) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
+def plain(value: object) -> str:
+    """A value as a reader expects it: records hold settings and wishes as texts, yes and no as Python writes them."""
+    return {"True": "yes", "False": "no", "None": "none"}.get(str(value), str(value))
+
+
 def pairs(of: Table) -> tuple[tuple[str, str], ...]:
     """A table's fields as texts, empty and nested ones left out."""
-    return tuple((name, str(value)) for name, value in of.items() if value != "" and not isinstance(value, dict | list))
+    return tuple(
+        (name, plain(value)) for name, value in of.items() if value != "" and not isinstance(value, dict | list)
+    )

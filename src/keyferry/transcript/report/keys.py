@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.report.files import JOURNAL, number, table, tables, text, words
+from keyferry.transcript.report.files import JOURNAL, number, plain, table, tables, text, words
 from keyferry.transcript.report.model import Attributes, Key, Place
 from keyferry.transcript.steps import TITLES
 
@@ -64,7 +64,7 @@ def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act,
         cloudhsm_handle=number(unwrapped, "handle") if arrived is None else arrived,
         nodes=tuple(int(node) for node in words(end, "nodes") if node.isdecimal()),
         coverage=tuple(_coverage(table(end, "coverage"))),
-        requested=tuple((name, str(wish[name])) for name in _REQUESTED if wish.get(name) is not None),
+        requested=tuple((name, plain(wish[name])) for name in _REQUESTED if wish.get(name) is not None),
         wrapped_sha256=text(wrapped, "sha256"),
         moved_sha256=text(moved, "sha256"),
         size=number(wrapped, "size"),
