@@ -213,7 +213,10 @@ class InterruptedRunError(KeyferryError):
     """A signal ended the run between two commands."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__("interrupted", hint="the record and the journal are complete up to here")
+        super().__init__(
+            "interrupted",
+            hint="the record and the journal are complete up to here; `keyferry status RUN` names the next command",
+        )
         self.exit_code = {1: Exit.HANGUP, 15: Exit.TERMINATED}.get(signal_number, Exit.INTERRUPTED)
 
 

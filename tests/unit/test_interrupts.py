@@ -22,6 +22,7 @@ def test_the_first_signal_stops_the_run_before_the_next_command(number: signal.S
         with pytest.raises(InterruptedRunError) as stopped:
             interrupts.check()
     assert stopped.value.exit_code is CODES[number]
+    assert "`keyferry status RUN`" in str(stopped.value.hint)
 
 
 class Clock:
