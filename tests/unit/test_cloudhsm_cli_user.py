@@ -19,10 +19,17 @@ def _ours(*, locked: bool | None) -> User:
 
 
 def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = False) -> None:
-    tool = Mock(**{"hsms.return_value": [{"serial-number": "1"}, {"serial-number": "2"}], "users.return_value": users})
+    tool = Mock(
+        **{
+            "emulator": None,
+            "hsms.return_value": [{"serial-number": "1"}, {"serial-number": "2"}],
+            "users.return_value": users,
+        }
+    )
     monkeypatch.setattr(CloudHsmCli, "open", lambda *_words: tool)
-    parts = (Mock(), Mock(), Mock(), Mock())
-    CloudHsmCliDestination(*parts, user="CU1", password=Mock(), allow_raised=allow_raised).look()
+    CloudHsmCliDestination(
+        Mock(), Mock(), Mock(), Mock(), user="CU1", password=Mock(), allow_raised=allow_raised
+    ).look()
 
 
 @pytest.mark.parametrize(

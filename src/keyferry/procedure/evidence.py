@@ -74,6 +74,7 @@ class Evidence:
         self.unwraps: dict[str, list[Unwrapped]] = {}
         self.arrived: dict[int, Arrived] = {}
         self.coverages: dict[int, list[Coverage]] = {}
+        self.once_whole: set[int] = set()
         self.values: dict[str, set[str]] = {}
         self.blobs: dict[str, set[str]] = {}
         self.extractable: dict[str, set[bool]] = {}
@@ -111,6 +112,8 @@ class Evidence:
 
     def covered(self, handle: int, coverage: Coverage, *, whole: bool) -> None:
         self.arrived[handle] = Arrived(coverage, whole)
+        if whole:
+            self.once_whole.add(handle)
         self.coverages.setdefault(handle, []).append(coverage)
 
     def listed(self, serials: Sequence[str]) -> None:

@@ -69,21 +69,21 @@ class RunContradictions:
                 yield f"the wrapping pair was made with another label or size than {typed[0]}, {typed[1]} bits"
         elif any(not adopted for _public, _private, adopted in self._claims.pairs):
             yield "a wrapping pair was made, but that was not intended before"
-        if self._lasting and (wrong := {str(one) for one in self._claims.imported} - self._evidence.imports):
-            yield f"no recording shows that object {min(wrong)} of the source is the exported public key"
         if any(claims.blobs for claims in self._claims.keys.values()):
+            # A run that saw another key in its place stopped before the first wrap.
+            if self._lasting and (wrong := {str(one) for one in self._claims.imported} - self._evidence.imports):
+                yield f"no recording shows that object {min(wrong)} of the source is the exported public key"
             for public, private, _adopted in self._claims.pairs[-1:]:
                 yield from self._halves(public, private)
 
     def _halves(self, public: int, private: int) -> Iterator[str]:
-        shown = {half: self._evidence.arrived.get(half) for half in (public, private)}
         if not self._claims.covers:
             yield "the journal does not say on which HSMs the wrapping pair is"
         for line in self._claims.covers:
             yield from self._covered(line, {"public": public, "private": private})
-        for half, arrived in shown.items():
+        for half in (public, private):
             key = self._evidence.halves.get(half)
-            if arrived is None or key is None or not arrived.whole:
+            if key is None or half not in self._evidence.once_whole:  # an HSM may join later
                 yield f"no recording shows half {half} of the wrapping pair on every HSM"
             elif key.public_key is None or (self._der and f"{key.public_key.modulus:x}" not in self._der.hex()):
                 yield f"half {half} of the wrapping pair has another modulus than the exported public key"
