@@ -10,8 +10,8 @@ import pytest
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.tools.cmu import screens as cmu
-from keyferry.tools.text import decoded
 from keyferry.tools.vtl import screens as vtl
+from keyferry.transcript.captured_bytes import decoded
 from runs import keyferry
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.tools.text import decoded
+from keyferry.transcript.captured_bytes import decoded
 from keyferry.transcript.reader import read
 
 if TYPE_CHECKING:
