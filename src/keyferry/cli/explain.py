@@ -27,7 +27,7 @@ def explain(
     settings: Config,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PLAN|RECORDING", help="A plan; with --check the recordings behind it."),
+        typer.Argument(metavar="PLAN|RECORDING", help="A plan; with --check, followed by the recordings."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Say of recordings of a run done by hand whether it was done so.")
