@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 import in_fork
 import patterns
+import primes
 import shared
 import tmpfs
 from longer import LONG
@@ -54,6 +55,13 @@ def _real_exec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def pytest_configure() -> None:
     tmpfs.use()
     shared.begin()
+    if not LONG:
+        primes.install()
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two workers more than cores, for many tests wait; None where the user says how many."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 2
 
 
 def pytest_unconfigure() -> None:

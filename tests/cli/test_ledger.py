@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,16 +72,10 @@ def test_a_wrong_pin_is_typed_once_by_every_command_of_the_partition(world: Worl
 @pytest.mark.parametrize(("side", "tool"), [("classic", "ckdemo"), *(("cloudhsm", tool) for tool in DESTINATIONS)])
 def test_six_processes_at_once_type_a_wrong_secret_once(world: World, side: str, tool: str) -> None:
     option, table = (PIN, "luna_role") if side == "classic" else (PASSWORD, "cloud_user")
-    call = [sys.executable, "-m", "keyferry.cli", "inventory", side, option, _wrong(world), "--config"]
-    environment, nothing = os.environ | through(tool), subprocess.DEVNULL
-    several = [
-        subprocess.Popen(
-            [*call, str(world.config)], env=environment, stdout=nothing, stderr=subprocess.PIPE, cwd=world.directory
-        )
-        for _ in range(6)
-    ]
-    said = [process.communicate(timeout=120)[1] for process in several]
-    assert {process.returncode for process in several} == {4}, said
+    call = ("inventory", side, option, _wrong(world), "--config", world.config)
+    with ThreadPoolExecutor(6) as threads:
+        several = [threads.submit(keyferry, *call, **through(tool)) for _ in range(6)]
+    assert {done.result().status for done in several} == {4}, several
     assert _failures(world, table) == 1
 
 

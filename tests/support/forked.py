@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,9 @@ import typer
 
 import in_fork
 import keyferry
+import primes
 from keyferry.errors import KeyferryError
+from longer import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,6 +105,8 @@ def _serve(requests: socket.socket) -> None:
     importlib.import_module("player")
     _load_typers_own()
     in_fork.install()
+    if not LONG:
+        primes.install()
     gc.freeze()  # else each child's collector touches, and so copies, all of this
     while True:
         request, descriptors, _flags, _address = socket.recv_fds(requests, _MOST, 4)
@@ -158,8 +163,21 @@ def _become(request: tuple[list[str], str, dict[str, str], str], streams: list[i
     os.environ.update(environment)
     sys.argv[:] = ["keyferry", *arguments]
     sys.path.remove(str(Path(__file__).parent))
-    with _counted() if _is_counted(environment) else contextlib.nullcontext():
-        exec(compile(script, "<command>", "exec"), {"__name__": "__main__"})  # noqa: S102 - what the test wrote
+    status = 1
+    try:
+        with _counted() if _is_counted(environment) else contextlib.nullcontext():
+            status = in_fork.status_of(functools.partial(_run_script, script))
+        threading._shutdown()  # type: ignore[attr-defined] # what the interpreter itself does at its end
+        atexit._run_exitfuncs()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+
+
+def _run_script(script: str) -> None:
+    exec(compile(script, "<command>", "exec"), {"__name__": "__main__"})  # noqa: S102 - what the test wrote
 
 
 def _is_counted(environment: Mapping[str, str]) -> bool:

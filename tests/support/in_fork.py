@@ -132,7 +132,7 @@ def _become(program: Callable[[], None], environment: Mapping[str, str] | None) 
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0, "r"), os.fdopen(1, "w"), os.fdopen(2, "w")
     status = 1
     try:
-        status = _status(program)
+        status = status_of(program)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
@@ -152,7 +152,7 @@ def _reset_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _status(program: Callable[[], None]) -> int:
+def status_of(program: Callable[[], None]) -> int:
     """The exit status that the interpreter would end with."""
     try:
         program()

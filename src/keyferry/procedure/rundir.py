@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import platform
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -207,7 +206,12 @@ class RunDirectory:
 
 
 def _operator() -> dict[str, str]:
-    return {"user": account(), "host": platform.node(), "system": platform.platform()}
+    system = os.uname()
+    return {
+        "user": account(),
+        "host": system.nodename,
+        "system": f"{system.sysname} {system.release} {system.machine}",
+    }
 
 
 def _check_complete(path: Path, found: Journaled) -> None:
