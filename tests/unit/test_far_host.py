@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,6 +211,64 @@ def test_noise_never_gets_into_an_answer(shell: str) -> None:
         assert far.ask(f"printf '{text}'; false", LIMIT).output == text.encode().replace(b"\\n", b"\n")
     assert far.ask("(exit 9)", LIMIT).status == 9
     far.close()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("stop", [None, signal.SIGHUP, signal.SIGTERM], ids=str)
+def test_a_shell_that_is_cut_off_in_mid_command_removes_its_folder(
+    tmp_path: Path, shell: str, stop: signal.Signals | None
+) -> None:
+    for name in ("begun", "go"):
+        os.mkfifo(tmp_path / name)
+    go = os.open(tmp_path / "go", os.O_RDWR)  # neither waits for a reader nor ends
+    ours, theirs = socket.socketpair()  # as under sshd: what is written behind the cut is a SIGPIPE
+    end = theirs.detach()
+    with ours, subprocess.Popen([shell, "-c", LOOP], cwd=tmp_path, stdin=end, stdout=end, stderr=end) as far:
+        os.close(end)
+        ours.sendall(b"mkdir keyferry-x && private=$PWD/keyferry-x; echo >begun; read -r go <go; echo an answer\n")
+        (tmp_path / "begun").read_text()
+        if stop:
+            far.send_signal(stop)
+        ours.close()
+        os.write(go, b"\n")
+        far.wait(LIMIT)
+    os.close(go)
+    assert not (tmp_path / "keyferry-x").exists()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGHUP, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_that_is_told_to_stop_between_two_commands_removes_its_folder(
+    tmp_path: Path, shell: str, stop: signal.Signals
+) -> None:
+    ours, theirs = socket.socketpair()
+    end = theirs.detach()
+    with ours, subprocess.Popen([shell, "-c", LOOP], cwd=tmp_path, stdin=end, stdout=end) as far:
+        os.close(end)
+        ours.sendall(b"mkdir keyferry-x && private=$PWD/keyferry-x; echo ready\n")
+        assert ours.recv(10) == b"ready\n"
+        far.send_signal(stop)
+        ours.close()
+        far.wait(LIMIT)
+    assert not (tmp_path / "keyferry-x").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_removes_no_folder_that_only_the_account_calls_private(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "home").mkdir()
+    FarShell([shell, "-c", LOOP], os.environ | {"private": str(tmp_path / "home"), "kf_over": "1"}).close()
+    assert (tmp_path / "home").exists()
+
+
+def test_a_shell_tries_again_where_a_tool_still_writes_into_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "rm").write_text('#!/bin/sh\n[ -e "$0.once" ] && exec /bin/rm "$@"\n: >"$0.once"; exit 1\n')
+    (tmp_path / "rm").chmod(0o755)
+    (tmp_path / "sleep").symlink_to("/bin/true")
+    far = FarShell(["/bin/sh", "-c", LOOP], os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert far.ask(f"mkdir '{tmp_path}/x'", LIMIT, then=f"private='{tmp_path}/x'").status == 0
+    far.close()
+    assert (tmp_path / "rm.once").exists()
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_shell_that_does_not_answer_in_time_is_never_asked_again() -> None:

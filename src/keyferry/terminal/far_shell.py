@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 _END_LIMIT: Final = 5.0
 
 LOOP: Final = (
+    "private=; kf_over=; trap : PIPE; trap kf_over=1 HUP INT TERM; "
     "before=$(umask); umask 077; ulimit -c 0; "
     "LC_ALL=C; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin; export LC_ALL PATH; "
-    'while IFS= read -r line; do eval "$line"; done; [ -z "$private" ] || { cd / && rm -rf "$private"; }'
+    'while [ -z "$kf_over" ] && IFS= read -r line; do eval "$line"; done; trap "" HUP INT PIPE TERM; '
+    '[ -z "$private" ] || { cd / && for kf_try in 1 2 3; do rm -rf "$private" 2>/dev/null && break; sleep 1; done; }'
 )
-"""What the shell on the other side runs: one line, one command. When nobody talks to it any more, because we
-are done, were killed or cannot be reached, it removes the private folder itself."""
+"""What the shell on the other side runs: one line, one command.
+
+When nobody talks to it any more, because we are done, were killed or cannot be reached, it removes the private folder
+itself. So neither a signal nor an answer that nobody reads (SIGPIPE) ends it before that; and it tries again where a
+tool still writes into the folder."""
 
 _LINE: Final = (
     "printf '%%s\\n' %(mark)s; { kf_errors=$( { %(command)s; } 2>&1 1>&3 3>&- ); kf_status=$?; } 3>&1; "
