@@ -79,8 +79,57 @@ def test_the_report_of_a_changed_record_says_so_first(run: Path) -> None:
     done = keyferry("report", run, "--json")
     assert (done.status, done.document["verification"]["intact"]) == (0, False)
     for form in ("html", "md"):
-        page = keyferry("report", run, "--format", form).out
-        assert page.index("not as it was written: ") < page.index("003-ckdemo.cast: line 41") < page.index("Who, when")
+        told = keyferry("report", run, "--format", form)
+        page = told.out
+        assert (
+            page.index("NOT INTACT")
+            < page.index("not as it was written: ")
+            < page.index("003-ckdemo.cast: line 41")
+            < page.index("Who, when")
+        )
+        assert "warning: the record is not intact" in told.err
+
+
+def _half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "run.json", "plan.json", "manifest.json", CKDEMO])
+def test_the_report_of_a_damaged_record_ends_as_verifying_it_does(run: Path, name: str) -> None:
+    file = run / name
+    file.chmod(0o600)
+    data = file.read_bytes()
+    file.write_bytes(b"{\n" + data if name == CKDEMO else data.replace(b":", b"", 1))
+    for command in (("verify",), ("report",), ("transcript", "diff", run), ("transcript", "diff", "--meaning", run)):
+        done = keyferry(*command, run)
+        assert (done.status, done.out) == (6, ""), command
+        assert command == ("verify",) or f"error: the record is damaged: {file}: line 1: " in done.err
+        assert command == ("verify",) or f"hint: `keyferry verify {run}` says what else" in done.err
+        assert "keys: " in done.err
+
+
+@pytest.mark.parametrize("line", [0, 7])
+def test_a_damaged_recording_is_told_from_a_file_that_is_none(run: Path, line: int, tmp_path: Path) -> None:
+    lines = (run / CKDEMO).read_bytes().splitlines(keepends=True)
+    lines[line] = _half(lines[line]) + b"\n"
+    (run / CKDEMO).chmod(0o600)
+    (run / CKDEMO).write_bytes(b"".join(lines))
+    for command in (("show",), ("play",), ("sanitize", "-o", tmp_path / "clean.cast")):
+        done = keyferry("transcript", *command, run / CKDEMO)
+        assert (done.status, done.out) == (6, "")
+        assert f"error: the record is damaged: {run / CKDEMO}: line {line + 1}: " in done.err
+        assert "hint: `keyferry verify" in done.err
+        none = keyferry("transcript", *command, run / "journal.jsonl")
+        assert (none.status, none.out) == (2, "")
+        assert "hint: name a recording" in none.err
+
+
+def test_the_half_line_of_a_killed_session_is_no_damage(run: Path) -> None:
+    (run / CKDEMO).chmod(0o600)
+    (run / CKDEMO).write_bytes((run / CKDEMO).read_bytes()[:-9])
+    done = keyferry("transcript", "show", run / CKDEMO)
+    assert (done.status, "the last line is not whole" in done.err) == (0, True)
+    assert "# tool: ckdemo" in done.out
 
 
 @pytest.mark.parametrize("arguments", [(), ("nowhere",), (".", "--head", "12")])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import shared
-from keyferry.errors import UsageError
+from keyferry.errors import MismatchError, UsageError
 from keyferry.transcript.report.build import build
 from keyferry.transcript.report.files import load
 from keyferry.transcript.report.render import to_html, to_json, to_markdown
@@ -269,7 +269,10 @@ def test_what_is_no_run_is_refused(copy: Path, tmp_path: Path) -> None:
         load(tmp_path)
     journal = copy / "journal.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"seq":3', b'"seq":', 1))
-    with pytest.raises(UsageError, match=r"journal.jsonl: line 3"):
+    with pytest.raises(MismatchError, match=r"record is damaged: .*journal.jsonl: line 3"):
+        load(copy)
+    journal.unlink()
+    with pytest.raises(MismatchError, match="journal is missing"):
         load(copy)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keyferry.errors import UsageError
+from keyferry.errors import Exit, UsageError
 
 
 class Format(StrEnum):
@@ -29,7 +29,11 @@ def report(
     from keyferry.transcript.report.files import load  # noqa: PLC0415 - start-up
     from keyferry.transcript.report.render import FORMATS  # noqa: PLC0415 - start-up
 
-    found = replace(build(load(run)), verification=told(run))
+    files = load(run)
+    verification = told(run)
+    found = replace(build(files), verification=verification)
+    if not verification.intact:
+        sys.stderr.write(f"warning: the record is not intact: `keyferry verify {run}` exits {int(Exit.MISMATCH)}\n")
     page = FORMATS["json" if json else form.value](found).encode("utf-8", "backslashreplace")
     if out is None:
         sys.stdout.buffer.write(page)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.errors import Exit, MismatchError
 from keyferry.text import counted, printable
+
+if TYPE_CHECKING:
+    from keyferry.transcript.reader import Recording
 
 app = typer.Typer(no_args_is_help=True, help="Read recordings of tool sessions.")
 
@@ -27,7 +30,7 @@ def show(
     from keyferry.transcript.reader import read  # noqa: PLC0415 - start-up
     from keyferry.transcript.show import heading, pieces  # noqa: PLC0415 - start-up
 
-    recording = read(file)
+    recording = _whole_lines(read(file, torn=True), file)
     conversation = [text for _at, text in pieces(recording, step)]
     sys.stdout.writelines([*heading(recording), *conversation])
 
@@ -45,12 +48,18 @@ def play(
     from keyferry.transcript.play import stopped_by_key  # noqa: PLC0415 - start-up
     from keyferry.transcript.reader import read  # noqa: PLC0415 - start-up
 
-    recording = read(file)
+    recording = _whole_lines(read(file, torn=True), file)
     try:
         with stopped_by_key() as wait:
             run(recording, _write_now, wait, speed=speed, idle_limit=idle_limit)
     except KeyboardInterrupt:
         raise typer.Exit(int(Exit.INTERRUPTED)) from None
+
+
+def _whole_lines(recording: Recording, file: Path) -> Recording:
+    if recording.torn:
+        sys.stderr.write(f"{file}: the last line is not whole and is not shown: the session was cut off here\n")
+    return recording
 
 
 def _write_now(text: str) -> None:

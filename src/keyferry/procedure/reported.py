@@ -20,7 +20,7 @@ def told(folder: Path) -> Verification:
         verdict = verify(folder)
         signatures = _signatures(folder, verdict)
     except MismatchError as error:
-        return Verification(intact=False, what=f"not as it was written: {error.what}")
+        return Verification(intact=False, what=f"NOT INTACT, not as it was written: {error.what}")
     state = "complete" if verdict.complete else "incomplete"
     return Verification(
         intact=True,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.text import NotJsonError, from_json
+from keyferry.text import from_json
+from keyferry.transcript import chain
+from keyferry.transcript.damage import damaged, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +27,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
+    """A recording. torn: its last line was never finished, and is not among the events."""
+
     header: dict[str, object]
     events: tuple[Event, ...]
+    torn: bool = False
 
     def conversation(self) -> Iterator[tuple[str, bytes]]:
         """What a replay needs: ("o", exact bytes), ("i", bytes typed), ("s", the secret's name)."""
@@ -39,42 +44,56 @@ class Recording:
                 yield event.code, event.data.encode("utf-8", "surrogateescape")
 
 
-def read(path: Path, *, torn: bool = False) -> Recording:
-    """Read a recording; UsageError naming the first line that is not asciicast v2.
+_HINT = "name a recording, as sessions/NNN-TOOL.cast in the folder of a run"
 
-    torn: the last line may be half a one, as a process leaves it that was killed; then it is passed over.
+
+def read(path: Path, *, torn: bool = False) -> Recording:
+    """Read an asciicast v2.
+
+    Args:
+        path: the recording.
+        torn: whether the last line may be half a line, as a killed process leaves it; it is skipped.
+
+    Raises:
+        UsageError: the file cannot be read, or is no asciicast v2.
+        MismatchError: it is a recording of ours, by its header or its place in a run, but a line of it is damaged.
     """
     try:
         data = path.read_bytes()
-        if torn and b"\n" in data:
-            data = data[: data.rindex(b"\n")]
-        # Only a newline ends a line: `splitlines` would also break at U+2028 inside a string.
-        first, *rest = data.decode().removesuffix("\n").split("\n")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}: line {line}: not UTF-8") from error
-    header = _parse(path, 1, first)
-    if not isinstance(header, dict) or header.get("version") != 2:
-        raise UsageError(f"{path}: line 1: not the header of an asciicast v2")
-    return Recording(header, tuple(_event(path, number, line) for number, line in enumerate(rest, start=2)))
-
-
-def _parse(path: Path, number: int, line: str) -> object:
+        raise UsageError(f"{path}: {error.strerror}", hint=_HINT) from error
+    cut = torn and not data.endswith(b"\n")
+    if cut and b"\n" not in data and run_of(path):
+        return Recording({}, (), torn=True)  # killed while it wrote the header
+    if cut and b"\n" in data:
+        data = data[: data.rindex(b"\n")]
+    first, *rest = data.removesuffix(b"\n").split(b"\n")
+    number, header, events = 1, dict[str, object](), list[Event]()
     try:
-        return from_json(line)
-    except NotJsonError as error:
-        raise UsageError(f"{path}: line {number}: {error}") from error
+        header = _header(first)
+        for number, line in enumerate(rest, start=2):
+            events.append(_event(number, line))
+    except ValueError as error:
+        if header.get("format") == chain.TRANSCRIPT or run_of(path):
+            raise damaged(path, number, str(error)) from error
+        raise UsageError(f"{path}: line {number}: {error}", hint=_HINT) from error
+    return Recording(header, tuple(events), cut)
 
 
-def _event(path: Path, number: int, line: str) -> Event:
-    match _parse(path, number, line):
+def _header(line: bytes) -> dict[str, object]:
+    header = from_json(line)
+    if not isinstance(header, dict) or header.get("version") != 2:
+        raise ValueError("not the header of an asciicast v2")
+    return header
+
+
+def _event(number: int, line: bytes) -> Event:
+    match from_json(line):
         case [int() | float() as at, str() as code, str() as data] if is_time(at) and len(code.strip()) == 1:
             if code == "b" and not _is_base64(data):
-                raise UsageError(f"{path}: line {number}: the exact bytes of an output are not base64")
+                raise ValueError("the exact bytes of an output are not base64")
             return Event(number, float(at), code, data)
-    raise UsageError(f"{path}: line {number}: not an event of an asciicast v2")
+    raise ValueError("not an event of an asciicast v2")
 
 
 _LATEST = 1e9

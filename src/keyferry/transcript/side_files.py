@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 from keyferry.errors import UsageError
 from keyferry.text import from_json
 from keyferry.transcript import places
+from keyferry.transcript.damage import damaged
 from keyferry.transcript.renaming import Marked
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ class SideFile:
 
 
 def side_files(path: Path) -> list[SideFile]:
-    """The files of a recording; none where there is no such list. UsageError where it cannot be read."""
+    """Read the files of a recording; none where there is no such list.
+
+    Raises:
+        UsageError: the list cannot be read.
+        MismatchError: the list is damaged.
+    """
     if not path.exists():
         return []
     try:
@@ -50,7 +56,7 @@ def side_files(path: Path) -> list[SideFile]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: not a list of the files that belong to a recording") from error
+        raise damaged(path, None, "not a list of the files that belong to a recording") from error
 
 
 def _side_file(effect: Effect, data: bytes) -> SideFile:

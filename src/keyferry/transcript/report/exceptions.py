@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keyferry.transcript.damage import JOURNAL
 from keyferry.transcript.report.doubts import named
-from keyferry.transcript.report.files import JOURNAL, number, table, text
+from keyferry.transcript.report.files import number, table, text
 from keyferry.transcript.report.model import Exceptional, Place
 
 if TYPE_CHECKING:

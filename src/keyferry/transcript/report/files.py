@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.text import NotJsonError, from_json
+from keyferry.transcript.damage import JOURNAL, damaged
 from keyferry.transcript.reader import Recording, read
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     Table = Mapping[str, object]
 
-JOURNAL = "journal.jsonl"
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,27 @@ class RunFiles:
 
 
 def load(path: Path) -> RunFiles:
-    """UsageError for a folder that is no run, and for a file in it that cannot be understood."""
+    """Read the files of a run.
+
+    Raises:
+        UsageError: the folder is no run, or a file in it cannot be read.
+        MismatchError: the record is damaged: a file in it is not as a run writes it, or the journal is gone.
+    """
     if not (path / JOURNAL).is_file():
+        if path.is_dir() and (os.path.lexists(path / JOURNAL) or any(path.glob("sessions/*.cast"))):
+            raise damaged(path / JOURNAL, None, "the journal is missing", path)
         raise UsageError(f"{path} is no run directory: it has no {JOURNAL}", hint="name the folder of a run")
     data = _bytes(path / JOURNAL)
     *lines, rest = data.split(b"\n")
     casts = tuple(_cast(path, file) for file in sorted((path / "sessions").glob("*.cast")))
-    manifest = path / "manifest.json"
     return RunFiles(
-        info=_optional(path / "run.json"),
-        plan=_optional(path / "plan.json"),
-        journal=tuple(Entry(number, _object(path / JOURNAL, line, number)) for number, line in enumerate(lines, 1)),
+        info=_optional(path, "run.json"),
+        plan=_optional(path, "plan.json"),
+        journal=tuple(Entry(number, _object(path, JOURNAL, line, number)) for number, line in enumerate(lines, 1)),
         torn=bool(rest),
         head=hashlib.sha256(lines[-1] + b"\n").hexdigest() if lines else "",
         casts=casts,
-        manifest=_optional(manifest) if manifest.exists() else None,
+        manifest=_optional(path, MANIFEST) if (path / MANIFEST).exists() else None,
     )
 
 
@@ -74,8 +82,8 @@ def _cast(run: Path, path: Path) -> Cast:
     return Cast(str(path.relative_to(run)), hashlib.sha256(data).hexdigest(), recording)
 
 
-def _optional(path: Path) -> Table:
-    return _object(path, _bytes(path), 1) if path.exists() else {}
+def _optional(run: Path, name: str) -> Table:
+    return _object(run, name, _bytes(run / name), 1) if (run / name).exists() else {}
 
 
 def _bytes(path: Path) -> bytes:
@@ -85,13 +93,13 @@ def _bytes(path: Path) -> bytes:
         raise UsageError(f"{path}: {error.strerror}") from error
 
 
-def _object(path: Path, data: bytes, line: int) -> Table:
+def _object(run: Path, name: str, data: bytes, line: int) -> Table:
     try:
         value = from_json(data)
     except NotJsonError as error:
-        raise UsageError(f"{path}: line {line}: {error}") from error
+        raise damaged(run / name, line, str(error), run) from error
     if not isinstance(value, dict):
-        raise UsageError(f"{path}: line {line}: not a JSON object")
+        raise damaged(run / name, line, "not a JSON object", run)
     return value
 
 
