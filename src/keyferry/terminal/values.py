@@ -18,6 +18,7 @@ NAMES = frozenset(
 """Attributes that hold key material, as ckdemo (`CKA_VALUE=`) and cmu (`value=`) name them."""
 
 _BEGINNINGS = frozenset(name[:size] for name in NAMES for size in range(len(name) + 1))
+_SHORTEST = min(map(len, NAMES))
 _PIECE = re.compile(rb"[^\r\n\t]+|[\r\n\t]+")
 
 
@@ -45,6 +46,9 @@ class ValueFilter:
                 self._value += len(piece)
             elif self._column is None:
                 out += piece
+            elif not self._column and _begins_no_name(piece):
+                out += piece
+                self._column = None
             elif self._named and not piece.strip(b" "):
                 self._column += piece  # a name is still waiting for its sign
             else:
@@ -82,6 +86,11 @@ class ValueFilter:
 def _pieces(chunk: bytes) -> list[bytes]:
     """The chunk in runs without an end of column, and runs of such ends."""
     return _PIECE.findall(chunk)
+
+
+def _begins_no_name(piece: bytes) -> bool:
+    """Whether the first letters alone tell: so most of what a tool prints is let through."""
+    return piece.lstrip(b" ")[:_SHORTEST].lower() not in _BEGINNINGS
 
 
 def _split(column: bytes) -> tuple[bytes, bytes, bytes]:
