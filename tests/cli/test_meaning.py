@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(recorded(), tmp_path / "run"))
+    return Path(shutil.copytree(recorded(keys=10), tmp_path / "run"))
 
 
 @pytest.fixture
 def run_by_cli(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(recorded("cloudhsm-cli"), tmp_path / "run"))
+    return Path(shutil.copytree(recorded("cloudhsm-cli", keys=10), tmp_path / "run"))
 
 
 def test_a_perfect_forgery_that_changes_nothing_is_whole(run: Path) -> None:

@@ -28,7 +28,7 @@ CKDEMO = "sessions/003-ckdemo.cast"
 
 @pytest.fixture(params=DESTINATIONS)
 def whole(request: pytest.FixtureRequest) -> Path:
-    return recorded(request.param, keys=4)
+    return recorded(request.param)
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ class World:
         return (folder / "pin").read_text(), (folder / "password").read_text()
 
 
-def recorded(tool: str = "key_mgmt_util", *, keys: int = 10, nodes: int = 2, jitter: str = "", other: str = "") -> Path:
+def recorded(tool: str = "key_mgmt_util", *, keys: int = 4, nodes: int = 2, jitter: str = "", other: str = "") -> Path:
     """Return the directory of a run that succeeded, made once in a test run; `other` names a second one of its kind."""
 
     def migrate(folder: Path) -> None:

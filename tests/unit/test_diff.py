@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def runs() -> tuple[Path, Path]:
     """Two rehearsals of the same labels: other values, other handles on both sides, other serials of objects."""
-    return recorded(), shared.once("run-other-handles", _with_other_handles) / "hsm/run"
+    return recorded(keys=10), shared.once("run-other-handles", _with_other_handles) / "hsm/run"
 
 
 def _with_other_handles(folder: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_command_tells_both_sides_and_ends_with_6(runs: tuple[Path, Path], c
 @pytest.fixture
 def worded_otherwise() -> Path:
     """The same keys through tools that say it all in other words, numbers and orders."""
-    return recorded(jitter="A")
+    return recorded(keys=10, jitter="A")
 
 
 def test_by_meaning_other_words_are_no_difference(runs: tuple[Path, Path], worded_otherwise: Path) -> None:
@@ -178,7 +178,7 @@ def test_by_meaning_other_acts_are(
 def runs_by_cli() -> tuple[Path, Path, Path]:
     """Through CloudHSM CLI: twice alike but for values, references and handles, then in other words."""
     tool = "cloudhsm-cli"
-    return recorded(tool), recorded(tool, other="again"), recorded(tool, jitter="A")
+    return recorded(tool, keys=10), recorded(tool, keys=10, other="again"), recorded(tool, jitter="A")
 
 
 def test_runs_through_cloudhsm_cli_are_the_same(runs_by_cli: tuple[Path, Path, Path]) -> None:
