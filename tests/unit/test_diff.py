@@ -178,7 +178,7 @@ def test_by_meaning_other_acts_are(
 def runs_by_cli() -> tuple[Path, Path, Path]:
     """Through CloudHSM CLI: twice alike but for values, references and handles, then in other words."""
     tool = "cloudhsm-cli"
-    return recorded(tool, keys=10), recorded(tool, keys=10, other="again"), recorded(tool, jitter="A")
+    return recorded(tool, keys=10), recorded(tool, keys=10, other="again"), recorded(tool, keys=10, jitter="A")
 
 
 def test_runs_through_cloudhsm_cli_are_the_same(runs_by_cli: tuple[Path, Path, Path]) -> None:
