@@ -23,6 +23,7 @@ from ssh_keys import make_key
 from tampering import event_edited
 
 ROOT = Path(__file__).parents[2]
+_SCRIPT = (sys.executable, "-I", "-S", str(SCRIPT))
 CKDEMO = "sessions/003-ckdemo.cast"
 
 
@@ -136,6 +137,29 @@ def test_the_half_line_of_a_killed_session_is_no_damage(run: Path) -> None:
 def test_words_that_name_no_run(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert keyferry("verify", *arguments).status == 2
+
+
+@pytest.mark.parametrize("head", ["12", "", "0" * 63, "G" * 64, "A" * 64, "0" * 64 + "\n"])
+def test_a_head_that_is_none_is_a_usage_error_of_the_script_too(tmp_path: Path, head: str) -> None:
+    (tmp_path / "journal.jsonl").write_bytes(b"")
+    done = subprocess.run([*_SCRIPT, tmp_path, "--head", head], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a head is 64 lower-case hex digits; nothing was read" in done.stderr
+    assert keyferry("verify", tmp_path, "--head", head).status == 2
+
+
+def test_the_script_says_in_words_that_there_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("empty", "file", "nowhere", "x" * 5000):
+        done = subprocess.run([*_SCRIPT, tmp_path / name], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "holds no run: name the folder of one; nothing was read" in done.stderr
+        assert "Errno" not in done.stderr
+    (tmp_path / "empty/run.json").write_bytes(b"{}")
+    done = subprocess.run([*_SCRIPT, tmp_path / "empty"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (6, "")
+    assert done.stdout == f"WRONG: {tmp_path / 'empty/journal.jsonl'}: No such file or directory\n"
 
 
 def test_the_script_is_in_every_run_and_the_package_gives_it(run: Path) -> None:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import itertools
 import json
+import os
 import pathlib
 import re
 from typing import Any
@@ -83,11 +84,10 @@ class Run:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder, self.files, self.sessions, self.moved, self.states = folder, Table(), Table(), Table(), Table()
         self.extractable, self.removed, self.named, self.tools = Table(), Table(), Table(), Table()
-        self.open, self.menu, self.notes, self.earlier = list[str](), list[str](), list[str](), list[str]()
+        self.open, self.notes, self.earlier, self.rehearsal = list[str](), list[str](), list[str](), False
         self.run_id = self.plan = self.key = self.compared = self.migration = None
-        self.kept, self.then, self.remade, self.resumed, self.rehearsal = Table(), Table(), Table(), list[Any](), False
-        self.planned, self.selection, self.made, self.shown = Table(), Table(), Table(), Table()
-        self.ends, self.arrivals, self.skipped, self.acts = Table(), Table(), set[Any](), set[Any]()
+        self.kept, self.then, self.remade, self.resumed, self.acts = Table(), Table(), Table(), list[Any](), set[Any]()
+        self.made, self.shown, self.ends, self.arrivals, self.skipped = Table(), Table(), Table(), Table(), set[Any]()
         for path in sorted(folder.rglob("*")):
             name, plain = str(path.relative_to(folder)), path.is_file()
             demand(not path.is_symlink() and (plain or (path.is_dir() and name in FOLDERS)), name, "no file of a run")
@@ -119,9 +119,7 @@ class Run:
         self.notes += ["rehearsal: a tool was emulated, or `keyferry rehearse` started the run"] * self.rehearsal
         if told is None:
             mode, ends = (self.folder / "journal.jsonl").stat().st_mode, [one["end"] for one in self.sessions.values()]
-            demand(
-                (mode & 0o222 or None in ends) and (self.kept or {*files} == {*self.files}), "manifest.json", "missing"
-            )
+            demand((mode & 0o222 or None in ends) and (self.kept or files == self.files), "manifest.json", "missing")
             for name in sorted(files.keys() - self.sessions.keys()):
                 early = not name.endswith(".wrapped") or ("wrap", name.removeprefix("files/")) in self.acts
                 early &= not name.startswith("sessions/") or (self.folder / name).read_bytes().count(b"\n") < 2
@@ -197,12 +195,8 @@ class Run:
                 self.plan, self.migration, self.named["plan.json"] = line["sha256"], line["sha256"], {line["sha256"]}
             case "end", _:
                 left = "wrap" in self.acts and "planned" in self.states.values()
-                left |= any(one["open"] for _place, one in self.ends.values())
-                demand(
-                    line["totals"] == self.totals() and not left,
-                    place,
-                    "the totals do not balance, or an outcome is open",
-                )
+                left |= any(one["open"] for _place, one in self.ends.values()) or line["totals"] != self.totals()
+                demand(not left, place, "the totals do not balance, or an outcome is open")
             case (("intent" | "done"), "wrap"):
                 demand(self.compared and may, place, "not described as extractable, or compared")
                 self.moved.pop(blob, None)
@@ -238,7 +232,7 @@ class Run:
             head = link("keyferry-transcript/1", code, head, line[:-1])
             new += [head[:8]] if code != "h" else []
             if not header:
-                header, self.menu = value, []
+                header, self.menu = value, list[str]()
                 self.rehearsal |= header.get("emulated") is True
                 self.tools[name] = tuple((field, header[field]) for field in ("tool", "host", "path", "sha256"))
                 demand((self.run_id, known["header"]) == (header["run_id"], head), place, "not the journal's session")
@@ -306,7 +300,7 @@ class Run:
 
     def judge_keys(self) -> None:  # each key's handle and outcome, derived from the recordings, against the journal
         plan: Any = json.loads((self.folder / "plan.json").read_bytes()) if self.plan else {"keys": [], "selection": {}}
-        self.planned = {one["classic_handle"]: one for one in plan["keys"]}
+        self.planned: Table = {one["classic_handle"]: one for one in plan["keys"]}
         self.selection, verified = plan["selection"], set[Any]()
         for key, arrivals in self.arrivals.items():
             wrong = {handle for handle, adopted in arrivals if not adopted} - self.made.get(f"{key}.wrapped", set())
@@ -339,11 +333,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent)
     parser.add_argument("--head", help="the run's head as it was noted elsewhere")
+    asked = parser.parse_args()
+    if asked.head is not None and not re.fullmatch("[0-9a-f]{64}", asked.head):
+        parser.error(f"--head {asked.head!a}: a head is 64 lower-case hex digits; nothing was read")
+    if not any(folders or files for _folder, folders, files in os.walk(asked.run)):
+        parser.error(f"{str(asked.run)!a} holds no run: name the folder of one; nothing was read")
     try:
-        head = (run := Run((asked := parser.parse_args()).run)).verify()
+        head = (run := Run(asked.run)).verify()
         demand(asked.head in (None, head, *run.earlier), "manifest.json", f"the head is {head}, not the one given")
     except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-        print("WRONG:", ascii(str(error))[1:-1])
+        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        print("WRONG:", ascii(told)[1:-1])
         raise SystemExit(6) from None
     print(f"run {run.run_id!a}: {'in' * bool(run.open)}complete and intact", *run.open, *run.notes, sep="\n")
     print(f"head: {head}" if asked.head else "unsigned: whoever can rewrite everything can forge everything")
