@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pkgutil
+import selectors
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ import tempfile
 import threading
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -108,18 +109,36 @@ def _serve(requests: socket.socket) -> None:
     if not LONG:
         primes.install()
     gc.freeze()  # else each child's collector touches, and so copies, all of this
-    while True:
-        request, descriptors, _flags, _address = socket.recv_fds(requests, _MOST, 4)
-        if not request:
-            return
-        if os.fork() == 0:
-            requests.close()
-            _keep(request, descriptors)
-            return
-        for descriptor in descriptors:
-            os.close(descriptor)
-        while _reaped():
-            pass
+    running: dict[int, tuple[int, socket.socket]] = {}  # by its pidfd: a command, and who asked for it
+    with selectors.DefaultSelector() as ready:
+        ready.register(requests, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                if key.fileobj is not requests:
+                    ready.unregister(key.fd)
+                    _tell_end(*running.pop(key.fd))
+                    os.close(key.fd)
+                    continue
+                request, descriptors, _flags, _address = socket.recv_fds(requests, _MOST, 4)
+                if not request:
+                    return
+                *streams, answers = descriptors
+                pid = os.fork()
+                if pid == 0:
+                    _become(json.loads(request), streams)
+                for stream in streams:
+                    os.close(stream)
+                answer = socket.socket(fileno=answers)
+                answer.send(str(pid).encode())
+                ends = os.pidfd_open(pid)
+                running[ends] = (pid, answer)
+                ready.register(ends, selectors.EVENT_READ)
+
+
+def _tell_end(pid: int, answer: socket.socket) -> None:
+    """The end of a command, which it may not live to tell itself."""
+    with answer, contextlib.suppress(OSError):  # who asked may have given up
+        answer.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
 
 
 def _load_typers_own() -> None:
@@ -132,32 +151,11 @@ def _load_typers_own() -> None:
         app(["--config", str(Path(__file__) / "none")], standalone_mode=False)
 
 
-def _reaped() -> bool:
-    try:
-        return os.waitpid(-1, os.WNOHANG)[0] != 0
-    except ChildProcessError:
-        return False
-
-
-def _keep(request: bytes, descriptors: list[int]) -> None:
-    """Start the command in another process and tell how it ends, which it may not live to tell itself."""
-    *streams, answers = descriptors
-    pid = os.fork()
-    if pid == 0:
-        os.close(answers)
-        _become(json.loads(request), streams)
-        return
-    with socket.socket(fileno=answers) as answer:
-        answer.send(str(pid).encode())
-        answer.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-    os._exit(0)
-
-
-def _become(request: tuple[list[str], str, dict[str, str], str], streams: list[int]) -> None:
+def _become(request: tuple[list[str], str, dict[str, str], str], streams: list[int]) -> NoReturn:
     arguments, script, environment, folder = request
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
-        os.close(descriptor)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # of the server and of other commands
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
