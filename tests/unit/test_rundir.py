@@ -148,6 +148,25 @@ def test_an_empty_private_folder_becomes_the_run_directory(tmp_path: Path) -> No
     assert RunDirectory.create(folder, tmp_path).path == folder
 
 
+def test_a_run_directory_that_is_a_file_is_told_from_one_with_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "open").mkdir(mode=0o755)
+    RunDirectory.create(tmp_path / "run", tmp_path).begin({})
+    for name, why, resume in (
+        ("file", f"{tmp_path}/file cannot be made: it is a file, not a folder", False),
+        ("file/x/y", f"{tmp_path}/file is a file, not a folder", False),
+        ("link", "it is a link that leads nowhere", False),
+        ("open", "neither a run's nor an empty one", False),
+        ("run", "a run began in it", True),
+    ):
+        with pytest.raises(UsageError, match=why) as told:
+            RunDirectory.create(tmp_path / name, tmp_path)
+        assert ("keyferry resume" in (told.value.hint or "")) == resume
+        assert "name a folder that is not there yet" in (told.value.hint or "")
+    assert (tmp_path / "file").read_bytes() == b"x"
+
+
 @pytest.mark.parametrize("name", ["plan.json", "sessions/001-vtl.cast", "notes"])
 def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "run"

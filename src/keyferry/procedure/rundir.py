@@ -56,12 +56,7 @@ class RunDirectory:
         try:
             return cls._claim(path, run_id) if is_unbegun(path) else cls(path, run_id)
         except OSError as error:
-            raise UsageError(
-                f"the run directory {path} cannot be made: {error.strerror}",
-                keys="nothing was changed",
-                hint="every run has a directory of its own: name one that is not there yet, or go on with that run: "
-                f"`keyferry resume {path}`",
-            ) from error
+            raise _no_folder(path, error) from error
 
     @classmethod
     def _claim(cls, path: Path, run_id: str) -> RunDirectory:
@@ -203,6 +198,22 @@ class RunDirectory:
         for name in (*manifest.files(self.path), manifest.MANIFEST):
             (self.path / name).chmod(0o400)
         self.head = whole["head"]
+
+
+def _no_folder(path: Path, error: OSError) -> UsageError:
+    """Make the error for a run directory that cannot be made."""
+    why, hint = error.strerror, "name a folder that is not there yet"
+    parent = next((folder for folder in (path, *path.parents) if os.path.lexists(folder)), path)
+    if os.path.isdir(path) and os.path.lexists(path / manifest.JOURNAL):
+        why = "a run began in it"
+        hint = f"every run has a directory of its own: {hint}, or resume that run: `keyferry resume {path}`"
+    elif os.path.isdir(path):
+        why = "this folder is there already, and it is neither a run's nor an empty one that only its owner can enter"
+    elif error.errno in {errno.EEXIST, errno.ENOTDIR} and not os.path.isdir(parent):
+        it = "it" if parent == path else str(parent)
+        why = f"{it} is a link that leads nowhere" if parent.is_symlink() else f"{it} is a file, not a folder"
+    what = f"the run directory {path} cannot be made: {why}"
+    return UsageError(what, keys="nothing was changed", hint=hint)
 
 
 def _operator() -> dict[str, str]:

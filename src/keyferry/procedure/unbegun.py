@@ -38,7 +38,13 @@ def _has_a_line(journal: Path) -> bool:
 
 
 def demand_begun(path: Path) -> None:
-    """UsageError if no run began in this folder."""
+    """UsageError if no run began in this folder, or it is a file."""
+    if path.is_file():
+        raise UsageError(
+            f"{path} is a file, not the directory of a run",
+            keys="nothing was typed to any tool",
+            hint="name the run's directory",
+        )
     if is_unbegun(path):
         journal = path / JOURNAL
         what = f"{path} holds no run" if journal.exists() else f"{journal} cannot be read"
