@@ -84,6 +84,14 @@ def test_doctor_types_neither_secret_where_one_is_forbidden(world: World) -> Non
     assert world.migrate(PASSWORD, _wrong(world), **environment).status == 4
     done = _command(world, "doctor", "--login", PIN, _wrong(world), **environment)
     assert (done.status, "LOGIN-ONCE" in done.err) == (4, True), done.err
+    table = done.out.splitlines()
+    assert any(line.startswith("ok    classic   reachable") for line in table)
+    [row] = [line for line in table if line.startswith("fail")]
+    assert row.startswith("fail  cloudhsm  login            the crypto user's password was refused by an earlier login")
+    assert "hint: find the right secret by other means" in table[table.index(row) + 1]
+    done = _command(world, "doctor", "--login", "--json", PIN, _wrong(world), **environment)
+    [finding] = [one for one in done.document["checks"] if one["verdict"] == "fail"]
+    assert (done.status, done.document["ready"], finding["check"], finding["host"]) == (4, False, "login", "cloudhsm")
     assert _failures(world, "luna_role") == 0
 
 

@@ -9,8 +9,8 @@ from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import OneSide, sides_of, with_settings
 from keyferry.config import Config
-from keyferry.errors import Exit
-from keyferry.procedure.findings import Finding
+from keyferry.errors import Exit, LoginForbiddenError
+from keyferry.procedure.findings import Finding, failed
 from keyferry.text import printable
 
 
@@ -28,13 +28,20 @@ def doctor(
 
     found = procedure.examine(settings, sides_of(side))
     stops = any(one.verdict == "fail" for one in found)
+    forbidden = None
     if login and not stops:
-        found += procedure.log_in(settings, sides_of(side))
+        try:
+            found += procedure.log_in(settings, sides_of(side))
+        except LoginForbiddenError as error:
+            found.append(failed(error.host or "keyferry", "login", error))
+            forbidden = error
         stops = any(one.verdict == "fail" for one in found)
     if json:
         render.document({"schema": "keyferry.doctor/1", "ready": not stops, "checks": [one.json() for one in found]})
     else:
         sys.stdout.write("".join(map(_line, found)))
+    if forbidden:
+        raise forbidden
     unknown = any(one.unknown for one in found)
     raise typer.Exit(int(Exit.UNKNOWN_SCREEN if unknown else Exit.CHECK_FAILED if stops else Exit.DONE))
 

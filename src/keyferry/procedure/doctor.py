@@ -96,7 +96,8 @@ def _tried(name: str, act: Callable[[], None]) -> Finding | None:
     """Do a part of a login; why it failed."""
     try:
         act()
-    except LoginForbiddenError:
+    except LoginForbiddenError as error:
+        error.fill(host=name)
         raise
     except KeyferryError as error:
         return failed(name, "login", error)
