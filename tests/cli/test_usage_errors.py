@@ -55,6 +55,57 @@ def test_words_that_no_tool_is_needed_to_judge(config: Path, words: tuple[str, .
     assert not (config.parent / "keyferry-runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "schema"),
+    [
+        (("migrate",), 2, "keyferry.run/1"),
+        (("migrate", "nowhere.json"), 2, "keyferry.run/1"),
+        ((*MIGRATE, "--reason", "x"), 2, "keyferry.run/1"),
+        ((*MIGRATE, "--run-dir", "key"), 2, "keyferry.run/1"),
+        (MIGRATE, 2, "keyferry.run/1"),
+        ((*MIGRATE, "--profile", "none"), 2, "keyferry.run/1"),
+        (PLAN, 2, "keyferry.planned/1"),
+        (("plan", "--out", "key", "--all"), 2, "keyferry.planned/1"),
+        (("resume", "nowhere"), 2, "keyferry.run/1"),
+        (("resume", "key"), 2, "keyferry.run/1"),
+    ],
+)
+def test_an_error_before_the_run_folder_is_a_document_too(
+    config: Path, words: tuple[str, ...], status: int, schema: str
+) -> None:
+    done = keyferry(*words, "--config", config, "--json")
+    error, said = done.document["error"], done.err.partition("error: ")[2].splitlines()[0]
+    assert (done.status, done.document["exit_code"], done.document["schema"]) == (status, status, schema)
+    assert error["what"] == said
+    assert (done.document["keys"], done.document["totals"]["planned"], done.document["head"]) == ([], 0, None)
+    assert done.document["run_dir"] == (str(config.parent / words[1]) if words[0] == "resume" else None)
+    assert keyferry(*words, "--config", config).out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "key"),
+        ("resume", "key"),
+        ("cleanup", "key"),
+        ("resolve", "key", "1", "--skip"),
+        ("migrate", "--run-dir", "key", "--steps", "1-2"),
+        ("migrate", "--run-dir", "key", "--steps", "7"),
+    ],
+)
+def test_a_file_in_the_place_of_a_run_is_called_one(config: Path, words: tuple[str, ...]) -> None:
+    done = keyferry(*words)
+    assert (done.status, f"error: {config.parent / 'key'} is a file, not the directory of a run" in done.err) == (
+        2,
+        True,
+    )
+
+
+def test_a_rehearsal_that_cannot_begin_is_a_document_too(config: Path) -> None:
+    done = keyferry("rehearse", "--dir", config, "--json")
+    assert (done.status, done.document["exit_code"], done.document["run_dir"]) == (2, 2, None)
+
+
 @pytest.mark.parametrize("words", [MIGRATE, PLAN, ("inventory", "cloudhsm"), ("doctor",), ("config", "check")])
 def test_a_setting_of_ssh_that_would_have_no_effect(config: Path, words: tuple[str, ...]) -> None:
     done = keyferry(*words, "--config", config, KEYFERRY_CLOUDHSM_SSH_OPTIONS="Port=22 stricthostkeychecking=no")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from keyferry.cli import progress, render
+from keyferry.cli.documents import with_document
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
@@ -70,6 +71,7 @@ Sessions = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask questions. No effect yet: this command asks none.")]
 
 
+@with_document
 @with_settings
 def migrate(
     settings: Config,

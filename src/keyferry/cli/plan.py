@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from keyferry.cli import progress, render
+from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import (
     Again,
     All,
@@ -31,6 +33,7 @@ from keyferry.procedure.order import Selection
 from keyferry.text import printable
 
 
+@functools.partial(with_document, schema="keyferry.planned/1", plan=None, sha256=None)
 @with_settings
 def plan(
     settings: Config,

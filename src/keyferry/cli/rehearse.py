@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keyferry import config
+from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import Json, run
 from keyferry.errors import UsageError
 from keyferry.procedure.order import Selection
@@ -43,6 +44,7 @@ JitterOption = Annotated[
 ]
 
 
+@with_document
 def rehearse(
     keys: Keys = 10,
     luna: LunaOption = Luna.SEVEN,

@@ -12,6 +12,7 @@ import typer
 
 from keyferry.cli import progress, render
 from keyferry.cli.confirm import confirm_label
+from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import Json, MaxFailures, Sessions, Yes, show
 from keyferry.cli.options import OneSide, sides_of, with_settings
 from keyferry.config import Config
@@ -41,6 +42,7 @@ def status(
         _tell(found)
 
 
+@with_document
 @with_settings
 def resume(
     settings: Config,

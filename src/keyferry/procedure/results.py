@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
@@ -11,13 +13,13 @@ from keyferry.procedure.state import Decision, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from keyferry.events import Bus
     from keyferry.names import ClassicHandle, CloudHandle, Kcv, Sha256
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.wrapping import WrappingKey
 
+_NO_FOLDER = Path(os.devnull)  # no file is in it
 STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
 
 
@@ -109,6 +111,12 @@ class RunResult:
         if self.error.exit_code not in PRECEDENCE:
             return self.error.exit_code
         return first_of(codes | {self.error.exit_code})
+
+
+def not_begun(error: KeyferryError, run_dir: Path | None) -> dict[str, object]:
+    """Return the document `keyferry.run/1` of a command that failed before it could begin or resume a run."""
+    told = RunResult(run_dir or _NO_FOLDER, error=error).json()
+    return told if run_dir else told | {"run_dir": None}
 
 
 def announce(bus: Bus, keys: Sequence[KeyResult]) -> list[PlannedKey]:
