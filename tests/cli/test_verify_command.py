@@ -125,12 +125,16 @@ def test_a_damaged_recording_is_told_from_a_file_that_is_none(run: Path, line: i
         assert "hint: name a recording" in none.err
 
 
-def test_the_half_line_of_a_killed_session_is_no_damage(run: Path) -> None:
+def test_the_half_line_of_a_killed_session_is_no_damage(run: Path, whole: Path, tmp_path: Path) -> None:
     (run / CKDEMO).chmod(0o600)
     (run / CKDEMO).write_bytes((run / CKDEMO).read_bytes()[:-9])
     done = keyferry("transcript", "show", run / CKDEMO)
     assert (done.status, "the last line is not whole" in done.err) == (0, True)
     assert "# tool: ckdemo" in done.out
+    assert keyferry("transcript", "sanitize", run / CKDEMO, "-o", tmp_path / "clean.cast").status == 0
+    for meaning in ((), ("--meaning",)):
+        done = keyferry("transcript", "diff", *meaning, run, whole)
+        assert (done.status, done.err) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [(), ("nowhere",), (".", "--head", "12")])

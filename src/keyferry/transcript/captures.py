@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.transcript.captured_bytes import decoded
+from keyferry.transcript.damage import run_of
 from keyferry.transcript.reader import read
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def load(path: Path) -> Capture:
 
 
 def _asciicast(path: Path) -> Capture:
-    recording = read(path)
+    recording = read(path, torn=run_of(path) is not None)  # a killed run is one that diff compares, too
     argv, width = recording.header.get("argv"), recording.header.get("width")
     command = " ".join(map(str, argv)) if isinstance(argv, list) and "tool" in recording.header else None
     places = [event.line for event in recording.events if event.code in {"o", "i", "s"}]

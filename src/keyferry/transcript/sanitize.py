@@ -30,7 +30,8 @@ _OWN_HOSTS = ("classic", "cloudhsm")  # what this program calls the two sides wh
 def sanitize(source: Path, target: Path) -> int:
     """Write a recording anew, and the files that lie beside it for a replay, without what identifies a site.
 
-    Gives how many names were taken out. UsageError where `source` is no recording or `target` is there already.
+    Gives how many names were taken out. UsageError where `source` is no recording or `target` is there already. The
+    half line that a killed process left at the end is left out.
 
     Taken out are labels, CKA_IDs, OUIDs, serials, users, hosts, addresses, users' folders, handles, check values,
     moduli and the bytes that are told of certificates: in their places, and, where such a name can only be the
@@ -42,7 +43,10 @@ def sanitize(source: Path, target: Path) -> int:
     sessions; types, sizes and usages of keys, and how many there are; names of files and other folders; the
     lengths of all names; and a name that stands only where none is known to, so whoever sends it looks first.
     """
-    recording, beside = _Parts(_with_plain_echoes(read(source))), side_files(source.with_suffix(".files.json"))
+    recording, beside = (
+        _Parts(_with_plain_echoes(read(source, torn=True))),
+        side_files(source.with_suffix(".files.json")),
+    )
     renaming = Renaming([*recording.marked(), *(file.marked for file in beside)])
     clean = recording.renamed(renaming)
     lines = [clean.header, *([event.at, event.code, event.data] for event in clean.events)]
