@@ -131,7 +131,9 @@ class Config:
         return Config(self._settings | dict(changed), self.again, self.files)
 
     def text(self, section: str, key: str) -> str:
-        return str(self._settings[section, key].value)
+        """A value as a configuration file has it: true or false, a number, text without its quotes."""
+        found = self._settings[section, key].value
+        return str(found).lower() if isinstance(found, bool) else str(found)
 
     def number(self, section: str, key: str) -> int:
         return int(self._settings[section, key].value)

@@ -62,6 +62,12 @@ KEY_TYPES = {
 FIXED_BITS = {"DES": 64, "DES2": 128, "DES3": 192}
 """Sizes of the types that have no CKA_VALUE_LEN: 8 times the value's bytes, parity bits included."""
 
+LONGEST_VALUE = 65536
+"""Bytes of a secret key's value. No HSM has one nearly as long."""
+
+VALUE_BYTES = {"AES": (16, 24, 32), "DES": (8,), "DES2": (16,), "DES3": (24,)}
+"""The only lengths of a value that keys of these types have by their standards."""
+
 MODULUS_STRENGTH = {2048: 112, 3072: 128, 4096: 152}
 """Bits of security of an RSA modulus (NIST SP 800-57 part 1)."""
 
@@ -70,6 +76,11 @@ DIGEST_BYTES = {"sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 
 
 def key_type(number: int) -> str:
     return KEY_TYPES.get(number, f"0x{number:x}")
+
+
+def can_have(kind: str, length: int) -> bool:
+    """Whether there can be a secret key of this type whose value has so many bytes."""
+    return length in VALUE_BYTES.get(kind, range(1, LONGEST_VALUE + 1))
 
 
 def oaep_capacity(modulus_bits: int, digest: str) -> int:

@@ -56,7 +56,6 @@ def test_all_of_a_key() -> None:
         ("13000000", None, "DES", 64),
         ("1500000000000000", "1800000000000000", "DES3", 192),
         ("10000000", "d7000000", "GENERIC_SECRET", 1720),
-        ("10000000", "00000000", "GENERIC_SECRET", 0),
         ("10000000", None, "GENERIC_SECRET", None),
         ("1f00000000000000", None, "AES", None),
         ("01000080", "10000000", "0x80000001", 128),
@@ -67,6 +66,23 @@ def test_type_and_size(key_type: str, length: str | None, name: str, bits: int |
     sizes = {"CKA_VALUE_LEN": length} if length else {}
     key = _described(_without("CKA_VALUE_LEN") | sizes | {"CKA_KEY_TYPE": key_type})
     assert (key.type, key.bits) == (name, bits)
+
+
+@pytest.mark.parametrize(
+    ("key_type", "length"),
+    [
+        ("1f00000000000000", "0088526a74000000"),
+        ("1f00000000000000", "0000000000000000"),
+        ("1f00000000000000", "1400000000000000"),
+        ("15000000", "10000000"),
+        ("10000000", "00000000"),
+        ("10000000", "ffffffffffffffff"),
+        ("01000080", "01000100"),
+    ],
+)
+def test_a_length_that_no_key_of_its_type_has_is_not_understood(key_type: str, length: str) -> None:
+    with pytest.raises(UnknownScreenError, match=r"no \w+ key has a CKA_VALUE_LEN of \d+ bytes"):
+        _described(AES | {"CKA_KEY_TYPE": key_type, "CKA_VALUE_LEN": length})
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,10 @@ def test_an_account_that_the_host_does_not_know(monkeypatch: pytest.MonkeyPatch,
     mocker.patch("pwd.getpwuid", side_effect=KeyError("uid not found"))
     assert account() == f"uid {os.getuid()}"
     assert load(None, {}).text("classic", "slot") == ""
+
+
+@pytest.mark.parametrize("place", [("wrapping", "extractable"), ("run", "allow_raised_counter")])
+def test_a_truth_is_written_as_a_configuration_file_has_it(place: tuple[str, str]) -> None:
+    config = load(None, {})
+    told = [config.with_value(place, value).text(*place) for value in (True, False)]
+    assert told == ["true", "false"]

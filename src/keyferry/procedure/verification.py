@@ -20,7 +20,7 @@ from keyferry.procedure.wrapping import PEM
 from keyferry.text import counted, from_json
 from keyferry.transcript import chain
 from keyferry.transcript.banner import plain
-from keyferry.transcript.check import Session, whole_lines, wrong
+from keyferry.transcript.check import Session, too_many, whole_lines, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,7 +246,7 @@ class _Verification:
                 raise wrong(name, None, "not the file that was there when the run ended")
         extra = {name for name in self._there - told["files"].keys() if not _comes_after(name)}
         if extra:
-            raise wrong(min(extra), None, "a file too many: it was not there when the run ended")
+            raise too_many(self._folder, min(extra, key=lambda name: (name.endswith(".part"), name)))
 
     def _check_manifest(self, told: dict[str, Any]) -> None:
         journal = {"count": self._verdict.lines, "head": self._journal_head}

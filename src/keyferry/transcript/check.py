@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import MismatchError
@@ -25,6 +26,16 @@ def wrong(file: str, line: int | None, why: str) -> MismatchError:
         record=f"{file}:{line}" if line else file,
         keys="what this record says of the keys cannot be trusted",
     )
+
+
+def too_many(folder: Path, name: str) -> MismatchError:
+    """A file that was not there when the run ended. `NAME.part` is what a killed process left, and says so."""
+    if not name.endswith(".part"):
+        return wrong(name, None, "a file too many: it was not there when the run ended")
+    error = wrong(name, None, "a temporary file that a killed process left here; it is not part of the record")
+    error.keys = "the file says nothing of them; what the record says is checked once the file is gone"
+    error.hint = f"remove it, then verify again: `rm {shlex.quote(str(folder / name))}`"
+    return error
 
 
 class Session:

@@ -10,7 +10,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, key_type
+from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, can_have, key_type
 from keyferry.text import value
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
@@ -286,13 +286,17 @@ class ClassicSource:
 def describe(listed: Listed, shown: Shown) -> SourceKey:
     """An object as the procedure sees it, from its line in the listing and its display."""
     kind = key_type(number) if (number := shown.number("CKA_KEY_TYPE")) is not None else "none"
+    key_class = KeyClass.of(shown.number("CKA_CLASS") or 0)
     length = shown.number("CKA_VALUE_LEN")
+    if key_class is KeyClass.SECRET and length is not None and not can_have(kind, length):
+        what = f"object {listed.handle}: no {kind} key has a CKA_VALUE_LEN of {length} bytes"
+        raise unknown("ckdemo", "displayObject", what)
     id_shown = shown.attributes.get("CKA_ID", "")
     label = _label(listed, shown.attributes.get("CKA_LABEL", listed.label))
     return SourceKey(
         handle=listed.handle,
         label=label,
-        key_class=KeyClass.of(shown.number("CKA_CLASS") or 0),
+        key_class=key_class,
         type=kind,
         bits=length * 8 if length is not None else FIXED_BITS.get(kind),
         id=told(id_shown),

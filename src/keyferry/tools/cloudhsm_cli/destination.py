@@ -147,6 +147,7 @@ class CloudHsmCliDestination:
         made = self.tool.generate_pair(label, bits, extractable=extractable)
         for half in (made.public, made.private):
             self._check_whole(half)
+        values.demand_unwraps(made.private, extractable=extractable)
         return Pair(made.public.handle, made.private.handle)
 
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
@@ -173,6 +174,8 @@ class CloudHsmCliDestination:
                 keys=f"key {handle} is not the same on every HSM of the cluster and must not be used",
                 hint="synchronize the cluster, then check the key with `key list --verbose`",
             )
+        if self._just_told.attributes.get("class") == "private-key":
+            values.demand_unwraps(self._just_told)
         return coverage_of(self._just_told)
 
     def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.errors import UnknownScreenError
+from keyferry.errors import MismatchError, UnknownScreenError
 from keyferry.names import Kcv, PublicKey
 from keyferry.tools.cloudhsm_cli import dialect
 
@@ -15,6 +15,31 @@ if TYPE_CHECKING:
 def flag(key: Key, name: str) -> bool | None:
     value = key.attributes.get(name)
     return value if isinstance(value, bool) else None
+
+
+def demand_unwraps(private: Key, *, extractable: bool | None = None) -> None:
+    """Demand of what is shown of a wrapping pair's private half that it was made in the HSM and can unwrap.
+
+    extractable: what was asked for; None where any value will do, but there must be one.
+
+    Raises:
+        MismatchError: an attribute is missing or is another (WRAPPING-KEY-MATCH).
+    """
+    wanted = {"class": "private-key", "local": True, "unwrap": True, "extractable": extractable}
+    found = private.attributes
+    for name, value in wanted.items():
+        shown = found.get(name)
+        if shown == value if value is not None else isinstance(shown, bool):
+            continue
+        told = "is not shown" if shown is None else f"is {str(shown).lower()}"
+        demand = "true or false" if value is None else str(value).lower()
+        raise MismatchError(
+            f"the private half {private.handle} of the wrapping pair: {name} {told}, and must be {demand}",
+            rule="WRAPPING-KEY-MATCH",
+            tool=dialect.TOOL,
+            keys="nothing was wrapped under the pair",
+            hint=f"look at it by hand: `key list --filter key-reference=0x{private.handle:016x} --verbose`",
+        )
 
 
 def plain(value: str | bool | int) -> str:

@@ -115,7 +115,7 @@ def number(table: Table, name: str) -> int | None:
 
 def flag(table: Table, name: str) -> bool | None:
     value = table.get(name)
-    return value if isinstance(value, bool) else {"True": True, "False": False}.get(str(value))
+    return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
 
 
 def table(of: Table, name: str) -> Table:
@@ -134,8 +134,9 @@ def words(of: Table, name: str) -> tuple[str, ...]:
 
 
 def plain(value: object) -> str:
-    """A value as a reader expects it: records hold settings and wishes as texts, yes and no as Python writes them."""
-    return {"True": "yes", "False": "no", "None": "none"}.get(str(value), str(value))
+    """A value as a reader expects it: records hold settings as texts, older ones `True` and `False` among them."""
+    told = {"true": "yes", "false": "no", "True": "yes", "False": "no", "None": "none"}
+    return told.get(str(value), str(value))
 
 
 def pairs(of: Table) -> tuple[tuple[str, str], ...]:
