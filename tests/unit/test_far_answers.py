@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyferry.errors import Exit, KeyferryError, UnknownScreenError, UnreachableError
 from keyferry.terminal import far_answers, ssh
@@ -245,3 +248,48 @@ def test_a_way_whose_program_cannot_be_started(
     assert "Errno" not in error.value.what
     assert error.value.keys == "nothing was changed"
     assert "`prefix`" in (error.value.hint or "")
+
+
+BLOB = bytes(range(7, 250, 3))
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        " ".join(f"{byte:02x}" for byte in BLOB),
+        "\n".join(" " + " ".join(f"{byte:02X}" for byte in BLOB[at : at + 16]) for at in range(0, 80, 16)),
+        " ".join(f"{at:04x}" for at in range(300, 4000, 99)),
+        "0000000 " + " ".join(f"{byte:03o}" for byte in BLOB),
+        BLOB.hex(),
+        base64.b64encode(BLOB).decode(),
+        HASH,
+    ],
+)
+@pytest.mark.parametrize("program", ["od", "wc", "sha256sum", "df"])
+def test_bytes_in_any_spelling_are_counted_not_shown(program: str, dump: str) -> None:
+    seen = far_answers.unknown(program, f"od: warning: no such option\n{dump}\nzz\n").seen or ""
+    assert "od: warning: no such option" in seen
+    assert not any(word in seen.split() for word in dump.split()[1:])
+    assert dump not in seen
+    assert len(seen) < 200
+
+
+def test_readable_words_stay_readable() -> None:
+    told = "Filesystem 1024-blocks Used\n/dev/sda1 10485760 5242880 5242880 50% /a bad bed fed\n"
+    assert far_answers.readable(told) == told.strip()
+
+
+def test_a_long_answer_is_bounded() -> None:
+    seen = far_answers.unknown("df", "two words " * 900 + "\n" + "row\n" * 90).seen or ""
+    assert len(seen) < 2000
+
+
+@given(st.text(max_size=300))
+def test_whatever_is_printed_can_be_shown(told: str) -> None:
+    assert len(far_answers.readable(told)) <= 8 * 201
+
+
+def test_another_number_of_bytes_is_told_as_a_number() -> None:
+    with pytest.raises(UnknownScreenError) as error:
+        far_answers.glimpse("40", " ab cd\n", 16)
+    assert error.value.seen == "2 bytes of 16"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import UnknownScreenError
 from keyferry.names import Sha256
-from keyferry.text import last_lines
+from keyferry.text import counted, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,17 @@ EMPTY: Final = "empty"
 _NUMBER: Final = re.compile(r"\s*([0-9]{1,15})\s*")
 _HEX: Final = re.compile(r"\s*(?:[0-9a-f]{2}(?:\s+|\Z))+")
 _HASH: Final = re.compile(r"(?:[A-Z0-9-]*\(stdin\)= ?)?([0-9a-f]{64})(?: [ *]-)?")
+_HEX_DIGITS: Final = re.compile(r"[0-9A-Fa-f]+")
+_CODED: Final = re.compile(
+    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2,8}(?:\s+[0-9A-Fa-f]{2,8}(?![0-9A-Za-z])){7,}"
+    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])|[0-9A-Za-z+/=_-]{48,}"
+)
+"""Bytes as `od`, `hexdump` and the like group them, as a hash has them, or in base64."""
+
+_MOST_LINES: Final = 8
+_LONGEST_LINE: Final = 200
+"""What a message shows of an answer."""
+
 _SPACE: Final = re.compile(r"\S.*?\s+[0-9]+\s+[0-9]+\s+(-?[0-9]+)\s+(?:[0-9]+%|-)\s+/.*")
 
 
@@ -39,7 +50,7 @@ def content(told: str, most: int | None = None) -> bytes:
         raise unknown("od", told)
     data = bytes.fromhex(told)
     if most is not None and len(data) > most:
-        raise unknown("od", told)
+        raise unknown("od", f"{counted(len(data), 'byte')}, more than the {most} asked for")
     return data
 
 
@@ -47,7 +58,7 @@ def glimpse(size: str, shown: str, count: int) -> tuple[int, bytes]:
     """Return a file's size and its first bytes: as many as asked for, or all that it has."""
     length, data = number("wc", size), content(shown)
     if len(data) != min(length, count):
-        raise unknown("od", shown)
+        raise unknown("od", f"{counted(len(data), 'byte')} of {min(length, count)}")
     return length, data
 
 
@@ -106,10 +117,25 @@ def account(told: str) -> int:
     return number("id", told)
 
 
+def readable(told: str) -> str:
+    """Return the end of what a program printed, for a message: bytes in any spelling are counted, not shown.
+
+    A file's bytes, a wrapped key among them, are nothing that a reader can judge, and must not be in a message.
+    """
+    return "\n".join(line[:_LONGEST_LINE] for line in last_lines(_CODED.sub(_count, told), _MOST_LINES).splitlines())
+
+
+def _count(found: re.Match[str]) -> str:
+    shown = "".join(found[0].split())
+    if _HEX_DIGITS.fullmatch(shown):
+        return f"({counted(len(shown), 'hexadecimal digit')})"
+    return f"({counted(len(shown), 'character')} without a space)"
+
+
 def unknown(program: str, told: str) -> UnknownScreenError:
     """Make the error for an answer that is not understood."""
     return UnknownScreenError(
         f"{program}: its answer is not understood",
-        seen=last_lines(told) or "(nothing)",
+        seen=readable(told) or "(nothing)",
         hint="run the command there by hand: a wrapper or an alias may stand in its place",
     )

@@ -29,7 +29,6 @@ from keyferry.terminal.host import (
 )
 from keyferry.terminal.process import UNKNOWN
 from keyferry.terminal.starting import demand_native, why_not_started
-from keyferry.text import last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -293,7 +292,7 @@ class FarHost:
         return UnreachableError(
             f"the {self.name} host {otherwise}",
             host=self.name,
-            seen=last_lines(answer.errors) or last_lines(_decoded(answer)) or None,
+            seen=far_answers.readable(answer.errors) or far_answers.readable(_decoded(answer)) or None,
             hint=missing if answer.status in _NOT_RUN else None,
         )
 
