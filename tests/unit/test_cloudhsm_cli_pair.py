@@ -11,7 +11,13 @@ from keyferry.names import CloudHandle
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.screens import Key, Pair
 
-PRIVATE = {"label": "w", "class": "private-key", "local": True, "unwrap": True, "extractable": False}
+PRIVATE: dict[str, str | bool | int] = {
+    "label": "w",
+    "class": "private-key",
+    "local": True,
+    "unwrap": True,
+    "extractable": False,
+}
 
 
 def _key(attributes: dict[str, str | bool | int], number: int = 7) -> Key:
@@ -25,7 +31,7 @@ def _destination(private: Key) -> CloudHsmCliDestination:
     return destination
 
 
-LACKING = [
+LACKING: list[dict[str, str | bool | int]] = [
     *({name: value for name, value in PRIVATE.items() if name != lost} for lost in PRIVATE if lost != "label"),
     PRIVATE | {"unwrap": False},
     PRIVATE | {"local": False},

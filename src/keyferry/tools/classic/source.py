@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import (
     CheckFailedError,
-    MismatchError,
     ToolRefusedError,
     UnknownScreenError,
     UnreachableError,
@@ -15,7 +14,7 @@ from keyferry.text import value
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.ckdemo.screens import spellings
-from keyferry.tools.classic import lockout
+from keyferry.tools.classic import imported, lockout
 from keyferry.tools.cmu.driver import Cmu
 from keyferry.tools.ledger import emulated_at
 from keyferry.tools.parties import SourceKey, Wrapped, is_readable
@@ -146,11 +145,15 @@ class ClassicSource:
             raise self._not_free(label)
         cmu.import_public_key(file, label, self._import_option)
         new = [one for one in cmu.list() if one.label == label]
-        if len(new) != 1:
+        if len(new) > 1:
+            raise imported.several(label, "cmu", [one.handle for one in new])
+        if not new:
             raise self._not_imported(label, f"cmu list shows {len(new)} objects with that label")
         self._cmu_handle = new[0].handle
         inside = self.labelled(label)
-        if len(inside) != 1:
+        if len(inside) > 1:
+            raise imported.several(label, "ckdemo", inside)
+        if not inside:
             raise self._not_imported(label, f"ckdemo shows {len(inside)} objects with that label")
         return inside[0]
 
@@ -169,12 +172,7 @@ class ClassicSource:
             raise unknown("ckdemo", "displayObject", f"object {handle} is no RSA public key")
         if self._cmu_handle is not None and not self._row.ha:
             other = self.cmu().get_attributes(self._cmu_handle)
-            if _cmu_public_key(other) != key:
-                raise MismatchError(
-                    "cmu and ckdemo read different public keys back from the Classic HSM",
-                    rule="WRAPPING-KEY-MATCH",
-                    tool="cmu",
-                )
+            imported.demand_same(shown, key, other)
         return key
 
     def allow_wrapping(self, handle: ClassicHandle) -> None:
@@ -184,7 +182,7 @@ class ClassicSource:
     def delete_public_key(self, handle: ClassicHandle, key: PublicKey) -> None:
         cmu = self.cmu()
         seen = cmu.public_key(handle)
-        if _cmu_public_key(seen) != key:
+        if imported.public_key(seen) != key:
             raise CheckFailedError(
                 f"object {handle} is another public key",
                 rule="SOURCE-READ-ONLY",
@@ -334,10 +332,3 @@ def _same_text(label: str, displayed: str) -> bool:
     """Whether a label is the one displayed, as text or, where it is not all printable, in hex."""
     data = label.encode("utf-8", "surrogateescape")
     return displayed.rstrip() == label.rstrip() or displayed == data.hex()
-
-
-def _cmu_public_key(attributes: Mapping[str, str]) -> PublicKey | None:
-    try:
-        return PublicKey(int(attributes["modulus"], 16), int(attributes["publicexponent"], 16))
-    except (KeyError, ValueError):
-        raise unknown("cmu", "getAttribute", "no public key among the attributes", str(sorted(attributes))) from None
