@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyferry.errors import MismatchError
-from keyferry.procedure.verification import verify
 from keyferry.text import canonical
 from records import both_say, by_package, by_script, by_script_here, edit, head_of, rechain, restamp
 from runs import recorded
@@ -159,19 +156,6 @@ def test_each_missing_file_is_noticed(run: Path) -> None:
 def test_a_file_too_many_is_noticed(run: Path, name: str) -> None:
     (run / name).write_bytes(b"")
     both_say("wrong", run, name)
-
-
-@pytest.mark.parametrize("name", ["manifest.json.part", "files/a b.wrapped.part"])
-def test_a_temporary_file_beside_a_whole_record_is_called_what_it_is(run: Path, name: str) -> None:
-    (run / name).write_bytes(b"x")
-    with pytest.raises(MismatchError) as found:
-        verify(run)
-    assert "killed process" in found.value.what
-    assert "not part of the record" in found.value.what
-    assert f"rm {shlex.quote(str(run / name))}" in (found.value.hint or "")
-    both_say("wrong", run, name)
-    (run / name).unlink()
-    assert verify(run).complete
 
 
 def test_what_is_no_plain_file_is_noticed(run: Path) -> None:
