@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.events import Bus
 from keyferry.names import CloudHandle
-from keyferry.text import printable
+from keyferry.text import printable, shortened, value
+
+_HANDLE = re.compile(r"[0-9]{1,20}|0x[0-9A-Fa-f]{1,16}")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run's directory.")]
 
@@ -77,7 +80,11 @@ def resolve(
 
     given = [name for name, there in (("adopt", adopt is not None), ("retry", retry), ("skip", skip)) if there]
     if len(given) != 1:
-        raise UsageError("give one of --adopt, --retry and --skip", keys="nothing was recorded")
+        raise UsageError(
+            "give exactly one of --adopt, --retry and --skip",
+            keys="nothing was recorded",
+            hint="`keyferry resolve --help` says what each of them means",
+        )
     decision = Decision(given[0], None if adopt is None else _handle(adopt))
     resolved, head = going_on.resolve(run.absolute(), key, decision)
     sys.stdout.write(f"key {resolved.handle} ({printable(resolved.label)}): {decision.what}, recorded\n")
@@ -122,10 +129,13 @@ def cleanup(
 
 def _handle(text: str) -> CloudHandle:
     """A handle as either tool of the cluster writes it: in decimal, or in hex after 0x."""
-    try:
-        return CloudHandle(int(text, 16 if text.startswith("0x") else 10))
-    except ValueError:
-        raise UsageError(f"--adopt {text}: not a handle", keys="nothing was recorded") from None
+    if _HANDLE.fullmatch(text) is None:
+        raise UsageError(
+            f"--adopt needs the handle of a key of the destination, not {value(shortened(text))}",
+            keys="nothing was recorded",
+            hint="write it as the destination's tool shows it: in decimal, or in hex after 0x",
+        )
+    return CloudHandle(int(text, 16 if text.startswith("0x") else 10))
 
 
 def _stages(found: dict[str, Any]) -> str:

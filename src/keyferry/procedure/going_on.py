@@ -19,7 +19,7 @@ from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.state import PLAN, WRONG_VALUE, Stage, load
 from keyferry.procedure.status import SIDES, next_leg
 from keyferry.procedure.unbegun import is_unbegun
-from keyferry.text import counted
+from keyferry.text import counted, shortened, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,13 +169,13 @@ def may_log_in(past: RunState, config: Config) -> None:
 
 
 def _named(past: RunState, name: str) -> KeyState:
-    if name.isdecimal():
-        found = [key for key in past.keys.values() if key.handle == int(name)]
+    if name.isascii() and name.isdecimal():
+        found = [key for key in past.keys.values() if str(key.handle) == (name.lstrip("0") or "0")]
     else:
         found = [key for key in past.keys.values() if f"label:{key.label}" == name]
     if len(found) != 1:
         raise UsageError(
-            f"{name} names {len(found)} keys of this run, not one",
+            f"{value(shortened(name))} names {counted(len(found), 'key') if found else 'no key'} of this run",
             keys="nothing was recorded",
             hint="name the key by its handle; `keyferry status RUN` lists them",
         )
