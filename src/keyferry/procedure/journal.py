@@ -43,6 +43,8 @@ def read(path: Path) -> Journaled:
 
     A last line without its newline was never finished, so nothing that it tells was begun: it does not count.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for without end
+        raise UsageError(f"{path} is a pipe or a device, not a file", hint="take the run's folder from a copy")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -224,6 +226,8 @@ def _flock(file: int, how: int) -> bool:
 
 def is_held(path: Path) -> bool:
     """Whether a run writes this journal now, as far as this user may know."""
+    if not path.is_file():
+        return False  # a pipe would be waited for without end; who reads it next says what it is
     try:
         with path.open("rb") as file:
             return not _flock(file.fileno(), fcntl.LOCK_SH)

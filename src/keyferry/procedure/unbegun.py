@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.procedure.manifest import INFO, JOURNAL, PLAN
+from keyferry.procedure.manifest import INFO, JOURNAL, MANIFEST, PLAN
 from keyferry.terminal.host import PART
 from keyferry.transcript import standalone
 
@@ -38,13 +38,20 @@ def _has_a_line(journal: Path) -> bool:
 
 
 def demand_begun(path: Path) -> None:
-    """UsageError if no run began in this folder, or it is a file."""
+    """UsageError if no run began in this folder, it is a file, or a pipe or a device lies where a run has a file."""
     if path.is_file():
         raise UsageError(
             f"{path} is a file, not the directory of a run",
             keys="nothing was typed to any tool",
             hint="name the run's directory",
         )
+    for found in (*(path / name for name in (JOURNAL, PLAN, INFO, MANIFEST)), *path.glob("sessions/*")):
+        if found.exists() and not (found.is_file() or found.is_dir()):  # a pipe would be waited for without end
+            raise UsageError(
+                f"{found} is a pipe or a device, not a file",
+                keys="nothing was typed to any tool",
+                hint="take the run's folder from a copy",
+            )
     if is_unbegun(path):
         journal = path / JOURNAL
         what = f"{path} holds no run" if journal.exists() else f"{journal} cannot be read"

@@ -87,6 +87,8 @@ def _optional(run: Path, name: str) -> Table:
 
 
 def _bytes(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # else a pipe is waited for, and a device never ends
+        raise UsageError(f"{path} is a pipe or a device, not a file", hint="take the run's folder from a copy")
     try:
         return path.read_bytes()
     except OSError as error:
