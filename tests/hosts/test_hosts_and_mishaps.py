@@ -291,4 +291,4 @@ def test_sudo_that_asks_for_nothing(hosts: TwoHosts) -> None:
     done = hosts.migrate()
     assert done.status == 0, done.err
     assert hosts.leftovers == []
-    assert json.loads((hosts.folder / "run/run.json").read_text())["settings"]["classic.sudo"] == "True"
+    assert json.loads((hosts.folder / "run/run.json").read_text())["settings"]["classic.sudo"] == "true"
