@@ -127,7 +127,7 @@ class Run:
             self.check_kept(journal)
             return self.open.append("there is no manifest.json")  # type: ignore[func-returns-value]  # it is None
         for name in sorted(files.keys() | told["files"].keys()):
-            demand(files.get(name) == told["files"].get(name), name, "changed or new (a .part is not of the record)")
+            demand(files.get(name) == told["files"].get(name), name, "changed, gone or new (a .part is never of it)")
         self.check_kept(None)
         return self.sealed("manifest.json", told, self.story(journal), files)
 
