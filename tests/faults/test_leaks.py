@@ -10,8 +10,8 @@ import pytest
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.procedure.choice import Selection
 from keyferry.procedure.command import migrate
-from keyferry.procedure.order import Selection
 from keyferry.terminal import values
 from keyferry.terminal.console import Console
 from leaks import find, find_in_files, forms, known_secrets, zero_blocks

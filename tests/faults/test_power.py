@@ -11,9 +11,9 @@ import pytest
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.procedure.choice import Selection
 from keyferry.procedure.command import migrate
 from keyferry.procedure.journal import Journal
-from keyferry.procedure.order import Selection
 from keyferry.terminal.child import Child
 from runs import DESTINATIONS, World
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from keyferry import config
-from keyferry.procedure.order import Selection, order
+from keyferry.procedure.choice import Selection
+from keyferry.procedure.order import order
 from keyferry.procedure.planfile import Plan
 
 if TYPE_CHECKING:

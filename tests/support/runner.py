@@ -9,9 +9,10 @@ from keyferry.config import load
 from keyferry.events import Bus
 from keyferry.procedure import carrying
 from keyferry.procedure.assembly import Parties, Secrets
+from keyferry.procedure.choice import Selection
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.migration import Migration
-from keyferry.procedure.order import Selection, order
+from keyferry.procedure.order import order
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.secrets import Secret
 from keyferry.terminal.child import READ_SIZE

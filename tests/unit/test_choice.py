@@ -7,8 +7,7 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.names import KeyClass
-from keyferry.procedure.choice import select
-from keyferry.procedure.order import Selection
+from keyferry.procedure.choice import Selection, select
 from keyferry.procedure.wanted import Listed, Want
 from keys import source
 

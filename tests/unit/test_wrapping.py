@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keyferry.errors import MismatchError
 from keyferry.names import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
-from keyferry.procedure.wrapping import Wrapping, WrappingKey, WrappingWish, hash_of, read_pem
+from keyferry.procedure.order import WrappingWish
+from keyferry.procedure.wrapping import Wrapping, WrappingKey, hash_of, read_pem
 from keyferry.tools.parties import Pair
 from keys import arrived
 

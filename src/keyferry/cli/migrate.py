@@ -17,7 +17,7 @@ from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
 from keyferry.procedure import command, wanted
-from keyferry.procedure.order import Selection
+from keyferry.procedure.choice import Selection
 from keyferry.procedure.rehearsal import WHY, is_rehearsal
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.wanted import Listed

@@ -29,7 +29,7 @@ from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.events import Bus
 from keyferry.procedure import command
-from keyferry.procedure.order import Selection
+from keyferry.procedure.choice import Selection
 from keyferry.text import printable
 
 

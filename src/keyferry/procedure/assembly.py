@@ -13,7 +13,6 @@ from keyferry import secrets
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
 from keyferry.procedure import steps
-from keyferry.procedure.lanes import Lane
 from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.far_host import FarHost
@@ -40,6 +39,17 @@ if TYPE_CHECKING:
     from keyferry.terminal.ssh import Way
     from keyferry.tools.parties import Destination, Source
     from keyferry.transcript.recorder import Anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A further session on each side, in folders of their own. number: from 2, as step markers are told apart."""
+
+    number: int
+    source: Source
+    destination: Destination
+    classic_host: Host
+    cloudhsm_host: Host
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
 from keyferry.names import KeyClass
+from keyferry.procedure import wanted
 from keyferry.procedure.wanted import Want
 from keyferry.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from keyferry.names import ClassicHandle
-    from keyferry.procedure.order import Selection
     from keyferry.procedure.wanted import Listed
     from keyferry.tools.parties import CanBeTold, SourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line says of the keys: which (none: all), and how they are judged.
+
+    listed: the rows of a file. exclude: as `keys`, or a pattern of labels.
+    """
+
+    keys: tuple[str, ...] = ()
+    relabel: bool = False
+    reid: bool = False
+    again: bool = False
+    require_kcv: bool = False
+    non_extractable: bool = False
+    dry_run: bool = False
+    label_globs: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    listed: tuple[Listed, ...] = ()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The keys that are named one by one: what keeps one from crossing ends the command."""
+        return (*self.keys, *(one.name for one in self.listed))
+
+    @classmethod
+    def recalled(cls, record: Mapping[str, Any]) -> Selection:
+        """A selection from what `asdict` made of it."""
+        lists = {name: tuple(record[name]) for name in ("keys", "label_globs", "exclude")}
+        return cls(**{**record, **lists, "listed": wanted.recalled(record["listed"])})
 
 
 def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[SourceKey, Want]]:

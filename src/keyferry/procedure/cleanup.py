@@ -16,12 +16,13 @@ from keyferry.names import KeyClass
 from keyferry.procedure import state
 from keyferry.procedure.command import opened
 from keyferry.procedure.going_on import may_log_in, ordered, reopened
+from keyferry.procedure.identity import same_cluster, same_owner
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.leftovers import remove_folders
-from keyferry.procedure.resume import same_cluster, same_owner
+from keyferry.procedure.manifest import PEM
 from keyferry.procedure.state import JOURNAL, PairStage, Stage
 from keyferry.procedure.unbegun import is_unbegun
-from keyferry.procedure.wrapping import PEM, hash_of, read_pem
+from keyferry.procedure.wrapping import hash_of, read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

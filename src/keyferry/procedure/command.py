@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, InternalError, KeyferryError, RecordFailedError, UsageError
 from keyferry.procedure import approval, planfile
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.order import PLANNED_SETTINGS, Order, Selection, order, planned
+from keyferry.procedure.order import Order, order, planned
+from keyferry.procedure.planfile import PLANNED_SETTINGS
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.state import PLAN
 from keyferry.terminal.host import write_private
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from keyferry.config import Config
     from keyferry.events import Bus
     from keyferry.procedure.assembly import Parties, Secrets
+    from keyferry.procedure.choice import Selection
     from keyferry.procedure.results import RunResult
     from keyferry.tools.ledger import Entry
     from keyferry.tools.parties import DestinationKey, SourceKey

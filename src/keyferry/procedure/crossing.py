@@ -12,6 +12,7 @@ from keyferry.procedure import steps
 from keyferry.procedure.already_there import SecondCopyError, already_there, second_copy
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.state import WRONG_VALUE, Stage
+from keyferry.procedure.status import WITHOUT_BLOB
 from keyferry.procedure.unwrapping import unwrap_spec, wrapped_name
 from keyferry.procedure.wrapping import hash_of
 from keyferry.tools.parties import Holding
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
     from keyferry.names import CloudHandle, Sha256
     from keyferry.procedure.already_there import AlreadyThere
-    from keyferry.procedure.assembly import Parties
-    from keyferry.procedure.lanes import Lane
+    from keyferry.procedure.assembly import Lane, Parties
     from keyferry.procedure.results import KeyResult
     from keyferry.procedure.rules import Wish
     from keyferry.procedure.rundir import RunDirectory
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, Exit.LOGIN_REFUSED, Exit.USAGE})
 """Errors after which no session can be trusted with the next key."""
 
-
-WITHOUT_BLOB = frozenset({Stage.PLANNED, Stage.WRAP_INTENT})
-"""Where a key must be wrapped (again): a wrap changes nothing on either side, so it may be repeated."""
 
 REPEATABLE = frozenset({Stage.WRAPPED, Stage.MOVED, Stage.VERIFIED})
 """Results that nothing waits for: they are on the disk with the next intent at the latest, before it is acted on.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.unwrapping import spec_of
-from keyferry.procedure.wrapping import DOCUMENTED_LABEL
-from keyferry.tools.parties import Holding
+from keyferry.tools.parties import LASTING, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
     from keyferry.tools.parties import UnwrapSpec
-
-LASTING = "partition"
-"""The kind of a slot whose handles mean the same in every session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from keyferry.names import account
 from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
 from keyferry.procedure.command import at_work, check_named, opened
+from keyferry.procedure.identity import same_owner
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.manifest import MANIFEST, written_head
 from keyferry.procedure.results import RunResult
-from keyferry.procedure.resume import recalled, same_owner
+from keyferry.procedure.resume import recalled
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.state import PLAN, WRONG_VALUE, Stage, load
 from keyferry.procedure.status import SIDES, next_leg
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.procedure.order import Order, Selection
+    from keyferry.procedure.choice import Selection
+    from keyferry.procedure.order import Order
     from keyferry.procedure.planfile import Plan
     from keyferry.procedure.state import Decision, KeyState, RunState
 

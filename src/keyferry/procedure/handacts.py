@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from keyferry.procedure.steps import TITLES
+from keyferry.tools.parties import CLASSIC_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from keyferry.tools.byhand import Act, What
 
-CLASSIC_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
 _TOLD = {"True": "yes", "False": "no"}
 
 Wanted = str | AbstractSet[str] | None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from keyferry.names import KeyClass
 from keyferry.procedure.expected import Key, expected
 from keyferry.procedure.handacts import Acts, Finding, State, last, moved, on_cloudhsm, step, take
-from keyferry.procedure.wrapping import DOCUMENTED_LABEL
+from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.tools.byhand import What
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.procedure import planfile
+from keyferry.procedure.choice import Selection
 from keyferry.procedure.handcheck import Check, Finding, State
-from keyferry.procedure.order import Selection, order
+from keyferry.procedure.order import order
 from keyferry.transcript.captures import load
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from keyferry.procedure.expected import LASTING
 from keyferry.text import value
+from keyferry.tools.parties import LASTING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
 from keyferry.procedure import steps
-from keyferry.procedure.resume import same_identity
+from keyferry.procedure.identity import same_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.procedure.assembly import Parties
+    from keyferry.procedure.assembly import Lane, Parties
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.terminal.host import Host
-    from keyferry.tools.parties import Destination, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A further session on each side, in folders of their own. number: from 2, as step markers are told apart."""
-
-    number: int
-    source: Source
-    destination: Destination
-    classic_host: Host
-    cloudhsm_host: Host
+    from keyferry.tools.parties import Source
 
 
 def demand_lasting_handles(sessions: int, source: Source) -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+
+PEM = "wrapping_public.pem"
+
+
 SCHEMA = "keyferry.manifest/1"
 MANIFEST, JOURNAL, PLAN, SIGNATURES = "manifest.json", "journal.jsonl", "plan.json", "signatures"
 INFO, APPROVAL, MANIFESTS = "run.json", "plan.json.sig", "manifests"

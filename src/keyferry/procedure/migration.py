@@ -17,18 +17,20 @@ from keyferry.procedure.balance import balance
 from keyferry.procedure.carrying import Carrying, canary
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
+from keyferry.procedure.identity import same_cluster, same_owner
 from keyferry.procedure.in_flight import InFlight, open_tools
 from keyferry.procedure.journal import now
 from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.members import Members
 from keyferry.procedure.notices import names, notices
+from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
 from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.results import KeyResult, RunResult, announce
-from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled, same_cluster, same_owner
+from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled
 from keyferry.procedure.state import PLAN, WRONG_VALUE, PairStage
-from keyferry.procedure.wrapping import DOCUMENTED_LABEL, Wrapping
+from keyferry.procedure.wrapping import Wrapping
 from keyferry.text import counted
 
 if TYPE_CHECKING:

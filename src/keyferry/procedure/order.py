@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
-from keyferry.procedure import wanted
-from keyferry.procedure.choice import demand_names
+from keyferry.procedure.choice import Selection, demand_names
+from keyferry.procedure.planfile import PLANNED_SETTINGS
 from keyferry.procedure.rules import Wish
-from keyferry.procedure.wrapping import WrappingWish
 from keyferry.text import value as shown
 from keyferry.tools.abilities import Needs
 from keyferry.tools.parties import Holding
@@ -22,57 +21,25 @@ if TYPE_CHECKING:
     from keyferry.config import Config
     from keyferry.procedure.approval import Approval
     from keyferry.procedure.planfile import Plan
-    from keyferry.procedure.wanted import Listed
 
     Value = str | int | bool
 
-MOST_SESSIONS = 16
-"""On a side; each is a process of its own on both hosts."""
 
-PLANNED_SETTINGS = (
-    ("classic", "host"),
-    ("classic", "slot"),
-    ("classic", "cmu_public_key_option"),
-    ("cloudhsm", "host"),
-    ("cloudhsm", "user"),
-    ("cloudhsm", "tool"),
-    ("cloudhsm", "password_visible"),
-    ("wrapping", "label"),
-    ("wrapping", "bits"),
-    ("wrapping", "hash"),
-    ("wrapping", "extractable"),
-)
-"""Settings that say what a run does; the plan holds them."""
+DOCUMENTED_LABEL = "classic_wrap"
+"""The label in AWS's procedure. A run adds its own id to it, unless a label is set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What the command line says of the keys: which (none: all), and how they are judged.
+class WrappingWish:
+    """Settings of the pair. extractable: of its private half; the document's own command leaves it so."""
 
-    listed: the rows of a file. exclude: as `keys`, or a pattern of labels.
-    """
+    label: str = DOCUMENTED_LABEL
+    bits: int = 2048
+    extractable: bool = False
 
-    keys: tuple[str, ...] = ()
-    relabel: bool = False
-    reid: bool = False
-    again: bool = False
-    require_kcv: bool = False
-    non_extractable: bool = False
-    dry_run: bool = False
-    label_globs: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    listed: tuple[Listed, ...] = ()
 
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The keys that are named one by one: what keeps one from crossing ends the command."""
-        return (*self.keys, *(one.name for one in self.listed))
-
-    @classmethod
-    def recalled(cls, record: Mapping[str, Any]) -> Selection:
-        """A selection from what `asdict` made of it."""
-        lists = {name: tuple(record[name]) for name in ("keys", "label_globs", "exclude")}
-        return cls(**{**record, **lists, "listed": wanted.recalled(record["listed"])})
+MOST_SESSIONS = 16
+"""On a side; each is a process of its own on both hosts."""
 
 
 @dataclass(frozen=True, slots=True)

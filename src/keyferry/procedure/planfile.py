@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from keyferry.errors import UsageError
 from keyferry.names import ClassicHandle, Kcv, KeyClass, Sha256
 from keyferry.procedure import steps
-from keyferry.procedure.order import PLANNED_SETTINGS, Selection
+from keyferry.procedure.choice import Selection
 from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want
@@ -27,6 +27,23 @@ if TYPE_CHECKING:
     from types import UnionType
 
     from keyferry.procedure.order import Value
+
+
+PLANNED_SETTINGS = (
+    ("classic", "host"),
+    ("classic", "slot"),
+    ("classic", "cmu_public_key_option"),
+    ("cloudhsm", "host"),
+    ("cloudhsm", "user"),
+    ("cloudhsm", "tool"),
+    ("cloudhsm", "password_visible"),
+    ("wrapping", "label"),
+    ("wrapping", "bits"),
+    ("wrapping", "hash"),
+    ("wrapping", "extractable"),
+)
+"""Settings that say what a run does; the plan holds them."""
+
 
 SCHEMA = "keyferry.plan/1"
 IDENTITY = {"classic": ("label", "serial", "kind"), "cloudhsm": ("user", "tool")}

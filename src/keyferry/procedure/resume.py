@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, Exit, MismatchError
 from keyferry.names import KeyClass
 from keyferry.procedure.already_there import already_there
-from keyferry.procedure.crossing import WITHOUT_BLOB
-from keyferry.procedure.planfile import IDENTITY
 from keyferry.procedure.reconcile import Matcher
 from keyferry.procedure.results import KeyResult
 from keyferry.procedure.state import ENDS, Decision, Stage
+from keyferry.procedure.status import WITHOUT_BLOB
 from keyferry.procedure.wrapping import hash_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from keyferry.names import CloudHandle
     from keyferry.procedure.crossing import Crossing
@@ -25,38 +24,6 @@ if TYPE_CHECKING:
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.state import KeyState, RunState
     from keyferry.tools.parties import Destination, DestinationKey, Source
-
-
-def same_cluster(past: RunState, now: Sequence[str]) -> None:
-    """RUN-OWNER: the cluster shows before the login something that it has shown to this run already."""
-    if past.marks and past.marks.isdisjoint(now):
-        seen = f"shown now: {', '.join(now) or 'nothing'}\nbefore: {', '.join(sorted(past.marks))}"
-        raise _not_the_owner("cloudhsm", seen)
-
-
-def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
-    """RUN-OWNER: this side is who the journal says; another crypto user or partition has other keys."""
-    same_identity(side, (past.parties or {}).get(side, {}), now)
-
-
-def same_identity(side: str, then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    wrong = [
-        f"{name}: {repr(now[name]) if name in now else 'not shown'} instead of {then[name]!r}"
-        for name in IDENTITY[side]
-        if name in then and then[name] != now.get(name)
-    ]
-    if wrong:
-        raise _not_the_owner(side, "\n".join(wrong))
-
-
-def _not_the_owner(side: str, seen: str) -> CheckFailedError:
-    return CheckFailedError(
-        f"the {side} side is not that of this run",
-        rule="RUN-OWNER",
-        seen=seen,
-        keys="nothing was changed; this run's keys were not looked for",
-        hint="resume as the same crypto user, on the same partition and cluster, or begin a new run",
-    )
 
 
 def recalled(planned: Sequence[PlannedKey], past: RunState) -> list[KeyResult]:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.names import FIXED_BITS
-from keyferry.procedure.expected import LASTING
+from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.steps import TITLES
 from keyferry.procedure.unwrapping import spec_of
-from keyferry.procedure.wrapping import DOCUMENTED_LABEL
 from keyferry.text import printable
 from keyferry.tools.byhand import SHELL, Part, Turn
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
 from keyferry.tools.classic import byhand as classic
 from keyferry.tools.cloudhsm_cli.byhand import CloudHsmCliWords
 from keyferry.tools.key_mgmt_util.byhand import KeyMgmtUtilWords
-from keyferry.tools.parties import UnwrapSpec
+from keyferry.tools.parties import LASTING, UnwrapSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

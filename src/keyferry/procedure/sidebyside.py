@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.handacts import CLASSIC_TOOLS
-from keyferry.procedure.wrapping import DOCUMENTED_LABEL
+from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.tools.acts import acts
 from keyferry.tools.byhand import What
+from keyferry.tools.parties import CLASSIC_TOOLS
 from keyferry.transcript.captures import load
 from keyferry.transcript.diff import Row, keys
 

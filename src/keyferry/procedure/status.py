@@ -7,7 +7,6 @@ import signal
 from typing import TYPE_CHECKING
 
 from keyferry.procedure import state
-from keyferry.procedure.crossing import WITHOUT_BLOB
 from keyferry.procedure.journal import is_held
 from keyferry.procedure.manifest import written_head
 from keyferry.procedure.state import ENDS, JOURNAL, PairStage, RunState, Stage
@@ -17,6 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.procedure.state import KeyState
+
+
+WITHOUT_BLOB = frozenset({Stage.PLANNED, Stage.WRAP_INTENT})
+"""Where a key must be wrapped (again): a wrap changes nothing on either side, so it may be repeated."""
+
 
 _UNMADE = frozenset({PairStage.NONE, PairStage.GENERATE_INTENT, PairStage.GENERATED})
 _LOOK_EVERY = 1.0  # seconds

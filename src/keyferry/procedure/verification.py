@@ -16,7 +16,6 @@ from keyferry.procedure.evidence import Evidence
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.run_contradictions import RunContradictions
-from keyferry.procedure.wrapping import PEM
 from keyferry.text import counted, from_json
 from keyferry.transcript import chain
 from keyferry.transcript.banner import plain
@@ -170,7 +169,7 @@ class _Verification:
         self._verdict.ended = entry["kind"] == "end" or (self._verdict.ended and entry["kind"] != "resumed")
 
     def _check_key(self) -> None:
-        name = f"files/{PEM}"
+        name = f"files/{manifest.PEM}"
         known = self._journaled.key is not None and name in self._there
         self._witness = Witness(
             self._journaled,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError, ToolRefusedError
 from keyferry.names import KeyClass, PublicKey, Sha256
 from keyferry.procedure import steps
+from keyferry.procedure.manifest import PEM
 from keyferry.procedure.state import IMPORT_BEGUN, PairStage, PairState
 from keyferry.text import counted
 from keyferry.tools.parties import Pair
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
     from keyferry.names import ClassicHandle, CloudHandle
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.in_flight import InFlight
+    from keyferry.procedure.order import WrappingWish
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.tools.parties import DestinationKey
-
-PEM = "wrapping_public.pem"
-DOCUMENTED_LABEL = "classic_wrap"
-"""The label in AWS's procedure. A run adds its own id to it, unless a label is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +44,6 @@ class WrappingKey:
             "classic_handle": self.classic_handle,
             "sha256": self.sha256,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class WrappingWish:
-    """Settings of the pair. extractable: of its private half; the document's own command leaves it so."""
-
-    label: str = DOCUMENTED_LABEL
-    bits: int = 2048
-    extractable: bool = False
 
 
 class Wrapping:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from keyferry.tools.abilities import Needs
 
 
+CLASSIC_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
+
+
+LASTING = "partition"
+"""The kind of a slot whose handles mean the same in every session."""
+
+
 USAGES = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
 """What a key may be used for, as the source tells it (CKA_...)."""
 

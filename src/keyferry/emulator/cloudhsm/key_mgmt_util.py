@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from keyferry.emulator import files
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS, FUNCTIONS, dialect_of
-from keyferry.emulator.cloudhsm.kmu_flags import Misused, parse
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
+from keyferry.emulator.cloudhsm.kmu_flags import parse
 from keyferry.emulator.cloudhsm.kmu_screen import Screen
 from keyferry.emulator.cloudhsm.kmu_session import MAKING, WITH_BLOCK, Session
 from keyferry.emulator.cloudhsm.kmu_table import COMMANDS, help_listing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER, Code, Refused
 from keyferry.emulator.cloudhsm.kmu_attributes import NUMBERS
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS
-from keyferry.emulator.cloudhsm.kmu_flags import Misused
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
 from keyferry.emulator.jitter import Jitter
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
-from keyferry.emulator.cloudhsm.kmu_flags import Misused
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
 from keyferry.emulator.cloudhsm.objects import SIZES, KeyClass, KeyObject, KeyType, usual_flags
 from keyferry.emulator.faults import deaf
 

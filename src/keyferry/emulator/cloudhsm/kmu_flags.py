@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -19,14 +21,6 @@ class Kind(Enum):
     SWITCH = "switch"
     TEXT = "text"
     NUMBER = "number"
-
-
-class Misused(Exception):  # noqa: N818 - an answer of the tool, not a mistake of ours
-    """The usage text is the answer, after these lines (none: just the usage text); no result line follows."""
-
-    def __init__(self, *lines: str) -> None:
-        super().__init__(*lines)
-        self.lines = lines
 
 
 class Flag(NamedTuple):

@@ -8,7 +8,7 @@ from keyferry.emulator import files
 from keyferry.emulator.cloudhsm import kmu_attributes
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_dialect import ERRORS
-from keyferry.emulator.cloudhsm.kmu_flags import Misused
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from keyferry.emulator import faults, files
 from keyferry.emulator.cloudhsm.cluster import Cluster, Code, NodeState, Refused, User
 from keyferry.emulator.cloudhsm.kmu_dialect import NO_BLOCK
-from keyferry.emulator.cloudhsm.kmu_flags import Misused
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
 from keyferry.emulator.cloudhsm.objects import Keys
 
 if TYPE_CHECKING:

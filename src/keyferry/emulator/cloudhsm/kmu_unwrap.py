@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.emulator.cloudhsm.cluster import Code, Refused
 from keyferry.emulator.cloudhsm.kmu_create import create, new_key, symmetric
-from keyferry.emulator.cloudhsm.kmu_flags import Misused
+from keyferry.emulator.cloudhsm.kmu_errors import Misused
 from keyferry.emulator.cloudhsm.objects import SIZES, KeyClass, KeyObject, KeyType
 
 if TYPE_CHECKING:
