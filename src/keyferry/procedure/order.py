@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.procedure.approval import Approval
-    from keyferry.procedure.planfile import Plan
-
-    Value = str | int | bool
+    from keyferry.procedure.planfile import Plan, Value
 
 
 DOCUMENTED_LABEL = "classic_wrap"

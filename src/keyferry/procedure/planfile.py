@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import UnionType
 
-    from keyferry.procedure.order import Value
-
+    Value = str | int | bool
 
 PLANNED_SETTINGS = (
     ("classic", "host"),

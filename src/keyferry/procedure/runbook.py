@@ -21,9 +21,8 @@ from keyferry.tools.parties import LASTING, UnwrapSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from keyferry.procedure.order import Value
     from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.planfile import Plan
+    from keyferry.procedure.planfile import Plan, Value
     from keyferry.tools.byhand import DestinationWords
 
 PEM = "wrapping_public.pem"

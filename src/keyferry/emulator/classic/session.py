@@ -19,7 +19,7 @@ from keyferry.emulator.classic.roles import check_pin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from keyferry.emulator.classic.hsm import Hsm
+    from keyferry.emulator.classic.library import Library
     from keyferry.emulator.classic.slots import Slot
 
 _MECHANISMS = {"RSA_OAEP", "RSA-OAEP"}
@@ -28,7 +28,7 @@ _MECHANISMS = {"RSA_OAEP", "RSA-OAEP"}
 class Session:
     """One session with one slot. Every method raises CkrError as the call it stands for would."""
 
-    def __init__(self, hsm: Hsm, slot: Slot) -> None:
+    def __init__(self, hsm: Library, slot: Slot) -> None:
         self.slot = slot
         self._hsm = hsm
         self._place = slot.partition, slot.ha
