@@ -44,7 +44,7 @@ MUTANTS = (
     Mutant(
         "procedure/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
     ),
-    Mutant("names.py", "2 * DIGEST_BYTES[digest] - 2", "2 * DIGEST_BYTES[digest]", "unit/test_rules.py"),
+    Mutant("pkcs11.py", "2 * DIGEST_BYTES[digest] - 2", "2 * DIGEST_BYTES[digest]", "unit/test_rules.py"),
     Mutant(
         "errors.py",
         "    Exit.UNKNOWN_SCREEN,\n    Exit.UNREACHABLE,",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError, UsageError
-from keyferry.names import Slot
+from keyferry.pkcs11 import Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions

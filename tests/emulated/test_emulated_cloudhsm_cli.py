@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from place import MakePlace, Place
 
 LIMITS = Limits(start=20, answer=20, login=20, generate=60)

@@ -14,7 +14,7 @@ from keyferry.errors import (
     UnreachableError,
     UsageError,
 )
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import NeedsOperatorError, UnknownScreenError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil

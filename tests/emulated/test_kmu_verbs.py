@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import NeedsOperatorError, ToolRefusedError, UsageError
-from keyferry.names import CloudHandle, Kcv
+from keyferry.pkcs11 import CloudHandle, Kcv
 from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.driver import SecretKeyRequest
 from kmu_cluster import clusters

@@ -13,7 +13,7 @@ import pytest
 
 import player
 from keyferry.errors import Exit, KeyferryError, ToolRefusedError
-from keyferry.names import ClassicHandle, CloudHandle, Slot
+from keyferry.pkcs11 import ClassicHandle, CloudHandle, Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions

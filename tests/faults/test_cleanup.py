@@ -11,7 +11,7 @@ import pytest
 
 from keyferry.emulator.classic.objects import AES, secret_key
 from keyferry.errors import CheckFailedError
-from keyferry.names import ClassicHandle, Sha256
+from keyferry.pkcs11 import ClassicHandle, Sha256
 from keyferry.procedure.cleanup import _check_needed
 from keyferry.procedure.state import KeyState, PairStage, PairState, RunState, Stage
 from killed import holds

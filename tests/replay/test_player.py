@@ -7,7 +7,7 @@ import pytest
 
 import player
 from keyferry.errors import KeyferryError
-from keyferry.names import ClassicHandle, Slot
+from keyferry.pkcs11 import ClassicHandle, Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions

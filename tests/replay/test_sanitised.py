@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from test_recordings import RECORDINGS, SECRETS, expected
 
 import player
-from keyferry.names import CloudHandle, Slot
+from keyferry.pkcs11 import CloudHandle, Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions

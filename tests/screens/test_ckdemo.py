@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fixture_files import Fixture, check_cases, check_document, errors, of_tool
 from keyferry.errors import UnknownScreenError
-from keyferry.names import ClassicHandle, PublicKey
+from keyferry.pkcs11 import ClassicHandle, PublicKey
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo.parsing import VERBS, parse
 from keyferry.tools.ckdemo.screens import Shown

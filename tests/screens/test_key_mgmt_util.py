@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fixture_files import FIXTURES, Fixture, errors, of_tool
 from keyferry.errors import UnknownScreenError
-from keyferry.names import PublicKey
+from keyferry.pkcs11 import PublicKey
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.dialect import REFUSALS

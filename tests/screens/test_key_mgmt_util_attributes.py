@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keyferry.errors import UnknownScreenError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.destination import described
 from keyferry.tools.key_mgmt_util.parsing import parse

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fixture_files import Fixture, check_cases, check_document, errors, of_tool
 from keyferry.errors import CheckFailedError, ToolRefusedError, UnknownScreenError
-from keyferry.names import Slot
+from keyferry.pkcs11 import Slot
 from keyferry.tools.vtl import screens
 from keyferry.tools.vtl.driver import choose
 from keyferry.tools.vtl.parsing import VERBS, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from keyferry.names import ClassicHandle, CloudHandle, Kcv, KeyClass
+from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, KeyClass
 from keyferry.procedure.plan import PlannedKey
 from keyferry.tools.parties import DestinationKey, SourceKey
 

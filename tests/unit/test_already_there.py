@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from keyferry.errors import ToolRefusedError
-from keyferry.names import ClassicHandle, CloudHandle, Kcv
+from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv
 from keyferry.procedure.already_there import AlreadyThere
 from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.results import KeyResult

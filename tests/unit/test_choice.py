@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.procedure.choice import Selection, select
 from keyferry.procedure.wanted import Listed, Want
 from keys import source

@@ -16,7 +16,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.names import ClassicHandle, Slot
+from keyferry.pkcs11 import ClassicHandle, Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
-from keyferry.names import ClassicHandle
+from keyferry.pkcs11 import ClassicHandle
 from keyferry.tools.ckdemo import screens
 from keyferry.tools.cmu import screens as cmu
 from keyferry.tools.text import clean

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
-from keyferry.names import ClassicHandle, KeyClass
+from keyferry.pkcs11 import ClassicHandle, KeyClass
 from keyferry.tools.ckdemo.screens import Listed, Shown
 from keyferry.tools.classic.source import describe, told
 from keyferry.tools.parties import SourceKey

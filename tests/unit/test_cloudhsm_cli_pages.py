@@ -12,7 +12,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.secrets import Secret
 from keyferry.terminal.prompts import Heard
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import MismatchError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.screens import Key, Pair
 

@@ -17,7 +17,7 @@ from keyferry.errors import (
     UnreachableError,
     UsageError,
 )
-from keyferry.names import ClassicHandle, Slot
+from keyferry.pkcs11 import ClassicHandle, Slot
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions

@@ -7,7 +7,7 @@ import pytest
 
 from keyferry.config import DEFAULTS, load
 from keyferry.errors import UsageError
-from keyferry.names import account
+from keyferry.pkcs11 import account
 
 if TYPE_CHECKING:
     from pathlib import Path

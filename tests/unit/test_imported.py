@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import MismatchError, NeedsOperatorError
-from keyferry.names import ClassicHandle, PublicKey
+from keyferry.pkcs11 import ClassicHandle, PublicKey
 from keyferry.text import printable
 from keyferry.tools.ckdemo.screens import Shown
 from keyferry.tools.classic import imported

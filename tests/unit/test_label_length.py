@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.procedure.choice import refuse_untypeable
 from keyferry.procedure.wanted import Want
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import ToolRefusedError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY
 

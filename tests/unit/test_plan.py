@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import CheckFailedError, Exit
-from keyferry.names import Kcv, KeyClass
+from keyferry.pkcs11 import Kcv, KeyClass
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.rules import Verdict, Wish
 from keyferry.tools.cloudhsm_cli.commands import can_type

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.names import ClassicHandle, KeyClass
+from keyferry.pkcs11 import ClassicHandle, KeyClass
 from keyferry.procedure import planfile
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want

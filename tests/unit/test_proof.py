@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from keyferry.errors import Exit, MismatchError
-from keyferry.names import Kcv, KeyClass
+from keyferry.pkcs11 import Kcv, KeyClass
 from keyferry.procedure.proof import attributes_match, kcv_match
 from keys import arrived, planned, source
 

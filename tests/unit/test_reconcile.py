@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.errors import CheckFailedError, Exit
-from keyferry.names import Kcv
+from keyferry.pkcs11 import Kcv
 from keyferry.procedure.plan import Judge, PlannedKey
 from keyferry.procedure.reconcile import Matcher, judged_again, same_parties
 from keyferry.procedure.rules import Verdict, Wish

@@ -22,7 +22,7 @@ from keyferry.errors import (
     UsageError,
     first_of,
 )
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.procedure.results import KeyResult, RunResult
 from keyferry.procedure.rules import Verdict
 from keys import planned, source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keyferry.names import Kcv, KeyClass
+from keyferry.pkcs11 import Kcv, KeyClass
 from keyferry.procedure import rules
 from keyferry.procedure.rules import Verdict, Wish
 from keys import arrived, source

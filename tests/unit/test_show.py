@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import UsageError
+from keyferry.steps import split
 from keyferry.transcript.play import play
 from keyferry.transcript.reader import Event, Recording, read
 from keyferry.transcript.show import pieces
-from keyferry.transcript.steps import split
 from keyferry.transcript.turns import turns
 
 if TYPE_CHECKING:

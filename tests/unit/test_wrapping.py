@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keyferry.errors import MismatchError
-from keyferry.names import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
+from keyferry.pkcs11 import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
 from keyferry.procedure.order import WrappingWish
 from keyferry.procedure.wrapping import Wrapping, WrappingKey, hash_of, read_pem
 from keyferry.tools.parties import Pair

@@ -11,7 +11,7 @@ from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_classic
 from keyferry.config import Config
 from keyferry.errors import UsageError
-from keyferry.names import ClassicHandle
+from keyferry.pkcs11 import ClassicHandle
 from keyferry.procedure.actions import cmu
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of cmu; each call of the tool logs in once.")

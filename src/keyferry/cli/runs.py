@@ -19,7 +19,7 @@ from keyferry.cli.options import OneSide, sides_of, with_settings
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.events import Bus
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.text import printable, shortened, value
 
 _HANDLE = re.compile(r"[0-9]{1,20}|0x[0-9A-Fa-f]{1,16}")

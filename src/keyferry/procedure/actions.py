@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, ToolRefusedError, UsageError
 from keyferry.events import Bus
-from keyferry.names import ClassicHandle, key_type
+from keyferry.pkcs11 import ClassicHandle, key_type
 from keyferry.procedure.command import check_named, opened
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM, WRAPPED_FILE
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.config import Config
-    from keyferry.names import Kcv, Sha256
+    from keyferry.pkcs11 import Kcv, Sha256
     from keyferry.procedure.assembly import Parties
     from keyferry.terminal.host import Host
     from keyferry.tools.ckdemo.driver import Ckdemo

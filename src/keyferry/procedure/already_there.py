@@ -11,7 +11,7 @@ from keyferry.errors import NeedsOperatorError, ToolRefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.results import KeyResult
     from keyferry.tools.parties import Destination, DestinationKey

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
-from keyferry.names import Sha256, account
+from keyferry.pkcs11 import Sha256, account
 from keyferry.transcript import signatures
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from keyferry.errors import MismatchError
 from keyferry.text import value
 
 if TYPE_CHECKING:
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.results import RunResult
 
 

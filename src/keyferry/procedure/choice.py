@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.procedure import wanted
 from keyferry.procedure.wanted import Want
 from keyferry.text import printable
@@ -15,7 +15,7 @@ from keyferry.text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.names import ClassicHandle
+    from keyferry.pkcs11 import ClassicHandle
     from keyferry.procedure.wanted import Listed
     from keyferry.tools.parties import CanBeTold, SourceKey
 

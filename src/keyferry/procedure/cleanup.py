@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.procedure import state
 from keyferry.procedure.command import opened
 from keyferry.procedure.going_on import may_log_in, ordered, reopened
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.names import ClassicHandle, CloudHandle, PublicKey
+    from keyferry.pkcs11 import ClassicHandle, CloudHandle, PublicKey
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.state import RunState

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from keyferry.names import CloudHandle, Sha256
+    from keyferry.pkcs11 import CloudHandle, Sha256
     from keyferry.procedure.already_there import AlreadyThere
     from keyferry.procedure.assembly import Lane, Parties
     from keyferry.procedure.results import KeyResult

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import MismatchError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.unwrapping import spec_of
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, LoginRefusedError, MismatchError, UsageError
-from keyferry.names import account
+from keyferry.pkcs11 import account
 from keyferry.procedure import order as orders
 from keyferry.procedure import planfile
 from keyferry.procedure.command import at_work, check_named, opened

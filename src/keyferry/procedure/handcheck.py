@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.procedure.expected import Key, expected
 from keyferry.procedure.handacts import Acts, Finding, State, last, moved, on_cloudhsm, step, take
 from keyferry.procedure.order import DOCUMENTED_LABEL

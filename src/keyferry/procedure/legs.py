@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, UsageError
-from keyferry.names import CloudHandle, Kcv, KeyClass
+from keyferry.pkcs11 import CloudHandle, Kcv, KeyClass
 from keyferry.procedure.carrying import canary
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import ENDING

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from keyferry.events import Bus
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.journal import Journal
     from keyferry.procedure.results import KeyResult

@@ -36,7 +36,7 @@ from keyferry.text import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Sized
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.order import Order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.names import MODULUS_STRENGTH
+from keyferry.pkcs11 import MODULUS_STRENGTH
 from keyferry.text import counted
 
 if TYPE_CHECKING:

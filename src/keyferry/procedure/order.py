@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
-from keyferry.names import DIGEST_BYTES, MODULUS_STRENGTH
+from keyferry.pkcs11 import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.procedure.choice import Selection, demand_names
 from keyferry.procedure.planfile import PLANNED_SETTINGS
 from keyferry.procedure.rules import Wish

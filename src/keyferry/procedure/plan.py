@@ -12,7 +12,7 @@ from keyferry.text import counted, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from keyferry.names import ClassicHandle, Kcv
+    from keyferry.pkcs11 import ClassicHandle, Kcv
     from keyferry.procedure.rules import Verdict, Wish
     from keyferry.tools.parties import DestinationKey, SourceKey
 

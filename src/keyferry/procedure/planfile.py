@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from keyferry.errors import UsageError
-from keyferry.names import ClassicHandle, Kcv, KeyClass, Sha256
+from keyferry.pkcs11 import ClassicHandle, Kcv, KeyClass, Sha256
 from keyferry.procedure import steps
 from keyferry.procedure.choice import Selection
 from keyferry.procedure.plan import PlannedKey

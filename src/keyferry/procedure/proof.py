@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.text import value
 from keyferry.tools.parties import USAGES
 
 if TYPE_CHECKING:
-    from keyferry.names import Kcv
+    from keyferry.pkcs11 import Kcv
     from keyferry.procedure.plan import PlannedKey
     from keyferry.tools.parties import DestinationKey, Holding
 

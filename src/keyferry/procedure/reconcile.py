@@ -13,7 +13,7 @@ from keyferry.text import counted, value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from keyferry.names import Kcv
+    from keyferry.pkcs11 import Kcv
     from keyferry.procedure.plan import Judge, PlannedKey
     from keyferry.procedure.planfile import Plan
     from keyferry.tools.parties import Source, SourceKey

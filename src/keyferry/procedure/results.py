@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.events import Bus
-    from keyferry.names import ClassicHandle, CloudHandle, Kcv, Sha256
+    from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, Sha256
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.wrapping import WrappingKey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, Exit, MismatchError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.procedure.already_there import already_there
 from keyferry.procedure.reconcile import Matcher
 from keyferry.procedure.results import KeyResult
@@ -16,7 +16,7 @@ from keyferry.procedure.wrapping import hash_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.interrupts import Interrupts

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.names import KeyClass, oaep_capacity
+from keyferry.pkcs11 import KeyClass, oaep_capacity
 from keyferry.tools.parties import TYPES_THAT_CROSS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from keyferry.names import Kcv
+    from keyferry.pkcs11 import Kcv
     from keyferry.tools.parties import DestinationKey, SourceKey
 
 NEW_KEY = "make a new key on the destination, decrypt with the old one and encrypt with the new"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.names import FIXED_BITS
+from keyferry.pkcs11 import FIXED_BITS
 from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.steps import TITLES
 from keyferry.procedure.unwrapping import spec_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from keyferry import __version__
 from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
-from keyferry.names import account
+from keyferry.pkcs11 import account
 from keyferry.procedure import kept, manifest
 from keyferry.procedure.intact import check_sessions
 from keyferry.procedure.journal import Journal, now

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, UsageError
-from keyferry.names import ClassicHandle, CloudHandle, Sha256
+from keyferry.pkcs11 import ClassicHandle, CloudHandle, Sha256
 from keyferry.procedure.journal import Journaled, read
 from keyferry.procedure.unbegun import demand_begun
 from keyferry.terminal.process import Process

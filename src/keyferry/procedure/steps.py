@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.events import StepStarted
-from keyferry.transcript.steps import TITLES
+from keyferry.steps import TITLES
 
 if TYPE_CHECKING:
     from keyferry.events import Bus

@@ -12,7 +12,7 @@ from keyferry.tools.parties import UnwrapSpec
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-    from keyferry.names import ClassicHandle
+    from keyferry.pkcs11 import ClassicHandle
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError, ToolRefusedError
-from keyferry.names import KeyClass, PublicKey, Sha256
+from keyferry.pkcs11 import KeyClass, PublicKey, Sha256
 from keyferry.procedure import steps
 from keyferry.procedure.manifest import PEM
 from keyferry.procedure.state import IMPORT_BEGUN, PairStage, PairState
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from keyferry.names import ClassicHandle, CloudHandle
+    from keyferry.pkcs11 import ClassicHandle, CloudHandle
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.order import WrappingWish

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import pexpect
 
 from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
+from keyferry.hints import UNKNOWN_SCREEN
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, SEND_LIMIT, AnswerTooLargeError, Child
 from keyferry.terminal.echo import LineEnd
 from keyferry.terminal.editor import Row, UnknownSequenceError
@@ -15,7 +16,6 @@ from keyferry.terminal.prompts import ENDED, WINDOW, Heard, Manners, Prompt
 from keyferry.terminal.starting import never_started, why_not_started
 from keyferry.terminal.wording import Wording
 from keyferry.text import last_lines, printable
-from keyferry.transcript.hints import UNKNOWN_SCREEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

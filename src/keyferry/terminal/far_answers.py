@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import UnknownScreenError
-from keyferry.names import Sha256
+from keyferry.pkcs11 import Sha256
 from keyferry.text import counted, last_lines
 
 if TYPE_CHECKING:

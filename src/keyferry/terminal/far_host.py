@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from keyferry.errors import UnknownScreenError, UnreachableError, UsageError
-from keyferry.names import Sha256
+from keyferry.pkcs11 import Sha256
 from keyferry.terminal import about, far_answers, far_lines, process, ssh
 from keyferry.terminal.far_shell import BrokenShellError, FarShell
 from keyferry.terminal.host import (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from keyferry.errors import RecordFailedError, UnreachableError, UsageError
-from keyferry.names import Sha256
+from keyferry.pkcs11 import Sha256
 from keyferry.terminal import about, process
 from keyferry.terminal.process import UNKNOWN
 from keyferry.transcript.recorder import sync_folder

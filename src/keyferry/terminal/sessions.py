@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from keyferry import __version__
-from keyferry.names import account
 from keyferry.permissions import check_program
+from keyferry.pkcs11 import account
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.wording import Wording

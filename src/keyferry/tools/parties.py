@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import CheckFailedError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from keyferry.names import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
+    from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
     from keyferry.terminal.process import Process
     from keyferry.tools.abilities import Needs
 

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UnknownScreenError
+from keyferry.hints import UNKNOWN_SCREEN
 from keyferry.text import last_lines
-from keyferry.transcript.hints import UNKNOWN_SCREEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

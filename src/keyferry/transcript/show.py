@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.steps import split, within
 from keyferry.text import printable
 from keyferry.transcript.files_read import file_read
-from keyferry.transcript.steps import split, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

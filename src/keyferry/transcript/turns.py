@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.steps import split
+from keyferry.steps import split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

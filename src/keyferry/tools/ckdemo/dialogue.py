@@ -11,7 +11,7 @@ from keyferry.tools.text import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keyferry.names import ClassicHandle, Slot
+    from keyferry.pkcs11 import ClassicHandle, Slot
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.tools.limits import Limits

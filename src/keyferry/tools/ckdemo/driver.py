@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import CheckFailedError, MismatchError, UsageError
-from keyferry.names import KCV_BYTES, ClassicHandle, Kcv, KeyClass, Slot
+from keyferry.pkcs11 import KCV_BYTES, ClassicHandle, Kcv, KeyClass, Slot
 from keyferry.terminal.prompts import Prompt
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo.dialogue import (

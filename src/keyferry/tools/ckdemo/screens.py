@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.names import ClassicHandle, PublicKey
+from keyferry.pkcs11 import ClassicHandle, PublicKey
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.text import clean, unknown
 

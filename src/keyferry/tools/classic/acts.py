@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from keyferry.errors import UnknownScreenError
-from keyferry.names import KeyClass
+from keyferry.pkcs11 import KeyClass
 from keyferry.tools.byhand import Act, Answered, What, answered, text_of
 from keyferry.tools.captured import hidden
 from keyferry.tools.ckdemo import dialect, screens

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import MismatchError, NeedsOperatorError
-from keyferry.names import PublicKey
+from keyferry.pkcs11 import PublicKey
 from keyferry.tools.cmu.dialect import BOOLEAN_NAMES, TRUE
 from keyferry.tools.text import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from keyferry.names import ClassicHandle
+    from keyferry.pkcs11 import ClassicHandle
     from keyferry.tools.ckdemo.screens import Shown
 
 _ASKED: Final = {"token": True, "local": False, "decrypt": False, "sign": False, "unwrap": False}

@@ -12,7 +12,7 @@ from keyferry.tools.ledger import Account
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from keyferry.names import Slot
+    from keyferry.pkcs11 import Slot
     from keyferry.tools.ckdemo.screens import Token
     from keyferry.tools.vtl.screens import SlotRow
 

@@ -9,7 +9,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.names import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, can_have, key_type
+from keyferry.pkcs11 import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, can_have, key_type
 from keyferry.text import value
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
@@ -24,7 +24,7 @@ from keyferry.tools.vtl import driver as vtl
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from keyferry.names import Kcv, Sha256
+    from keyferry.pkcs11 import Kcv, Sha256
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.sessions import Sessions

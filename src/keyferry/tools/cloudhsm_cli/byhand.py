@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.text import printable
 from keyferry.tools.byhand import PLACEHOLDER, SHELL, Part, Turn, filled
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens

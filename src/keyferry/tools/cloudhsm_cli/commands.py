@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.abilities import by_command
 from keyferry.tools.cloudhsm_cli import dialect, screens
 from keyferry.tools.parties import USAGES, Holding

@@ -9,7 +9,7 @@ from keyferry.errors import (
     ToolRefusedError,
     UnreachableError,
 )
-from keyferry.names import CloudHandle, KeyClass, PublicKey
+from keyferry.pkcs11 import CloudHandle, KeyClass, PublicKey
 from keyferry.tools import ledger
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens, values
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.abilities import Usage
 from keyferry.tools.cloudhsm_cli.answers import data
 from keyferry.tools.cloudhsm_cli.dialect import FLAGS, FULL, INCONSISTENT, NUMBERS, TOOL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError, UnknownScreenError
-from keyferry.names import Kcv, PublicKey
+from keyferry.pkcs11 import Kcv, PublicKey
 from keyferry.tools.cloudhsm_cli import dialect
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from keyferry.tools.shell import NOTHING_MORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from keyferry.names import ClassicHandle, Slot
+    from keyferry.pkcs11 import ClassicHandle, Slot
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from keyferry.errors import KeyferryError, ToolRefusedError
-from keyferry.names import ClassicHandle
+from keyferry.pkcs11 import ClassicHandle
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect
 from keyferry.tools.shell import echoed, screen, without_prompt

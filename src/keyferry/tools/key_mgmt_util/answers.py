@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.key_mgmt_util.sheet import Sheet
 
 if TYPE_CHECKING:

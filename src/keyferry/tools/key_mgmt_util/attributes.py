@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from keyferry.names import Kcv, PublicKey
+from keyferry.pkcs11 import Kcv, PublicKey
 from keyferry.tools.key_mgmt_util.dialect import ATTRIBUTES, TOOL
 from keyferry.tools.shell import PROMPT
 from keyferry.tools.text import clean, unknown

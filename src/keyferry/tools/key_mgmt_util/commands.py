@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.abilities import by_command
 from keyferry.tools.key_mgmt_util import dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.names import Kcv
+    from keyferry.pkcs11 import Kcv
     from keyferry.tools.abilities import Needs
     from keyferry.tools.parties import Holding, UnwrapSpec
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError, ToolRefusedError, UnreachableError
-from keyferry.names import FIXED_BITS, KeyClass, key_type
+from keyferry.pkcs11 import FIXED_BITS, KeyClass, key_type
 from keyferry.tools import ledger
 from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.dialect import HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from keyferry.names import CloudHandle, PublicKey
+    from keyferry.pkcs11 import CloudHandle, PublicKey
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process

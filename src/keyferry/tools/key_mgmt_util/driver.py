@@ -14,7 +14,7 @@ from keyferry.tools.key_mgmt_util.conversation import Asked, Conversation, verb_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from keyferry.names import CloudHandle, Kcv
+    from keyferry.pkcs11 import CloudHandle, Kcv
     from keyferry.secrets import Secret
     from keyferry.tools.abilities import Needs, Usage
     from keyferry.tools.key_mgmt_util.answers import Answer

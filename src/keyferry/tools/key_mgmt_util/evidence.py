@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.names import CloudHandle
+from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.evidence import Turn, Turns, number_of, value_of
 from keyferry.tools.key_mgmt_util import screens, screens_making
 from keyferry.tools.key_mgmt_util.attributes import attributes

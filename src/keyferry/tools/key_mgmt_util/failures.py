@@ -14,13 +14,13 @@ from keyferry.errors import (
     UnreachableError,
     UsageError,
 )
+from keyferry.hints import WORDED_OTHERWISE
 from keyferry.text import last_lines, printable
 from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, START_HINT, START_HINTS, TOOL
-from keyferry.transcript.hints import WORDED_OTHERWISE
 
 if TYPE_CHECKING:
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.secrets import Secret
     from keyferry.tools.key_mgmt_util.outcome import Failure, Outcome
     from keyferry.tools.logins import Logins

@@ -15,7 +15,7 @@ from keyferry.tools.text import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.tools.key_mgmt_util.answers import Answer
     from keyferry.tools.key_mgmt_util.outcome import Outcome
     from keyferry.tools.key_mgmt_util.screens import Dump, KeyInfo, Startup, User

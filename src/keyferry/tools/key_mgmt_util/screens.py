@@ -18,7 +18,7 @@ from keyferry.tools.text import clean
 if TYPE_CHECKING:
     from re import Match
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
     from keyferry.tools.key_mgmt_util.outcome import Outcome
 
 _NO_HSM = words(r"LIQUIDSECURITY ?: ?.+")

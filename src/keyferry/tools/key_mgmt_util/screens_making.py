@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-    from keyferry.names import CloudHandle
+    from keyferry.pkcs11 import CloudHandle
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from keyferry.errors import ToolRefusedError
-from keyferry.names import Slot
+from keyferry.pkcs11 import Slot
 from keyferry.text import last_lines
 from keyferry.tools.shell import echoed, screen
 from keyferry.tools.text import unknown

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from keyferry.steps import TITLES
 from keyferry.text import printable
 from keyferry.transcript.damage import JOURNAL
 from keyferry.transcript.report.files import number, text
 from keyferry.transcript.report.model import BOTH, CLASSIC, CLOUDHSM, Act, Command, Place, Step
-from keyferry.transcript.steps import TITLES
 from keyferry.transcript.turns import turns
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keyferry.names import MODULUS_STRENGTH
+from keyferry.pkcs11 import MODULUS_STRENGTH
 from keyferry.text import counted
 from keyferry.transcript.report.model import Exceptional
 

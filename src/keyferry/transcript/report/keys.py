@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keyferry.steps import TITLES
 from keyferry.transcript.damage import JOURNAL
 from keyferry.transcript.report.files import number, plain, table, tables, text, words
 from keyferry.transcript.report.model import Attributes, Key, Place
-from keyferry.transcript.steps import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
