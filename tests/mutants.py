@@ -75,7 +75,7 @@ MUTANTS = (
         "unit/test_console.py",
     ),
     Mutant("terminal/console.py", "not self._child.has_more()", "True", "unit/test_console.py"),
-    Mutant("transcript/redactor.py", "keep = self._undecided(text[place:])", "keep = 0", "unit/test_redactor.py"),
+    Mutant("recording/redactor.py", "keep = self._undecided(text[place:])", "keep = 0", "unit/test_redactor.py"),
     Mutant(
         "tools/vtl/driver.py",
         "if len(meant) != 1:",

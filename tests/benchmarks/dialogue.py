@@ -15,7 +15,7 @@ import plain_tool
 from counting import Job
 
 import record
-from keyferry.transcript.reader import read
+from keyferry.recording.reader import read
 from runner import PASSWORD, PIN
 
 if TYPE_CHECKING:

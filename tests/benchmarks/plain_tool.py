@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.replay import Player
+from replay import Player
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,7 @@ from keyferry.procedure import command
 from keyferry.procedure.journal import Journal
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.verification import verify
-from keyferry.transcript.recorder import Recorder
+from keyferry.recording.recorder import Recorder
 from keyferry.transcript.verify import Run
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.transcript.reader import read
+from keyferry.recording.reader import read
 from runs import Done, World, keyferry, through
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import pytest
 import player
 from keyferry.errors import Exit, KeyferryError, ToolRefusedError
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, Slot
+from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
@@ -25,7 +26,6 @@ from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 from keyferry.tools.vtl.driver import list_slots
-from keyferry.transcript.reader import read
 from longer import LONG, every
 from runner import PASSWORD, PIN
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LINES = 75
 _AFTER_EVENT = """
 import os, signal, sys
-from keyferry.transcript import recorder
+from keyferry.recording import recorder
 left = int(sys.argv.pop(1))
 class Cut(recorder.Appended):
     def add(self, line, after):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keyferry.recording.reader import read
 from keyferry.terminal.ssh import hint
-from keyferry.transcript.reader import read
 from relay import Relay
 from runs import LIMIT, Done, keyferry, through
 from sshd import SSHD, two_hosts

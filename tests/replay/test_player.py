@@ -8,6 +8,7 @@ import pytest
 import player
 from keyferry.errors import KeyferryError
 from keyferry.pkcs11 import ClassicHandle, Slot
+from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
@@ -15,7 +16,6 @@ from keyferry.tools.cmu.driver import Cmu
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 from keyferry.tools.vtl.driver import list_slots
-from keyferry.transcript.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

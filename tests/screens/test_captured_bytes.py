@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError
+from keyferry.recording.captured_bytes import decoded
 from keyferry.tools.cmu import screens as cmu
 from keyferry.tools.vtl import screens as vtl
-from keyferry.transcript.captured_bytes import decoded
 from runs import keyferry
 
 if TYPE_CHECKING:

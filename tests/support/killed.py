@@ -49,7 +49,7 @@ main()
 _AT_EVENT = """
 import itertools, os, signal, sys
 from keyferry.terminal import signals
-from keyferry.transcript.recorder import Recorder
+from keyferry.recording.recorder import Recorder
 first, number, times, apart = (int(sys.argv.pop(1)) for _ in range(4))
 if apart:
     signals.SIGNALLED = signals.Counter(itertools.count(0, apart).__next__)
@@ -71,7 +71,7 @@ import resource, signal, sys
 from keyferry.procedure import rundir
 from keyferry.procedure.journal import Journal
 from keyferry.terminal import host
-from keyferry.transcript.recorder import Recorder
+from keyferry.recording.recorder import Recorder
 kind, size = sys.argv.pop(1), int(sys.argv.pop(1))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 def full(write):

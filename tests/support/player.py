@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.transcript import replay
-from keyferry.transcript.replay import FAILED, Player
+import replay
+from replay import FAILED, Player
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

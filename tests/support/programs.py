@@ -6,11 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import Sha256
+from keyferry.recording.recorder import Recorder
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.host import Program
 from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
-from keyferry.transcript.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

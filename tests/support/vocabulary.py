@@ -2,7 +2,7 @@
 
     python tests/support/vocabulary.py
 
-writes them to src/keyferry/transcript/vocabulary.txt.
+writes them to src/keyferry/recording/vocabulary.txt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FILE = ROOT / "src/keyferry/transcript/vocabulary.txt"
+FILE = ROOT / "src/keyferry/recording/vocabulary.txt"
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _HEX = re.compile(r"[a-f]+")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.procedure.journal import Journal, read
-from keyferry.transcript.appended import Appended
-from keyferry.transcript.check import Session
-from keyferry.transcript.recorder import Recorder
+from keyferry.recording.append_only import Appended
+from keyferry.recording.chain_reader import Session
+from keyferry.recording.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from keyferry.transcript.recorder import Recorder
+from keyferry.recording.recorder import Recorder
 
 LIMIT = 30
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UsageError
+from keyferry.recording.capture import load
 from keyferry.tools.byhand import text_of
 from keyferry.tools.sittings import sittings
-from keyferry.transcript.captures import load
 
 if TYPE_CHECKING:
     from pathlib import Path

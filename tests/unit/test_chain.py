@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from keyferry.errors import RecordFailedError
 from keyferry.procedure.journal import Journal
+from keyferry.recording import chain
+from keyferry.recording.recorder import Recorder
+from keyferry.recording.wordlist import spoken
 from keyferry.secrets import Secret
-from keyferry.transcript import chain
-from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.spoken import spoken
 from programs import COMMAND, LIMIT, open_console
 
 if TYPE_CHECKING:

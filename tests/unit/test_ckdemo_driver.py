@@ -17,6 +17,7 @@ from keyferry.errors import (
     UnreachableError,
 )
 from keyferry.pkcs11 import ClassicHandle, Slot
+from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
@@ -24,7 +25,6 @@ from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
-from keyferry.transcript.reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

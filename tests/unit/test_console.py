@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import KeyferryError, RecordFailedError, UnknownScreenError, UnreachableError, UsageError
+from keyferry.recording.reader import read
+from keyferry.recording.recorder import Recorder
 from keyferry.terminal.console import Console
 from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.transcript.reader import read
-from keyferry.transcript.recorder import Recorder
 from programs import COMMAND, END, LIMIT, open_console, program, shown
 
 if TYPE_CHECKING:

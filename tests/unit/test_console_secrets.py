@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UnknownScreenError, UsageError
+from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal import console as console_module
 from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.transcript.reader import read
 from programs import COMMAND, LIMIT, open_console, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.transcript.reader import Recording
+    from keyferry.recording.reader import Recording
 
 PIN = Secret("pin", b"s3cr*t!x")
 ASKED = Prompt("PIN", rb"PIN: *")

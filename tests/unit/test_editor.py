@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UnknownScreenError, UsageError
+from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal.editor import Row, UnknownSequenceError, drawn
 from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.transcript.reader import read
 from programs import LIMIT, open_console
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import Exit, KeyferryError, UnknownScreenError, UnreachableError
+from keyferry.recording.recorder import Recorder
 from keyferry.terminal import far_answers, ssh
 from keyferry.terminal.console import Console
 from keyferry.terminal.far_host import FarHost
@@ -18,7 +19,6 @@ from keyferry.terminal.far_shell import LOOP, FarShell
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Manners, Prompt
-from keyferry.transcript.recorder import Recorder
 from programs import LIMIT
 
 if TYPE_CHECKING:

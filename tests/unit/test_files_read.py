@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.transcript.files_read import FileRead, file_read
-from keyferry.transcript.reader import Event, Recording, read
-from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.show import pieces
+from keyferry.recording.files_read import FileRead, file_read
+from keyferry.recording.reader import Event, Recording, read
+from keyferry.recording.recorder import Recorder
+from keyferry.recording.show import pieces
 
 if TYPE_CHECKING:
     from pathlib import Path

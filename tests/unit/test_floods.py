@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UnreachableError
+from keyferry.recording import chain_reader, recorder
+from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.echo import EchoMask, LineEnd
 from keyferry.terminal.editor import Row, UnknownSequenceError
 from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.prompts import Manners, Prompt
 from keyferry.terminal.values import ValueFilter
-from keyferry.transcript import check, recorder
-from keyferry.transcript.recorder import Recorder
 from programs import COMMAND, LIMIT, open_console
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_a_long_answer_is_sealed_before_its_prompt(tmp_path: Path) -> None:
     for _ in range(2 * recorder.SEAL_AFTER):
         record.output(b"\xff")  # two events: its text and its bytes
     record.close()
-    session = check.Session(tmp_path, "long.cast")
+    session = chain_reader.Session(tmp_path, "long.cast")
     chained = [event for event in session.events() if event.code == "h"]
     assert len(chained) > 3
     assert session.complete

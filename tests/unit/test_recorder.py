@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import RecordFailedError, UsageError
+from keyferry.recording.reader import read
+from keyferry.recording.recorder import Recorder
+from keyferry.recording.show import heading, pieces
 from keyferry.secrets import Secret
-from keyferry.transcript.reader import read
-from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.show import heading, pieces
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyferry.recording.redactor import Redactor, forms
 from keyferry.secrets import Secret
-from keyferry.transcript.redactor import Redactor, forms
 
 SECRETS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=4, max_size=24).map(str.encode)
 TEXTS = st.binary(max_size=60)

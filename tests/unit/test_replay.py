@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import replay
 from keyferry.errors import UnreachableError
+from keyferry.recording.reader import read
+from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.console import Console
 from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.transcript.reader import read
-from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.replay import FAILED
 from programs import COMMAND, END, LIMIT, open_console, program, shown
+from replay import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def replayed(tmp_path: Path) -> Callable[..., Console]:
     secrets.write_text(json.dumps({"pin": PIN.reveal().decode()}))
 
     def open_player(path: Path, *arguments: str, read_size: int = 65536) -> Console:
-        module = (sys.executable, "-m", "keyferry.transcript.replay", str(path), "--secrets", str(secrets))
+        module = (sys.executable, replay.__file__, str(path), "--secrets", str(secrets))
         player = replace(program(tmp_path, ""), argv=(*module, *arguments))
         return Console(player, Recorder(tmp_path / f"{next(numbers)}.cast", {}, [PIN]), Manners(), read_size)
 

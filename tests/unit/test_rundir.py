@@ -13,7 +13,7 @@ from keyferry.errors import JournalHeldError, RecordFailedError, UsageError
 from keyferry.procedure.journal import read
 from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.state import load
-from keyferry.transcript.recorder import Recorder
+from keyferry.recording.recorder import Recorder
 from records import both_say
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keyferry.recording.reader import Recording, read
+from keyferry.recording.recorder import Recorder
 from keyferry.transcript.aliases import Aliases
-from keyferry.transcript.reader import Recording, read
-from keyferry.transcript.recorder import Recorder
 from keyferry.transcript.sanitize import sanitize
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import UsageError
+from keyferry.recording.play import play
+from keyferry.recording.reader import Event, Recording, read
+from keyferry.recording.show import pieces
+from keyferry.recording.turns import turns
 from keyferry.steps import split
-from keyferry.transcript.play import play
-from keyferry.transcript.reader import Event, Recording, read
-from keyferry.transcript.show import pieces
-from keyferry.transcript.turns import turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

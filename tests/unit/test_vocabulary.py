@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import vocabulary
+from keyferry.recording.vocabulary import is_ordinary
 from keyferry.secrets import Secret
-from keyferry.transcript.vocabulary import is_ordinary
 
 WORDS = ("wrap", "token", "Token", "loginHSM", "Enter PIN:", "crypto-user", "aws-cloudhsm >", "CKA_LABEL", "****")
 NAMES = ("Cfm3LoginHSM", "rsa_2048_key", "login22HSM")

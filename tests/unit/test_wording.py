@@ -8,6 +8,7 @@ import pytest
 
 from keyferry.config import DEFAULTS, load
 from keyferry.errors import KeyferryError
+from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.console import Console
 from keyferry.terminal.prompts import Manners
@@ -15,7 +16,6 @@ from keyferry.terminal.wording import Wording
 from keyferry.tools.ckdemo.dialect import PIN
 from keyferry.tools.cmu.dialect import PASSWORD
 from keyferry.tools.dialects import FLAGS, PROMPTS, wordings
-from keyferry.transcript.recorder import Recorder
 from programs import COMMAND, LIMIT, program, shown
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from keyferry.cli.render import document
 from keyferry.errors import UsageError
-from keyferry.transcript.captured_bytes import decoded
+from keyferry.recording.captured_bytes import decoded
 
 TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util", "cloudhsm-cli")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from keyferry.errors import KeyferryError
+from keyferry.recording.wordlist import spoken
 from keyferry.text import printable
-from keyferry.transcript.spoken import spoken
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,7 +13,7 @@ from keyferry.errors import Exit, MismatchError
 from keyferry.text import counted, printable
 
 if TYPE_CHECKING:
-    from keyferry.transcript.reader import Recording
+    from keyferry.recording.reader import Recording
 
 app = typer.Typer(no_args_is_help=True, help="Read recordings of tool sessions.")
 
@@ -27,8 +27,8 @@ def show(
     step: Annotated[str | None, typer.Option("--step", metavar="N", help="Only this step: 5.2, or all of 5.")] = None,
 ) -> None:
     """Print a recording with its steps; control characters are made harmless."""
-    from keyferry.transcript.reader import read  # noqa: PLC0415 - start-up
-    from keyferry.transcript.show import heading, pieces  # noqa: PLC0415 - start-up
+    from keyferry.recording.reader import read  # noqa: PLC0415 - start-up
+    from keyferry.recording.show import heading, pieces  # noqa: PLC0415 - start-up
 
     recording = _whole_lines(read(file, torn=True), file)
     conversation = [text for _at, text in pieces(recording, step)]
@@ -44,9 +44,9 @@ def play(
     ] = None,
 ) -> None:
     """Play a recording in its own time, control characters made harmless; q or Ctrl-C stops."""
-    from keyferry.transcript.play import play as run  # noqa: PLC0415 - start-up
-    from keyferry.transcript.play import stopped_by_key  # noqa: PLC0415 - start-up
-    from keyferry.transcript.reader import read  # noqa: PLC0415 - start-up
+    from keyferry.recording.play import play as run  # noqa: PLC0415 - start-up
+    from keyferry.recording.play import stopped_by_key  # noqa: PLC0415 - start-up
+    from keyferry.recording.reader import read  # noqa: PLC0415 - start-up
 
     recording = _whole_lines(read(file, torn=True), file)
     try:

@@ -13,6 +13,7 @@ from keyferry import secrets
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
 from keyferry.procedure import steps
+from keyferry.recording.vocabulary import is_ordinary
 from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.far_host import FarHost
@@ -25,7 +26,6 @@ from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keyferry.tools.ledger import Ledger
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
-from keyferry.transcript.vocabulary import is_ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from keyferry.config import Config
+    from keyferry.recording.recorder import Anchor
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host, Note
     from keyferry.terminal.ssh import Way
     from keyferry.tools.parties import Destination, Source
-    from keyferry.transcript.recorder import Anchor
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
+    from keyferry.recording.reader import Event
     from keyferry.tools.parties import DestinationKey
-    from keyferry.transcript.reader import Event
 
 
 class Reader(Protocol):

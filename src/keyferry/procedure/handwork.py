@@ -10,7 +10,7 @@ from keyferry.procedure import planfile
 from keyferry.procedure.choice import Selection
 from keyferry.procedure.handcheck import Check, Finding, State
 from keyferry.procedure.order import order
-from keyferry.transcript.captures import load
+from keyferry.recording.capture import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError
 from keyferry.procedure.manifest import program
-from keyferry.transcript import torn
-from keyferry.transcript.check import Session
+from keyferry.recording import unfinished
+from keyferry.recording.chain_reader import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ def check_sessions(folder: Path, entries: Iterable[Entry]) -> None:
     for name, header in headers.items():
         try:
             program(folder / name)
-            same = torn.measure(folder / name) == ends[name] if name in ends else _first(folder, name) == header
+            same = unfinished.measure(folder / name) == ends[name] if name in ends else _first(folder, name) == header
         except (OSError, ValueError, LookupError, TypeError, MismatchError):
             same = False
         if not same:

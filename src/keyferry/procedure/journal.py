@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
+from keyferry.recording import chain
+from keyferry.recording.append_only import Appended
 from keyferry.text import NotJsonError, from_json
-from keyferry.transcript import chain
-from keyferry.transcript.appended import Appended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

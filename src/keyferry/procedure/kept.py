@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.procedure import manifest
+from keyferry.recording.chain_reader import wrong
 from keyferry.text import canonical
-from keyferry.transcript.check import wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The manifest of a run (transcript/FORMAT.md): what the journal and the folder come to, under one head."""
+"""The manifest of a run (recording/FORMAT.md): what the journal and the folder come to, under one head."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from keyferry.recording import chain
 from keyferry.terminal.host import PART
 from keyferry.text import canonical, from_json
-from keyferry.transcript import chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError
 from keyferry.procedure.documented import ACTION, MIGRATION
+from keyferry.recording.chain_reader import wrong
 from keyferry.tools.ckdemo import dialect as ckdemo
 from keyferry.tools.ckdemo import screens
 from keyferry.tools.cmu import screens as cmu
-from keyferry.transcript.check import wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.evidence import Evidence
     from keyferry.procedure.journaled import Journaled
-    from keyferry.transcript.check import Session
-    from keyferry.transcript.reader import Event
+    from keyferry.recording.chain_reader import Session
+    from keyferry.recording.reader import Event
 
 _FILE_TYPED = re.compile(r" (?:-f|--data-path) (\S+)")
 _ONE_LINE = re.compile(r"[^\0-\x1f]*\r?")

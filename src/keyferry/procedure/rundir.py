@@ -16,10 +16,11 @@ from keyferry.procedure.intact import check_sessions
 from keyferry.procedure.journal import Journal, now
 from keyferry.procedure.state import build
 from keyferry.procedure.unbegun import clear, demand_begun, is_unbegun, temporaries
+from keyferry.recording import unfinished
+from keyferry.recording.recorder import sync_folder
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical, from_json
-from keyferry.transcript import standalone, torn
-from keyferry.transcript.recorder import sync_folder
+from keyferry.transcript import standalone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +122,7 @@ class RunDirectory:
 
     def _note_torn(self, past: RunState) -> None:
         for file in past.unclosed:
-            head, count = torn.measure(self.path / file)
+            head, count = unfinished.measure(self.path / file)
             self.journal.write("torn", file=file, head=head, count=count)
 
     def _remove_temporaries(self) -> None:

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.procedure.order import DOCUMENTED_LABEL
+from keyferry.recording.capture import load
 from keyferry.tools.acts import acts
 from keyferry.tools.byhand import What
 from keyferry.tools.parties import CLASSIC_TOOLS
-from keyferry.transcript.captures import load
 from keyferry.transcript.diff import Row, keys
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Signatures over a run's head, by people in their roles (transcript/FORMAT.md)."""
+"""Signatures over a run's head, by people in their roles (recording/FORMAT.md)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UsageError
 from keyferry.procedure.manifest import SIGNATURES
 from keyferry.procedure.unbegun import temporaries
+from keyferry.recording.chain_reader import wrong
 from keyferry.terminal.host import write_private
 from keyferry.transcript import signatures
-from keyferry.transcript.check import wrong
 from keyferry.transcript.signatures import Signer
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A run's record held against itself, and against a head from outside (transcript/FORMAT.md)."""
+"""A run's record held against itself, and against a head from outside (recording/FORMAT.md)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from keyferry.procedure.evidence import Evidence
 from keyferry.procedure.journaled import Journaled
 from keyferry.procedure.meaning import Witness, one_line, public_key
 from keyferry.procedure.run_contradictions import RunContradictions
+from keyferry.recording import chain
+from keyferry.recording.banner import plain
+from keyferry.recording.chain_reader import Session, too_many, whole_lines, wrong
 from keyferry.text import counted, from_json
-from keyferry.transcript import chain
-from keyferry.transcript.banner import plain
-from keyferry.transcript.check import Session, too_many, whole_lines, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from keyferry.procedure.evidence import Reader
-    from keyferry.transcript.reader import Event
+    from keyferry.recording.reader import Event
 
 FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES, manifest.MANIFESTS})
 _WRAPPED = re.compile(r"files/(\d+)\.wrapped")

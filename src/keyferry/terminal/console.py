@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from keyferry.recording.recorder import Recorder
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Program
     from keyferry.terminal.process import Process
-    from keyferry.transcript.recorder import Recorder
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from keyferry.terminal.noise import LoginNoise
 from keyferry.terminal.values import RULE, ValueFilter
 
 if TYPE_CHECKING:
+    from keyferry.recording.recorder import Recorder
     from keyferry.secrets import Secret
-    from keyferry.transcript.recorder import Recorder
 
 
 class Filters:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from keyferry.errors import RecordFailedError, UnreachableError, UsageError
 from keyferry.pkcs11 import Sha256
+from keyferry.recording.recorder import sync_folder
 from keyferry.terminal import about, process
 from keyferry.terminal.process import UNKNOWN
-from keyferry.transcript.recorder import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

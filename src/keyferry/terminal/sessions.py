@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.permissions import check_program
 from keyferry.pkcs11 import account
+from keyferry.recording.recorder import Recorder
+from keyferry.recording.redactor import Redactor, occurs
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.wording import Wording
-from keyferry.transcript.recorder import Recorder
-from keyferry.transcript.redactor import Redactor, occurs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from keyferry.recording.recorder import Anchor
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.prompts import Manners
-    from keyferry.transcript.recorder import Anchor
 
 _WITHOUT_LOGIN = frozenset({"vtl"})
 """Tools that are never given a secret, so their output cannot repeat one: it is recorded as it is."""

@@ -12,8 +12,8 @@ from keyferry.tools.sittings import sittings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from keyferry.recording.capture import Capture
     from keyferry.tools.byhand import Act, Sitting
-    from keyferry.transcript.captures import Capture
 
 READERS: dict[str, Callable[[Sitting], Iterator[Act]]] = {
     "vtl": vtl_acts,

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError
-from keyferry.transcript.files_read import FileRead, file_read
+from keyferry.recording.files_read import FileRead, file_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from keyferry.recording.reader import Event
     from keyferry.tools.parties import Coverage, DestinationKey, Holding
-    from keyferry.transcript.reader import Event
 
 
 class Facts(Protocol):

@@ -14,7 +14,7 @@ from keyferry.tools.shell import prompt_before
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.captures import Capture, Raw
+    from keyferry.recording.capture import Capture, Raw
 
 _TOOLS = "vtl|cmu|ckdemo|key_mgmt_util|cloudhsm-cli"
 _STARTED = re.compile(

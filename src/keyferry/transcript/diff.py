@@ -9,20 +9,20 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from keyferry.recording.turns import turns
 from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
 from keyferry.transcript.report.acts import CLASSIC_TOOLS
 from keyferry.transcript.report.build import build
 from keyferry.transcript.report.files import load, table, tables, text
 from keyferry.transcript.report.model import CLASSIC, CLOUDHSM
-from keyferry.transcript.turns import turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from keyferry.recording.turns import Turn
     from keyferry.transcript.report.files import RunFiles
     from keyferry.transcript.report.model import Key
-    from keyferry.transcript.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)

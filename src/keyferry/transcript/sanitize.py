@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.recording.reader import Event, Recording, read
 from keyferry.transcript import places
-from keyferry.transcript.reader import Event, Recording, read
 from keyferry.transcript.renaming import Marked, Renaming
 from keyferry.transcript.side_files import side_files
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from keyferry.errors import UsageError
+from keyferry.recording.damage import damaged
 from keyferry.text import from_json
 from keyferry.transcript import places
-from keyferry.transcript.damage import damaged
 from keyferry.transcript.renaming import Marked
 
 if TYPE_CHECKING:

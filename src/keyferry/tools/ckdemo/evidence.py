@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from keyferry.recording.files_read import file_read
 from keyferry.tools.ckdemo import dialect
-from keyferry.transcript.files_read import file_read
 
 if TYPE_CHECKING:
-    from keyferry.transcript.reader import Event
+    from keyferry.recording.reader import Event
 
 _QUESTION = 4000  # characters at the end of what was printed in which a question is looked for
 

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.banner import banner
+from keyferry.recording.banner import banner
+from keyferry.recording.wordlist import spoken
 from keyferry.transcript.report import doubts
 from keyferry.transcript.report.acts import acts as acts_of
 from keyferry.transcript.report.acts import name_of, steps
@@ -14,7 +15,6 @@ from keyferry.transcript.report.exceptions import exceptions
 from keyferry.transcript.report.files import flag, number, pairs, table, tables, text, words
 from keyferry.transcript.report.keys import keys_of
 from keyferry.transcript.report.model import Report, Session, Tool, WrappingKey
-from keyferry.transcript.spoken import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.damage import JOURNAL
+from keyferry.recording.damage import JOURNAL
 from keyferry.transcript.report.doubts import named
 from keyferry.transcript.report.files import number, table, text
 from keyferry.transcript.report.model import Exceptional, Place

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.recording.damage import JOURNAL, damaged
+from keyferry.recording.reader import Recording, read
 from keyferry.text import NotJsonError, from_json
-from keyferry.transcript.damage import JOURNAL, damaged
-from keyferry.transcript.reader import Recording, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

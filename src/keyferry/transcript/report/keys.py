@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keyferry.recording.damage import JOURNAL
 from keyferry.steps import TITLES
-from keyferry.transcript.damage import JOURNAL
 from keyferry.transcript.report.files import number, plain, table, tables, text, words
 from keyferry.transcript.report.model import Attributes, Key, Place
 

@@ -10,7 +10,7 @@ from keyferry.steps import split
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.transcript.reader import Event, Recording
+    from keyferry.recording.reader import Event, Recording
 
 
 @dataclass(frozen=True, slots=True)

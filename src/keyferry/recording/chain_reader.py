@@ -6,9 +6,9 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import MismatchError
+from keyferry.recording import chain
+from keyferry.recording.reader import Event, is_time
 from keyferry.text import from_json
-from keyferry.transcript import chain
-from keyferry.transcript.reader import Event, is_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

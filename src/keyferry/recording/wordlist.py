@@ -18,5 +18,5 @@ def spoken(head: str) -> list[str]:
     checksum = hashlib.sha256(data).digest()[0]
     number = int.from_bytes(data + bytes([checksum]))
     count = (len(data) + 1) * 8 // _BITS
-    words = resources.files("keyferry.transcript").joinpath("english.txt").read_text("ascii").split()
+    words = resources.files("keyferry.recording").joinpath("english.txt").read_text("ascii").split()
     return [words[number >> _BITS * place & (1 << _BITS) - 1] for place in reversed(range(count))]

@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from keyferry.errors import RecordFailedError
-from keyferry.transcript import chain
-from keyferry.transcript.appended import Appended
-from keyferry.transcript.banner import banner
-from keyferry.transcript.redactor import Redactor
+from keyferry.recording import chain
+from keyferry.recording.append_only import Appended
+from keyferry.recording.banner import banner
+from keyferry.recording.redactor import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -1,6 +1,6 @@
 """Stands in a tool's place on a pty: gives a recording's output and demands the input that was recorded.
 
-    python -m keyferry.transcript.replay RECORDING --secrets FILE [-- ARGUMENT ...]
+    python -m replay RECORDING --secrets FILE [-- ARGUMENT ...]
 
 FILE is a JSON object of secrets by name; it is for tests, whose secrets are none. A tool's side effects on
 files are no part of a recording. Where `NNN-TOOL.files.json` lies beside `NNN-TOOL.cast` it is a list of
@@ -20,9 +20,9 @@ import termios
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.recording.reader import read
+from keyferry.recording.redactor import Redactor
 from keyferry.secrets import Secret
-from keyferry.transcript.reader import read
-from keyferry.transcript.redactor import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -181,7 +181,7 @@ def _raw_terminal() -> Iterator[None]:
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     own, arguments = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, None)
-    parser = argparse.ArgumentParser(prog="python -m keyferry.transcript.replay")
+    parser = argparse.ArgumentParser(prog="python -m replay")
     parser.add_argument("recording", type=Path)
     parser.add_argument("--secrets", type=Path, required=True)
     asked = parser.parse_args(own)

@@ -12,12 +12,12 @@ import time
 import tty
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.show import pieces
+from keyferry.recording.show import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from keyferry.transcript.reader import Recording
+    from keyferry.recording.reader import Recording
 
     Wait = Callable[[float], bool]
     """Waits so many seconds; True, and at once, where the person wants no more."""

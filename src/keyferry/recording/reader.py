@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.recording import chain
+from keyferry.recording.damage import damaged, run_of
 from keyferry.text import from_json
-from keyferry.transcript import chain
-from keyferry.transcript.damage import damaged, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.transcript.captured_bytes import decoded
-from keyferry.transcript.damage import run_of
-from keyferry.transcript.reader import read
+from keyferry.recording.captured_bytes import decoded
+from keyferry.recording.damage import run_of
+from keyferry.recording.reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

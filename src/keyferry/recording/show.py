@@ -3,14 +3,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.recording.files_read import file_read
 from keyferry.steps import split, within
 from keyferry.text import printable
-from keyferry.transcript.files_read import file_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.transcript.reader import Event, Recording
+    from keyferry.recording.reader import Event, Recording
 
 HEADER_FIELDS = ("tool", "host", "path", "sha256", "run_id", "started", "user")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keyferry.recording import chain
 from keyferry.text import NotJsonError, from_json
-from keyferry.transcript import chain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -36,4 +36,4 @@ def _is_ordinary(run: str) -> bool:
 @functools.cache
 def _vocabulary() -> str:
     """All words in one text, a line for each."""
-    return resources.files("keyferry.transcript").joinpath("vocabulary.txt").read_text("ascii")
+    return resources.files("keyferry.recording").joinpath("vocabulary.txt").read_text("ascii")
