@@ -22,10 +22,10 @@ from unittest import mock
 
 from keyferry.cli.__main__ import main as keyferry
 from keyferry.procedure import command
-from keyferry.procedure.journal import Journal
-from keyferry.procedure.rundir import RunDirectory
 from keyferry.procedure.verification import verify
 from keyferry.recording.recorder import Recorder
+from keyferry.run.directory import RunDirectory
+from keyferry.run.journal import Journal
 from keyferry.transcript.verify import Run
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.procedure.rundir import RunDirectory
+from keyferry.run.directory import RunDirectory
 from records import both_say, by_package, by_script, edit, forge, head_of
 from runs import DESTINATIONS, World, keyferry, through
 from ssh_keys import allowed_signers, make_key

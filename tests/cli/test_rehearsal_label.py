@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.emulator.run import TOOLS
-from keyferry.procedure.rehearsal import is_rehearsal
+from keyferry.run.rehearsal import is_rehearsal
 from keyferry.terminal.far_host import FarHost
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.ssh import Way

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.procedure.journal import Journal
+from keyferry.run.journal import Journal
 from runs import World, keyferry
 
 if TYPE_CHECKING:

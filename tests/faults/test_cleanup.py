@@ -13,7 +13,7 @@ from keyferry.emulator.classic.objects import AES, secret_key
 from keyferry.errors import CheckFailedError
 from keyferry.pkcs11 import ClassicHandle, Sha256
 from keyferry.procedure.cleanup import _check_needed
-from keyferry.procedure.state import KeyState, PairStage, PairState, RunState, Stage
+from keyferry.run.state import KeyState, PairStage, PairState, RunState, Stage
 from killed import holds
 from place import Place
 from records import both_say
@@ -130,7 +130,7 @@ def test_so_does_one_that_is_over_but_for_an_answer(tmp_path: Path, mocker: Mock
     handle = ClassicHandle(7)
     pair = PairState(PairStage.READY, "classic_wrap", sha256=Sha256("ab" * 32))
     other = RunState(ended=True, pair=pair, keys={handle: KeyState(handle, stage=stage)})
-    mocker.patch("keyferry.procedure.state.load", return_value=other)
+    mocker.patch("keyferry.run.state.load", return_value=other)
     with pytest.raises(CheckFailedError, match="another run may need"):
         _check_needed(RunState(ended=True, pair=pair), tmp_path / "run")
 

@@ -13,7 +13,7 @@ from keyferry.config import load
 from keyferry.events import Bus
 from keyferry.procedure.choice import Selection
 from keyferry.procedure.command import migrate
-from keyferry.procedure.journal import Journal
+from keyferry.run.journal import Journal
 from keyferry.terminal.child import Child
 from runs import DESTINATIONS, World
 

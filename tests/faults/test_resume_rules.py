@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.procedure.journal import Journal
+from keyferry.run.journal import Journal
 from killed import arrivals, by_hand, copied, deleted
 from runs import World, keyferry, through
 

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from keyferry.emulator.cloudhsm.objects import Keys
-from keyferry.procedure import state
-from keyferry.procedure.state import Stage
+from keyferry.run import state
+from keyferry.run.state import Stage
 from killed import arrivals, by_hand, copied, deleted, named_like, signalled_at_event
 from longer import LONG
 from runs import World
 from undisturbed import migration, resumption
 
 if TYPE_CHECKING:
-    from keyferry.procedure.state import KeyState
+    from keyferry.run.state import KeyState
     from runs import Done
 
 KEYS = 3

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _AFTER_LINE = """
 import os, signal, sys
-from keyferry.procedure.journal import Journal
+from keyferry.run.journal import Journal
 wanted, add = int(sys.argv.pop(1)), Journal._add
 def counted(self, kind, what, *, durable):
     add(self, kind, what, durable=durable)
@@ -33,7 +33,7 @@ main()
 
 _BESIDE = """
 import json, subprocess, sys
-from keyferry.procedure.journal import Journal
+from keyferry.run.journal import Journal
 wanted, others, add = int(sys.argv.pop(1)), json.loads(sys.argv.pop(1)), Journal._add
 def counted(self, kind, what, *, durable):
     add(self, kind, what, durable=durable)
@@ -68,8 +68,8 @@ main()
 # A disk that is full for one kind of file beyond so many bytes; the tools write as before.
 _FULL = """
 import resource, signal, sys
-from keyferry.procedure import rundir
-from keyferry.procedure.journal import Journal
+from keyferry.run import directory
+from keyferry.run.journal import Journal
 from keyferry.terminal import host
 from keyferry.recording.recorder import Recorder
 kind, size = sys.argv.pop(1), int(sys.argv.pop(1))

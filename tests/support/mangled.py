@@ -9,7 +9,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from keyferry.procedure import manifest
+from keyferry.run import manifest
 from keyferry.text import canonical
 from records import rechain
 

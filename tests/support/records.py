@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import forked
 from keyferry.errors import MismatchError
-from keyferry.procedure import manifest
 from keyferry.procedure.verification import verify
+from keyferry.run import manifest
 from keyferry.text import canonical
 from keyferry.transcript.verify import Run
 

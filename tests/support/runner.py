@@ -13,7 +13,7 @@ from keyferry.procedure.choice import Selection
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.migration import Migration
 from keyferry.procedure.order import order
-from keyferry.procedure.rundir import RunDirectory
+from keyferry.run.directory import RunDirectory
 from keyferry.secrets import Secret
 from keyferry.terminal.child import READ_SIZE
 

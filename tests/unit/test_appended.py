@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.procedure.journal import Journal, read
 from keyferry.recording.append_only import Appended
 from keyferry.recording.chain_reader import Session
 from keyferry.recording.recorder import Recorder
+from keyferry.run.journal import Journal, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import pytest
 
 from keyferry.errors import CheckFailedError, Exit
 from keyferry.procedure.approval import approval
-from keyferry.procedure.rundir import RunDirectory
+from keyferry.run.directory import RunDirectory
 from ssh_keys import allowed_signers, make_key, sign_file
 
 if TYPE_CHECKING:

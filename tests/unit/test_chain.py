@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import RecordFailedError
-from keyferry.procedure.journal import Journal
 from keyferry.recording import chain
 from keyferry.recording.recorder import Recorder
 from keyferry.recording.wordlist import spoken
+from keyferry.run.journal import Journal
 from keyferry.secrets import Secret
 from programs import COMMAND, LIMIT, open_console
 

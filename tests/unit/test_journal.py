@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import Exit, JournalHeldError, RecordFailedError
-from keyferry.procedure.journal import Journal, is_held, now, read
+from keyferry.run.journal import Journal, is_held, now, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,7 +158,7 @@ def test_a_torn_last_line_is_cut_off_before_it_goes_on(path: Path) -> None:
 
 INTERRUPTED = """
 import os, pathlib, signal, sys
-from keyferry.procedure.journal import Journal
+from keyferry.run.journal import Journal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with SIGINT ignored
 journal, fsync = Journal(pathlib.Path(sys.argv[1])), os.fdatasync
 os.fdatasync = lambda file: os.kill(os.getpid(), signal.SIGINT)

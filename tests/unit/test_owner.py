@@ -6,7 +6,7 @@ import pytest
 
 from keyferry.errors import CheckFailedError
 from keyferry.procedure.identity import same_cluster, same_identity
-from keyferry.procedure.state import RunState
+from keyferry.run.state import RunState
 
 SEEN = {"label": "payments", "serial": "1582", "kind": "partition"}
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import JournalHeldError, RecordFailedError, UsageError
-from keyferry.procedure.journal import read
-from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.state import load
 from keyferry.recording.recorder import Recorder
+from keyferry.run.directory import RunDirectory
+from keyferry.run.journal import read
+from keyferry.run.state import load
 from records import both_say
 
 if TYPE_CHECKING:

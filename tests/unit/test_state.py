@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.errors import CheckFailedError, UsageError
-from keyferry.procedure import state
-from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.state import Decision, PairStage, Stage
+from keyferry.run import state
+from keyferry.run.directory import RunDirectory
+from keyferry.run.state import Decision, PairStage, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path

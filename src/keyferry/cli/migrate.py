@@ -18,9 +18,9 @@ from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
 from keyferry.procedure import command, wanted
 from keyferry.procedure.choice import Selection
-from keyferry.procedure.rehearsal import WHY, is_rehearsal
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.wanted import Listed
+from keyferry.run.rehearsal import WHY, is_rehearsal
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 All = Annotated[bool, typer.Option("--all", help="Every symmetric key of the partition.")]

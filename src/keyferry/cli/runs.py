@@ -33,7 +33,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Tell how far a run is, also while it goes on. Nothing is logged in to."""
-    from keyferry.procedure import status as procedure  # noqa: PLC0415 - start-up
+    from keyferry.run import status as procedure  # noqa: PLC0415 - start-up
 
     found: dict[str, Any] = procedure.document(run.absolute())
     if watch:
@@ -76,7 +76,7 @@ def resolve(
 ) -> None:
     """Answer what a run asks about one key. The answer is recorded; `keyferry resume` acts on it."""
     from keyferry.procedure import going_on  # noqa: PLC0415 - start-up
-    from keyferry.procedure.state import Decision  # noqa: PLC0415 - as above
+    from keyferry.run.state import Decision  # noqa: PLC0415 - as above
 
     given = [name for name, there in (("adopt", adopt is not None), ("retry", retry), ("skip", skip)) if there]
     if len(given) != 1:
@@ -150,7 +150,7 @@ def _tell(found: dict[str, Any]) -> None:
         if key["stage"] == "needs operator":
             detail = f"{key['rule']} ({key['classic_handle']}): {key['detail']}"
             sys.stdout.write(f"  {printable(detail)}\n")
-    from keyferry.procedure.status import ON  # noqa: PLC0415 - start-up
+    from keyferry.run.status import ON  # noqa: PLC0415 - start-up
 
     pair = found["wrapping_key"]
     sys.stdout.write(f"run {found['run_id']}, {found['state']}: {_stages(found)}\n")

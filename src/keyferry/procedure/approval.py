@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
 from keyferry.pkcs11 import Sha256, account
-from keyferry.transcript import signatures
+from keyferry.run import ssh_signatures
 
 if TYPE_CHECKING:
-    from keyferry.procedure.rundir import RunDirectory
-    from keyferry.transcript.signatures import Signer
+    from keyferry.run.directory import RunDirectory
+    from keyferry.run.ssh_signatures import Signer
 
 FILE = "plan.json.sig"
 
@@ -36,7 +36,7 @@ class Approval:
             principal=self.signer.principal,
             key=self.signer.fingerprint,
             operator=self.operator,
-            namespace=signatures.NAMESPACE,
+            namespace=ssh_signatures.NAMESPACE,
             plan=self.plan,
             signature=hashlib.sha256(self.signature).hexdigest(),
         )
@@ -56,9 +56,9 @@ def approval(plan: bytes, signature: Path, allowed: Path, operator: str) -> Appr
     with tempfile.TemporaryDirectory(prefix="keyferry-") as folder:
         copy = Path(folder) / FILE  # what is checked is what is kept, whoever writes to the file meanwhile
         copy.write_bytes(data)
-        if signatures.signed_by(operator, plan, copy, allowed):
+        if ssh_signatures.signed_by(operator, plan, copy, allowed):
             raise _refused(f"the plan is signed by {operator}, who is the operator")
-        found = signatures.signer(plan, copy, allowed)
+        found = ssh_signatures.signer(plan, copy, allowed)
     if found is None:
         raise _refused(f"{signature} is no signature of this plan by anybody in {allowed}")
     if _same_person(found.principal, operator):
@@ -77,5 +77,5 @@ def _refused(what: str) -> CheckFailedError:
         what,
         rule="PLAN-APPROVED",
         keys="nothing was started",
-        hint=f"another person signs: ssh-keygen -Y sign -n {signatures.NAMESPACE} -f THEIR-KEY PLAN",
+        hint=f"another person signs: ssh-keygen -Y sign -n {ssh_signatures.NAMESPACE} -f THEIR-KEY PLAN",
     )

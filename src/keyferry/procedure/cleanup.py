@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
 from keyferry.pkcs11 import KeyClass
-from keyferry.procedure import state
 from keyferry.procedure.command import opened
 from keyferry.procedure.going_on import may_log_in, ordered, reopened
 from keyferry.procedure.identity import same_cluster, same_owner
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.leftovers import remove_folders
-from keyferry.procedure.manifest import PEM
-from keyferry.procedure.state import JOURNAL, PairStage, Stage
-from keyferry.procedure.unbegun import is_unbegun
 from keyferry.procedure.wrapping import hash_of, read_pem
+from keyferry.run import state
+from keyferry.run.manifest import PEM
+from keyferry.run.state import JOURNAL, PairStage, Stage
+from keyferry.run.unbegun import is_unbegun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from keyferry.events import Bus
     from keyferry.pkcs11 import ClassicHandle, CloudHandle, PublicKey
     from keyferry.procedure.assembly import Parties
-    from keyferry.procedure.rundir import RunDirectory
-    from keyferry.procedure.state import RunState
+    from keyferry.run.directory import RunDirectory
+    from keyferry.run.state import RunState
     from keyferry.tools.parties import Source
 
 

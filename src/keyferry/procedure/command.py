@@ -13,8 +13,8 @@ from keyferry.procedure import approval, planfile
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.order import Order, order, planned
 from keyferry.procedure.planfile import PLANNED_SETTINGS
-from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.state import PLAN
+from keyferry.run.directory import RunDirectory
+from keyferry.run.state import PLAN
 from keyferry.terminal.host import write_private
 
 if TYPE_CHECKING:

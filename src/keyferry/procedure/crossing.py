@@ -11,10 +11,10 @@ from keyferry.events import KeyFinished
 from keyferry.procedure import steps
 from keyferry.procedure.already_there import SecondCopyError, already_there, second_copy
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
-from keyferry.procedure.state import WRONG_VALUE, Stage
-from keyferry.procedure.status import WITHOUT_BLOB
 from keyferry.procedure.unwrapping import unwrap_spec, wrapped_name
 from keyferry.procedure.wrapping import hash_of
+from keyferry.run.state import WRONG_VALUE, Stage
+from keyferry.run.status import WITHOUT_BLOB
 from keyferry.tools.parties import Holding
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Lane, Parties
     from keyferry.procedure.results import KeyResult
     from keyferry.procedure.rules import Wish
-    from keyferry.procedure.rundir import RunDirectory
     from keyferry.procedure.wrapping import WrappingKey
+    from keyferry.run.directory import RunDirectory
     from keyferry.tools.parties import Destination, UnwrapSpec
 
 ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, Exit.LOGIN_REFUSED, Exit.USAGE})

@@ -13,13 +13,13 @@ from keyferry.procedure import planfile
 from keyferry.procedure.command import at_work, check_named, opened
 from keyferry.procedure.identity import same_owner
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.manifest import MANIFEST, written_head
 from keyferry.procedure.results import RunResult
 from keyferry.procedure.resume import recalled
-from keyferry.procedure.rundir import RunDirectory
-from keyferry.procedure.state import PLAN, WRONG_VALUE, Stage, load
-from keyferry.procedure.status import SIDES, next_leg
-from keyferry.procedure.unbegun import is_unbegun
+from keyferry.run.directory import RunDirectory
+from keyferry.run.manifest import MANIFEST, written_head
+from keyferry.run.state import PLAN, WRONG_VALUE, Stage, load
+from keyferry.run.status import SIDES, next_leg
+from keyferry.run.unbegun import is_unbegun
 from keyferry.text import counted, shortened, value
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.choice import Selection
     from keyferry.procedure.order import Order
     from keyferry.procedure.planfile import Plan
-    from keyferry.procedure.state import Decision, KeyState, RunState
+    from keyferry.run.state import Decision, KeyState, RunState
 
 
 def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None = None) -> RunResult:

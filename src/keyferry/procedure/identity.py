@@ -10,7 +10,7 @@ from keyferry.procedure.planfile import IDENTITY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.procedure.state import RunState
+    from keyferry.run.state import RunState
 
 
 def same_cluster(past: RunState, now: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from keyferry.procedure.state import ENDS, PairStage, Stage
+from keyferry.run.state import ENDS, PairStage, Stage
 from keyferry.terminal import process
 from keyferry.text import counted
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.state import KeyState, RunState
+    from keyferry.run.state import KeyState, RunState
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
 

@@ -11,7 +11,7 @@ from keyferry.tools.parties import LASTING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from keyferry.procedure.manifest import Story
+    from keyferry.run.manifest import Story
 
 
 @dataclass(slots=True)

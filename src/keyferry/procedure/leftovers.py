@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.procedure.assembly import far_host
-from keyferry.procedure.journal import read
+from keyferry.run.journal import read
 from keyferry.terminal.host import remove_folder
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from keyferry.procedure.carrying import canary
 from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import ENDING
 from keyferry.procedure.identity import same_cluster, same_owner
-from keyferry.procedure.manifest import PEM
 from keyferry.procedure.migration import Migration
 from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
 from keyferry.procedure.resume import found_again
-from keyferry.procedure.state import PairStage, RunState
-from keyferry.procedure.status import ON, SIDES, next_leg
-from keyferry.procedure.unbegun import is_unbegun
 from keyferry.procedure.wrapping import WrappingKey, hash_of, read_pem
+from keyferry.run.manifest import PEM
+from keyferry.run.state import PairStage, RunState
+from keyferry.run.status import ON, SIDES, next_leg
+from keyferry.run.unbegun import is_unbegun
 from keyferry.tools.parties import DestinationKey, Pair
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.results import KeyResult
-    from keyferry.procedure.rundir import RunDirectory
+    from keyferry.run.directory import RunDirectory
     from keyferry.tools.parties import Destination, Source
 
 

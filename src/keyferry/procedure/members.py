@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from keyferry.events import Bus
     from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.crossing import Crossing
-    from keyferry.procedure.journal import Journal
     from keyferry.procedure.results import KeyResult
+    from keyferry.run.journal import Journal
     from keyferry.tools.parties import Destination
 
 _MISSING = (

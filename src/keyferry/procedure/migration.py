@@ -19,18 +19,18 @@ from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.identity import same_cluster, same_owner
 from keyferry.procedure.in_flight import InFlight, open_tools
-from keyferry.procedure.journal import now
 from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.members import Members
 from keyferry.procedure.notices import names, notices
 from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
 from keyferry.procedure.planfile import Plan
-from keyferry.procedure.rehearsal import is_rehearsal
 from keyferry.procedure.results import KeyResult, RunResult, announce
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled
-from keyferry.procedure.state import PLAN, WRONG_VALUE, PairStage
 from keyferry.procedure.wrapping import Wrapping
+from keyferry.run.journal import now
+from keyferry.run.rehearsal import is_rehearsal
+from keyferry.run.state import PLAN, WRONG_VALUE, PairStage
 from keyferry.text import counted
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.order import Order
-    from keyferry.procedure.rundir import RunDirectory
-    from keyferry.procedure.state import RunState
     from keyferry.procedure.wanted import Want
     from keyferry.procedure.wrapping import WrappingKey
+    from keyferry.run.directory import RunDirectory
+    from keyferry.run.state import RunState
     from keyferry.tools.parties import DestinationKey, SourceKey
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError, UnreachableError
-from keyferry.procedure import signing
 from keyferry.procedure.verification import Verdict, verify
+from keyferry.run import signing
 from keyferry.text import counted
 from keyferry.transcript.report.model import Verification
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
 from keyferry.events import KeyFinished, KeysPlanned
-from keyferry.procedure.rehearsal import is_rehearsal
-from keyferry.procedure.state import Decision, Stage
+from keyferry.run.rehearsal import is_rehearsal
+from keyferry.run.state import Decision, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,9 +9,9 @@ from keyferry.pkcs11 import KeyClass
 from keyferry.procedure.already_there import already_there
 from keyferry.procedure.reconcile import Matcher
 from keyferry.procedure.results import KeyResult
-from keyferry.procedure.state import ENDS, Decision, Stage
-from keyferry.procedure.status import WITHOUT_BLOB
 from keyferry.procedure.wrapping import hash_of
+from keyferry.run.state import ENDS, Decision, Stage
+from keyferry.run.status import WITHOUT_BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.interrupts import Interrupts
     from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.rundir import RunDirectory
-    from keyferry.procedure.state import KeyState, RunState
+    from keyferry.run.directory import RunDirectory
+    from keyferry.run.state import KeyState, RunState
     from keyferry.tools.parties import Destination, DestinationKey, Source
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
-from keyferry.procedure import kept, manifest, planfile, rehearsal, signing
+from keyferry.procedure import planfile
 from keyferry.procedure.claims import Claims
 from keyferry.procedure.contradictions import Contradictions
 from keyferry.procedure.evidence import Evidence
@@ -19,6 +19,7 @@ from keyferry.procedure.run_contradictions import RunContradictions
 from keyferry.recording import chain
 from keyferry.recording.banner import plain
 from keyferry.recording.chain_reader import Session, too_many, whole_lines, wrong
+from keyferry.run import kept, manifest, rehearsal, signing
 from keyferry.text import counted, from_json
 
 if TYPE_CHECKING:

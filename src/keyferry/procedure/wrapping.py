@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError, ToolRefusedError
 from keyferry.pkcs11 import KeyClass, PublicKey, Sha256
 from keyferry.procedure import steps
-from keyferry.procedure.manifest import PEM
-from keyferry.procedure.state import IMPORT_BEGUN, PairStage, PairState
+from keyferry.run.manifest import PEM
+from keyferry.run.state import IMPORT_BEGUN, PairStage, PairState
 from keyferry.text import counted
 from keyferry.tools.parties import Pair
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.order import WrappingWish
-    from keyferry.procedure.rundir import RunDirectory
+    from keyferry.run.directory import RunDirectory
     from keyferry.tools.parties import DestinationKey
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, Sha256
-from keyferry.procedure.journal import Journaled, read
-from keyferry.procedure.unbegun import demand_begun
+from keyferry.run.journal import Journaled, read
+from keyferry.run.unbegun import demand_begun
 from keyferry.terminal.process import Process
 from keyferry.text import from_json
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from keyferry.procedure.journal import Entry
+    from keyferry.run.journal import Entry
 
 JOURNAL, PLAN = "journal.jsonl", "plan.json"
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.procedure.manifest import SIGNATURES
-from keyferry.procedure.unbegun import temporaries
 from keyferry.recording.chain_reader import wrong
+from keyferry.run import ssh_signatures
+from keyferry.run.manifest import SIGNATURES
+from keyferry.run.ssh_signatures import Signer
+from keyferry.run.unbegun import temporaries
 from keyferry.terminal.host import write_private
-from keyferry.transcript import signatures
-from keyferry.transcript.signatures import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Signed:
 
 def message(role: str, head: str) -> bytes:
     """What is signed: one line, so that a signature of one role is none of another."""
-    return f"{signatures.NAMESPACE} {role} {head}\n".encode()
+    return f"{ssh_signatures.NAMESPACE} {role} {head}\n".encode()
 
 
 def sign(run: Path, head: str, role: Role, key: Path) -> Path:
@@ -54,7 +54,7 @@ def sign(run: Path, head: str, role: Role, key: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="keyferry-") as folder:
         file = Path(folder) / "head"
         file.write_bytes(message(role, head))
-        data = signatures.sign(file, key).read_bytes()
+        data = ssh_signatures.sign(file, key).read_bytes()
     target = run / SIGNATURES / f"{role}-{hashlib.sha256(data).hexdigest()[:_DIGITS]}.sig"
     if target.exists():
         raise UsageError(f"{target} is there already", hint="this key has signed this run in this role")
@@ -86,7 +86,7 @@ def valid(run: Path, heads: Sequence[str], names: Sequence[str]) -> list[Signed]
     found = []
     for name in names:
         role = check_name(run, name)
-        told = ((head, signatures.fingerprint(message(role, head), run / name)) for head in heads)
+        told = ((head, ssh_signatures.fingerprint(message(role, head), run / name)) for head in heads)
         head, fingerprint = next((one for one in told if one[1] is not None), ("", None))
         if fingerprint is None:
             raise wrong(name, None, f"not a signature of this run's head as {role}")
@@ -98,7 +98,7 @@ def signed(run: Path, heads: Sequence[str], names: Sequence[str], allowed: Path)
     """Every signature of a run, each valid and of somebody whom the list allows; MismatchError where one is not."""
     found = []
     for one, name in zip(valid(run, heads, names), names, strict=True):
-        signer = signatures.signer(message(one.role, one.head), run / name, allowed)
+        signer = ssh_signatures.signer(message(one.role, one.head), run / name, allowed)
         if signer is None:
             key = one.signer.fingerprint
             raise wrong(name, None, f"a valid signature, but by a key that {allowed} lets nobody sign with: {key}")

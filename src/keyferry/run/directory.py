@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
 from keyferry.pkcs11 import account
-from keyferry.procedure import kept, manifest
-from keyferry.procedure.intact import check_sessions
-from keyferry.procedure.journal import Journal, now
-from keyferry.procedure.state import build
-from keyferry.procedure.unbegun import clear, demand_begun, is_unbegun, temporaries
 from keyferry.recording import unfinished
 from keyferry.recording.recorder import sync_folder
+from keyferry.run import kept, manifest, standalone
+from keyferry.run.intact import check_sessions
+from keyferry.run.journal import Journal, now
+from keyferry.run.state import build
+from keyferry.run.unbegun import clear, demand_begun, is_unbegun, temporaries
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical, from_json
-from keyferry.transcript import standalone
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.procedure.journal import Journaled
-    from keyferry.procedure.state import RunState
+    from keyferry.run.journal import Journaled
+    from keyferry.run.state import RunState
 
 
 class RunDirectory:

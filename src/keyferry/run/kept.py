@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from keyferry.procedure import manifest
 from keyferry.recording.chain_reader import wrong
+from keyferry.run import manifest
 from keyferry.text import canonical
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from keyferry.procedure.manifest import Story
+    from keyferry.run.manifest import Story
 
 _FIELDS = frozenset(
     {"schema", "run_id", "keyferry", "journal", "sessions", "tools", "plan", "moved", "totals", "files", "head"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError
-from keyferry.procedure.manifest import program
 from keyferry.recording import unfinished
 from keyferry.recording.chain_reader import Session
+from keyferry.run.manifest import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from keyferry.procedure.journal import Entry
+    from keyferry.run.journal import Entry
 
 
 def check_sessions(folder: Path, entries: Iterable[Entry]) -> None:

@@ -6,16 +6,16 @@ import shlex
 import signal
 from typing import TYPE_CHECKING
 
-from keyferry.procedure import state
-from keyferry.procedure.journal import is_held
-from keyferry.procedure.manifest import written_head
-from keyferry.procedure.state import ENDS, JOURNAL, PairStage, RunState, Stage
+from keyferry.run import state
+from keyferry.run.journal import is_held
+from keyferry.run.manifest import written_head
+from keyferry.run.state import ENDS, JOURNAL, PairStage, RunState, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.procedure.state import KeyState
+    from keyferry.run.state import KeyState
 
 
 WITHOUT_BLOB = frozenset({Stage.PLANNED, Stage.WRAP_INTENT})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.procedure.manifest import INFO, JOURNAL, MANIFEST, PLAN
+from keyferry.run import standalone
+from keyferry.run.manifest import INFO, JOURNAL, MANIFEST, PLAN
 from keyferry.terminal.host import PART
-from keyferry.transcript import standalone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
