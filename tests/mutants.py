@@ -67,7 +67,7 @@ MUTANTS = (
         "return shown\n    return shown",
         "unit/test_classic.py",
     ),
-    Mutant("terminal/values.py", "self._value += len(piece)", "out += piece", "unit/test_values.py"),
+    Mutant("terminal/value_filter.py", "self._value += len(piece)", "out += piece", "unit/test_values.py"),
     Mutant(
         "terminal/prompts.py",
         r'rb"[\r\n\0][ \t]*(?:" + self.pattern + rb")\Z"',
@@ -88,7 +88,7 @@ MUTANTS = (
         "if outcome.refused:\n            done =",
         "replay/test_mutated_twins.py -k kmu-unwrap-node",
     ),
-    Mutant("terminal/editor.py", "self._cursor = max(0, self._cursor - 1)", "pass", "unit/test_editor.py"),
+    Mutant("terminal/screen_row.py", "self._cursor = max(0, self._cursor - 1)", "pass", "unit/test_editor.py"),
     Mutant(
         "terminal/console.py",
         "search(self._come, start, self._cursor)",

@@ -12,9 +12,9 @@ import pytest
 
 from keyferry.emulator.run import TOOLS
 from keyferry.run.rehearsal import is_rehearsal
-from keyferry.terminal.far_host import FarHost
 from keyferry.terminal.host import LocalHost
-from keyferry.terminal.ssh import Way
+from keyferry.terminal.remote.host import FarHost
+from keyferry.terminal.remote.ssh import Way
 from records import both_say, by_script
 from runs import Done, World, keyferry, through
 from ssh_keys import make_key

@@ -8,7 +8,7 @@ import pytest
 
 from keyferry.config import load
 from keyferry.errors import UsageError
-from keyferry.terminal import ssh
+from keyferry.terminal.remote import ssh
 from runs import keyferry
 
 if TYPE_CHECKING:

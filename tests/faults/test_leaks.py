@@ -12,7 +12,7 @@ from keyferry.config import load
 from keyferry.events import Bus
 from keyferry.procedure.choice import Selection
 from keyferry.procedure.command import migrate
-from keyferry.terminal import values
+from keyferry.terminal import value_filter
 from keyferry.terminal.console import Console
 from leaks import find, find_in_files, forms, known_secrets, zero_blocks
 from runs import DESTINATIONS, World, through
@@ -101,7 +101,7 @@ def test_a_child_with_a_secret_in_its_environment_would_be_seen(
 
 
 def test_a_value_that_is_not_cut_would_be_seen(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(values, "NAMES", frozenset())
+    monkeypatch.setattr(value_filter, "NAMES", frozenset())
     _migrate(world, tmp_path / "run", {})
     assert any("CKA_VALUE" in leak for leak in find_in_files(tmp_path / "run", known_secrets(world)))
 

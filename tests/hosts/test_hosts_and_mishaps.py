@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.recording.reader import read
-from keyferry.terminal.ssh import hint
+from keyferry.terminal.remote.ssh import hint
 from relay import Relay
 from runs import LIMIT, Done, keyferry, through
 from sshd import SSHD, two_hosts

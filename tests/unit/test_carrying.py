@@ -15,7 +15,7 @@ import pytest
 from keyferry.errors import InterruptedRunError, KeyferryError, MismatchError, UnreachableError
 from keyferry.procedure.carrying import AHEAD, Carrying
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.terminal.patience import Stop, heeding, ready
+from keyferry.terminal.cancel import Stop, heeding, ready
 from keyferry.terminal.signals import Counter
 
 if TYPE_CHECKING:

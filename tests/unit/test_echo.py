@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyferry.terminal.echo import EchoMask
+from keyferry.terminal.secret_echo import EchoMask
 
 SECRET = b"pa*s w0rd"
 

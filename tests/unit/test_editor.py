@@ -9,8 +9,8 @@ import pytest
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.recording.reader import read
 from keyferry.secrets import Secret
-from keyferry.terminal.editor import Row, UnknownSequenceError, drawn
 from keyferry.terminal.prompts import Manners, Prompt
+from keyferry.terminal.screen_row import Row, UnknownSequenceError, drawn
 from programs import LIMIT, open_console
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from keyferry.errors import Exit, KeyferryError, UnknownScreenError, UnreachableError
 from keyferry.recording.recorder import Recorder
-from keyferry.terminal import far_answers, ssh
 from keyferry.terminal.console import Console
-from keyferry.terminal.far_host import FarHost
-from keyferry.terminal.far_shell import LOOP, FarShell
 from keyferry.terminal.host import LocalHost
-from keyferry.terminal.noise import LoginNoise
+from keyferry.terminal.login_noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.terminal.remote import answers, ssh
+from keyferry.terminal.remote.host import FarHost
+from keyferry.terminal.remote.shell import LOOP, FarShell
 from programs import LIMIT
 
 if TYPE_CHECKING:
@@ -123,38 +123,38 @@ def test_a_secret_file_whose_size_is_not_understood_does_not_stay(front: Front) 
 )
 def test_a_table_of_df_that_is_not_one(told: str) -> None:
     with pytest.raises(UnknownScreenError):
-        far_answers.free_space(told)
+        answers.free_space(told)
 
 
 @pytest.mark.parametrize("told", [f"{HASH}  -", f"{HASH} *-", HASH, f"SHA2-256(stdin)= {HASH}", f"(stdin)= {HASH}\n"])
 def test_every_way_of_telling_a_hash(told: str) -> None:
-    assert far_answers.digest("openssl", told) == HASH
+    assert answers.digest("openssl", told) == HASH
 
 
 @pytest.mark.parametrize("told", ["", HASH[:-1], f"{HASH} {HASH}", f"{HASH}0", HASH.upper(), f"{HASH}  file"])
 def test_what_is_no_hash(told: str) -> None:
     with pytest.raises(UnknownScreenError):
-        far_answers.digest("sha256sum", told)
+        answers.digest("sha256sum", told)
 
 
 @pytest.mark.parametrize("told", ["/opt/other/cmu\n", "note\n", "/opt/bin/cmx\n"])
 def test_only_the_program_that_was_looked_at_is_found_in_a_folder_that_was_named(told: str) -> None:
     with pytest.raises(UnknownScreenError):
-        far_answers.program_path(told, "cmu", ["/opt/bin/cmu"], elsewhere=False)
-    assert far_answers.program_path("/opt/bin/cmu\n", "cmu", ["/opt/bin/cmu"], elsewhere=False) == "/opt/bin/cmu"
-    assert far_answers.program_path("", "cmu", ["/opt/bin/cmu"], elsewhere=False) is None
+        answers.program_path(told, "cmu", ["/opt/bin/cmu"], elsewhere=False)
+    assert answers.program_path("/opt/bin/cmu\n", "cmu", ["/opt/bin/cmu"], elsewhere=False) == "/opt/bin/cmu"
+    assert answers.program_path("", "cmu", ["/opt/bin/cmu"], elsewhere=False) is None
 
 
 def test_a_program_that_the_path_finds_is_taken_wherever_it_is() -> None:
     told = "a note\n/opt/other/cmu\n"
-    assert far_answers.program_path(told, "cmu", ["/opt/bin/cmu"], elsewhere=True) == "/opt/other/cmu"
+    assert answers.program_path(told, "cmu", ["/opt/bin/cmu"], elsewhere=True) == "/opt/other/cmu"
 
 
 @pytest.mark.parametrize("told", ["", "root", "\ufffd\ufffd0\0\n", "0 0", "-1", "\u0663"])
 def test_what_is_no_users_number(told: str) -> None:
     with pytest.raises(UnknownScreenError):
-        far_answers.account(told)
-    assert far_answers.account("1000\n") == 1000
+        answers.account(told)
+    assert answers.account("1000\n") == 1000
 
 
 @pytest.mark.parametrize("answer", ["", "no equal sign", "clock=x", "temporary=", "temporary=relative"])
@@ -267,7 +267,7 @@ BLOB = bytes(range(7, 250, 3))
 )
 @pytest.mark.parametrize("program", ["od", "wc", "sha256sum", "df"])
 def test_bytes_in_any_spelling_are_counted_not_shown(program: str, dump: str) -> None:
-    seen = far_answers.unknown(program, f"od: warning: no such option\n{dump}\nzz\n").seen or ""
+    seen = answers.unknown(program, f"od: warning: no such option\n{dump}\nzz\n").seen or ""
     assert "od: warning: no such option" in seen
     assert not any(word in seen.split() for word in dump.split()[1:])
     assert dump not in seen
@@ -276,20 +276,20 @@ def test_bytes_in_any_spelling_are_counted_not_shown(program: str, dump: str) ->
 
 def test_readable_words_stay_readable() -> None:
     told = "Filesystem 1024-blocks Used\n/dev/sda1 10485760 5242880 5242880 50% /a bad bed fed\n"
-    assert far_answers.readable(told) == told.strip()
+    assert answers.readable(told) == told.strip()
 
 
 def test_a_long_answer_is_bounded() -> None:
-    seen = far_answers.unknown("df", "two words " * 900 + "\n" + "row\n" * 90).seen or ""
+    seen = answers.unknown("df", "two words " * 900 + "\n" + "row\n" * 90).seen or ""
     assert len(seen) < 2000
 
 
 @given(st.text(max_size=300))
 def test_whatever_is_printed_can_be_shown(told: str) -> None:
-    assert len(far_answers.readable(told)) <= 8 * 201
+    assert len(answers.readable(told)) <= 8 * 201
 
 
 def test_another_number_of_bytes_is_told_as_a_number() -> None:
     with pytest.raises(UnknownScreenError) as error:
-        far_answers.glimpse("40", " ab cd\n", 16)
+        answers.glimpse("40", " ab cd\n", 16)
     assert error.value.seen == "2 bytes of 16"

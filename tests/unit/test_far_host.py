@@ -16,12 +16,12 @@ import pytest
 
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.recording.recorder import Recorder
-from keyferry.terminal import ssh
 from keyferry.terminal.console import Console
-from keyferry.terminal.far_host import FarHost
-from keyferry.terminal.far_shell import LOOP, BrokenShellError, FarShell
-from keyferry.terminal.noise import LoginNoise
+from keyferry.terminal.login_noise import LoginNoise
 from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.terminal.remote import ssh
+from keyferry.terminal.remote.host import FarHost
+from keyferry.terminal.remote.shell import LOOP, BrokenShellError, FarShell
 from programs import END, LIMIT, shown
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from keyferry.errors import UnreachableError
 from keyferry.recording import chain_reader, recorder
 from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
-from keyferry.terminal.echo import EchoMask, LineEnd
-from keyferry.terminal.editor import Row, UnknownSequenceError
-from keyferry.terminal.noise import LoginNoise
+from keyferry.terminal.login_noise import LoginNoise
 from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.terminal.values import ValueFilter
+from keyferry.terminal.screen_row import Row, UnknownSequenceError
+from keyferry.terminal.secret_echo import EchoMask, LineEnd
+from keyferry.terminal.value_filter import ValueFilter
 from programs import COMMAND, LIMIT, open_console
 
 if TYPE_CHECKING:

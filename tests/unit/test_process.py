@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.terminal import process
-from keyferry.terminal.far_host import FarHost
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.process import UNKNOWN, Process
-from keyferry.terminal.ssh import Way
+from keyferry.terminal.remote.host import FarHost
+from keyferry.terminal.remote.ssh import Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyferry.terminal.values import NAMES, ValueFilter
+from keyferry.terminal.value_filter import NAMES, ValueFilter
 
 
 def _filtered(data: bytes, size: int) -> tuple[bytes, list[int]]:

@@ -11,8 +11,8 @@ from keyferry.errors import KeyferryError
 from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.console import Console
+from keyferry.terminal.overrides import Wording
 from keyferry.terminal.prompts import Manners
-from keyferry.terminal.wording import Wording
 from keyferry.tools.ckdemo.dialect import PIN
 from keyferry.tools.cmu.dialect import PASSWORD
 from keyferry.tools.dialects import FLAGS, PROMPTS, wordings

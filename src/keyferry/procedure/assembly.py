@@ -14,10 +14,10 @@ from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
 from keyferry.procedure import steps
 from keyferry.recording.vocabulary import is_ordinary
-from keyferry.terminal import ssh
 from keyferry.terminal.child import READ_SIZE
-from keyferry.terminal.far_host import FarHost
 from keyferry.terminal.host import LocalHost
+from keyferry.terminal.remote import ssh
+from keyferry.terminal.remote.host import FarHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from keyferry.recording.recorder import Anchor
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host, Note
-    from keyferry.terminal.ssh import Way
+    from keyferry.terminal.remote.ssh import Way
     from keyferry.tools.parties import Destination, Source
 
 

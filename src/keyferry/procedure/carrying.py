@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from keyferry.errors import InterruptedRunError
-from keyferry.terminal.patience import Stop, heeding
+from keyferry.terminal.cancel import Stop, heeding
 from keyferry.terminal.signals import SIGNALS
 
 if TYPE_CHECKING:

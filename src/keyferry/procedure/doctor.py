@@ -24,7 +24,7 @@ from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, check, far_host, limits
 from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
 from keyferry.procedure.findings import Finding, Verdict, failed
-from keyferry.terminal import far_answers
+from keyferry.terminal.remote import answers
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.dialects import wordings
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from keyferry.config import Config
-    from keyferry.terminal.far_host import FarHost
+    from keyferry.terminal.remote.host import FarHost
 
 SIDES: Final = ("classic", "cloudhsm")
 _LEAST_SPACE: Final = 1024  # KiB: a run's files there are some hundred bytes for each key
@@ -231,7 +231,7 @@ def _permissions(side: _Side, tool: str, path: str) -> Iterator[Finding]:
 def _account(side: _Side) -> int:
     """The number of the user there, where the host knows it."""
     answer = side.host.ask("id -u")
-    return far_answers.account(answer.output.decode("utf-8", "replace")) if answer.status == 0 else _NOBODY
+    return answers.account(answer.output.decode("utf-8", "replace")) if answer.status == 0 else _NOBODY
 
 
 def _tools(side: _Side) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pexpect
 
-from keyferry.terminal.patience import ready
+from keyferry.terminal.cancel import ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

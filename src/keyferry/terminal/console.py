@@ -9,12 +9,12 @@ import pexpect
 from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.hints import UNKNOWN_SCREEN
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, SEND_LIMIT, AnswerTooLargeError, Child
-from keyferry.terminal.echo import LineEnd
-from keyferry.terminal.editor import Row, UnknownSequenceError
 from keyferry.terminal.filters import Filters
+from keyferry.terminal.overrides import Wording
 from keyferry.terminal.prompts import ENDED, WINDOW, Heard, Manners, Prompt
+from keyferry.terminal.screen_row import Row, UnknownSequenceError
+from keyferry.terminal.secret_echo import LineEnd
 from keyferry.terminal.starting import never_started, why_not_started
-from keyferry.terminal.wording import Wording
 from keyferry.text import last_lines, printable
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.terminal.echo import EchoMask
-from keyferry.terminal.editor import Questions
-from keyferry.terminal.noise import LoginNoise
-from keyferry.terminal.values import RULE, ValueFilter
+from keyferry.terminal.login_noise import LoginNoise
+from keyferry.terminal.screen_row import Questions
+from keyferry.terminal.secret_echo import EchoMask
+from keyferry.terminal.value_filter import RULE, ValueFilter
 
 if TYPE_CHECKING:
     from keyferry.recording.recorder import Recorder

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 from keyferry.errors import RecordFailedError, UnreachableError, UsageError
 from keyferry.pkcs11 import Sha256
 from keyferry.recording.recorder import sync_folder
-from keyferry.terminal import about, process
+from keyferry.terminal import host_facts, process
 from keyferry.terminal.process import UNKNOWN
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class LocalHost:
 
     @functools.cached_property
     def facts(self) -> Mapping[str, str]:
-        return about.here()
+        return host_facts.here()
 
     def room(self, name: str) -> LocalHost:
         room = copy.copy(self)

@@ -13,7 +13,7 @@ from keyferry.recording.recorder import Recorder
 from keyferry.recording.redactor import Redactor, occurs
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
-from keyferry.terminal.wording import Wording
+from keyferry.terminal.overrides import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

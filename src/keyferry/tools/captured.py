@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.errors import ToolRefusedError
-from keyferry.terminal.values import NAMES
+from keyferry.terminal.value_filter import NAMES
 from keyferry.tools.text import clean
 
 if TYPE_CHECKING:

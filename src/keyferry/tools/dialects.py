@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keyferry.config import DEFAULTS
-from keyferry.terminal.wording import Wording
+from keyferry.terminal.overrides import Wording
 from keyferry.tools.ckdemo import dialect as ckdemo
 from keyferry.tools.cloudhsm_cli import dialect as cloudhsm_cli
 from keyferry.tools.cmu import dialect as cmu

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.terminal.editor import UnknownSequenceError, drawn
+from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.tools.byhand import Line, Sitting
 from keyferry.tools.cloudhsm_cli.dialect import PROMPT as CLI_PROMPT
 from keyferry.tools.shell import prompt_before

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UnknownScreenError
-from keyferry.terminal.editor import UnknownSequenceError, drawn
+from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.tools.cloudhsm_cli import screens
 from keyferry.tools.cloudhsm_cli.destination import coverage_of, described
 from keyferry.tools.evidence import Turn, Turns, number_of, value_of

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from keyferry.errors import ToolRefusedError
-from keyferry.terminal.editor import UnknownSequenceError, drawn
+from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.text import printable
 from keyferry.tools.captured import SCHEMA, Json, hidden
 from keyferry.tools.cloudhsm_cli import screens, users

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from keyferry.terminal.patience import ready
+from keyferry.terminal.cancel import ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from keyferry.terminal.far_answers import unknown
+from keyferry.terminal.remote.answers import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

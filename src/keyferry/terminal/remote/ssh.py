@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from keyferry.errors import UnreachableError, UsageError
-from keyferry.terminal.far_shell import LOOP
+from keyferry.terminal.remote.shell import LOOP
 from keyferry.text import last_lines
 
 if TYPE_CHECKING:

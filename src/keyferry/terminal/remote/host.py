@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from keyferry.errors import UnknownScreenError, UnreachableError, UsageError
 from keyferry.pkcs11 import Sha256
-from keyferry.terminal import about, far_answers, far_lines, process, ssh
-from keyferry.terminal.far_shell import BrokenShellError, FarShell
+from keyferry.terminal import host_facts, process
 from keyferry.terminal.host import (
     EMULATED,
     EMULATED_WITHIN,
@@ -28,15 +27,17 @@ from keyferry.terminal.host import (
     no_tool,
 )
 from keyferry.terminal.process import UNKNOWN
+from keyferry.terminal.remote import answers, lines, ssh
+from keyferry.terminal.remote.shell import BrokenShellError, FarShell
 from keyferry.terminal.starting import demand_native, why_not_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
-    from keyferry.terminal.far_shell import Answer
     from keyferry.terminal.process import Process
-    from keyferry.terminal.ssh import Way
+    from keyferry.terminal.remote.shell import Answer
+    from keyferry.terminal.remote.ssh import Way
 
 _ECHO_OFF: Final = re.compile(rb"(?<![\w-])-echo(?![\w-])")
 _PROCESS: Final = "process-"
@@ -115,14 +116,14 @@ class FarHost:
 
     def program(self, tool: str, *arguments: str) -> Program:
         path = self._find(tool)
-        command = f"wc -c <{shlex.quote(path)} && {self._hash(path)} && {far_lines.show(path, EMULATED_WITHIN)}"
+        command = f"wc -c <{shlex.quote(path)} && {self._hash(path)} && {lines.show(path, EMULATED_WITHIN)}"
         told = self._do(command, f"cannot read {tool}")
         size, digest, start = [*told.split("\n", 2), "", ""][:3]
-        length, begins = self._read(lambda: far_answers.glimpse(size, start, EMULATED_WITHIN))
+        length, begins = self._read(lambda: answers.glimpse(size, start, EMULATED_WITHIN))
         demand_native(begins, self.facts.get("kernel", ""), tool, self.name, path)
         marker = secrets.token_hex(8)
         noted = f"{_PROCESS}{marker}"
-        words = far_lines.tool(marker, self._directory, noted, path, *arguments)
+        words = lines.tool(marker, self._directory, noted, path, *arguments)
         return Program(
             tool,
             self.name,
@@ -148,7 +149,7 @@ class FarHost:
 
     def room(self, name: str) -> FarHost:
         room = copy.copy(self)
-        self._do(f"mkdir -m 700 {far_lines.at(name)}", "cannot make a private folder")
+        self._do(f"mkdir -m 700 {lines.at(name)}", "cannot make a private folder")
         room._directory = f"{self._directory}/{name}"
         return room
 
@@ -186,10 +187,10 @@ class FarHost:
         return self.put_all({name: source})[name]
 
     def put_all(self, files: Mapping[str, Path], instead_of: Iterable[str] = ()) -> dict[str, Sha256]:
-        old = [f"rm -f {' '.join(map(far_lines.at, instead_of))}"] if instead_of else []
-        steps = [f"{far_lines.write(name, path.read_bytes())} && {self._hash(name)}" for name, path in files.items()]
+        old = [f"rm -f {' '.join(map(lines.at, instead_of))}"] if instead_of else []
+        steps = [f"{lines.write(name, path.read_bytes())} && {self._hash(name)}" for name, path in files.items()]
         told = self._do(" && ".join([":", *old, *steps]), f"cannot take {', '.join(files)}")
-        rows = self._read(lambda: far_answers.lines(told, len(files)))
+        rows = self._read(lambda: answers.lines(told, len(files)))
         return self._read(lambda: dict(zip(files, map(self._digest, rows), strict=True)))
 
     def fetch(self, name: str, target: Path) -> Sha256:
@@ -199,56 +200,56 @@ class FarHost:
         return self._given(files, "")
 
     def _given(self, files: Mapping[str, Path], after: str) -> dict[str, Sha256]:
-        steps = [f"{self._hash(name)} && echo . && {far_lines.show(name)} && echo ." for name in files]
+        steps = [f"{self._hash(name)} && echo . && {lines.show(name)} && echo ." for name in files]
         if after:
             steps.append(after)
         told = self._do(" && ".join([":", *steps]), f"cannot give {', '.join(files)}")
-        return self._read(lambda: self._kept(files, far_answers.parts(told, 2 * len(files))))
+        return self._read(lambda: self._kept(files, answers.parts(told, 2 * len(files))))
 
     def _kept(self, files: Mapping[str, Path], parts: list[str]) -> dict[str, Sha256]:
-        contents, hashes = list(map(far_answers.content, parts[1::2])), list(map(self._digest, parts[0::2]))
+        contents, hashes = list(map(answers.content, parts[1::2])), list(map(self._digest, parts[0::2]))
         for target, content in zip(files.values(), contents, strict=True):
             keep(target, content)
         return dict(zip(files, hashes, strict=True))
 
     def collect(self, name: str, target: Path) -> Sha256:
-        return self._given({name: target}, f"rm -f {far_lines.at(name)}")[name]
+        return self._given({name: target}, f"rm -f {lines.at(name)}")[name]
 
     def take(self, name: str) -> bytes | None:
-        at = far_lines.at(name)
+        at = lines.at(name)
         told = self._do(
-            f"if [ -e {at} ]; then {far_lines.show(name)} && rm -f {at}; else echo none; fi", f"cannot give {name}"
+            f"if [ -e {at} ]; then {lines.show(name)} && rm -f {at}; else echo none; fi", f"cannot give {name}"
         )
-        return None if told == "none\n" else self._read(lambda: far_answers.content(told))
+        return None if told == "none\n" else self._read(lambda: answers.content(told))
 
     def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
-        at = far_lines.at(name)
-        steps = f"echo $1 && {far_lines.show(name, count)} && {far_lines.overwrite(name)} && rm -f {at}"
-        told = self._do(f"if [ -e {at} ]; then {far_lines.sized(name)} && {steps}; fi", f"cannot give {name}")
+        at = lines.at(name)
+        steps = f"echo $1 && {lines.show(name, count)} && {lines.overwrite(name)} && rm -f {at}"
+        told = self._do(f"if [ -e {at} ]; then {lines.sized(name)} && {steps}; fi", f"cannot give {name}")
         if not told:
             return None
         size, _, shown = told.partition("\n")
-        return self._read(lambda: far_answers.glimpse(size, shown, count))
+        return self._read(lambda: answers.glimpse(size, shown, count))
 
     def size(self, name: str) -> int | None:
-        at = far_lines.at(name)
+        at = lines.at(name)
         told = self._do(f"if [ -e {at} ]; then wc -c <{at}; else echo none; fi", f"cannot look at {name}")
-        return None if told == "none\n" else self._read(lambda: far_answers.number("wc", told))
+        return None if told == "none\n" else self._read(lambda: answers.number("wc", told))
 
     def read(self, name: str, count: int = -1) -> bytes:
-        told = self._do(far_lines.show(name, count), f"cannot read {name}")
-        return self._read(lambda: far_answers.content(told, count if count >= 0 else None))
+        told = self._do(lines.show(name, count), f"cannot read {name}")
+        return self._read(lambda: answers.content(told, count if count >= 0 else None))
 
     def write(self, name: str, data: bytes) -> None:
-        self._do(far_lines.write(name, data), f"cannot write {name}")
+        self._do(lines.write(name, data), f"cannot write {name}")
 
     def remove(self, name: str) -> None:
-        at = far_lines.at(name)  # most are not there, and a process less is a millisecond less
+        at = lines.at(name)  # most are not there, and a process less is a millisecond less
         self._do(f"if [ -e {at} ] || [ -h {at} ]; then rm -f {at}; fi", f"cannot remove {name}")
 
     def erase(self, name: str) -> None:
-        at = far_lines.at(name)
-        steps = f"{far_lines.sized(name)} && {far_lines.overwrite(name)} && rm -f {at}"
+        at = lines.at(name)
+        steps = f"{lines.sized(name)} && {lines.overwrite(name)} && rm -f {at}"
         self._do(f"if [ -e {at} ]; then {steps}; fi", f"cannot erase {name}")
 
     def remove_folder(self, path: str) -> None:
@@ -259,7 +260,7 @@ class FarHost:
     def free_space(self) -> int:
         """Return the KiB that are free in the private folder's file system."""
         told = self._do("df -P -k .", "cannot show its free space")
-        return self._read(lambda: far_answers.free_space(told))
+        return self._read(lambda: answers.free_space(told))
 
     def ask(self, command: str, then: str = ":") -> Answer:
         """Run one line of POSIX shell there, in the private folder."""
@@ -281,8 +282,8 @@ class FarHost:
             UnknownScreenError: a program that it needs printed something unexpected.
         """
         answer = self.ask(command, then)
-        if answer.status == far_answers.NOT_UNDERSTOOD:
-            self._read(lambda: far_answers.number("wc", _decoded(answer)))
+        if answer.status == answers.NOT_UNDERSTOOD:
+            self._read(lambda: answers.number("wc", _decoded(answer)))
         if answer.status:
             raise self._failed(answer, otherwise)
         return _decoded(answer)
@@ -292,7 +293,7 @@ class FarHost:
         return UnreachableError(
             f"the {self.name} host {otherwise}",
             host=self.name,
-            seen=far_answers.readable(answer.errors) or far_answers.readable(_decoded(answer)) or None,
+            seen=answers.readable(answer.errors) or answers.readable(_decoded(answer)) or None,
             hint=missing if answer.status in _NOT_RUN else None,
         )
 
@@ -307,10 +308,10 @@ class FarHost:
     def _arrive(self) -> None:
         before = datetime.now(UTC)
         try:
-            answer = self._shell.ask(about.ASK, self._start_limit)
+            answer = self._shell.ask(host_facts.ASK, self._start_limit)
         except BrokenShellError as error:
             raise ssh.not_reached(self.name, str(error)) from error
-        self.facts = self._read(lambda: about.of_host(answer.output, before, datetime.now(UTC)))
+        self.facts = self._read(lambda: host_facts.of_host(answer.output, before, datetime.now(UTC)))
         if key := ssh.fingerprint(self._shell.errors):
             self.facts = {**self.facts, "host_key": key}
         # As `mktemp -d` would; but that is not POSIX, and this name is on record before the folder is there.
@@ -327,20 +328,20 @@ class FarHost:
         looks = [f"if [ -f {path} ] && [ -x {path} ]; then printf '%s\\n' {path}; fi" for path in paths]
         on_path = [] if self._tools else [f"command -v {tool} || :"]
         told = self._do("; ".join(looks + on_path), f"cannot be searched for {tool}")
-        found = self._read(lambda: far_answers.program_path(told, tool, candidates, elsewhere=bool(on_path)))
+        found = self._read(lambda: answers.program_path(told, tool, candidates, elsewhere=bool(on_path)))
         if found is None:
             raise no_tool(tool, self.name, folders)
         return found
 
     def _hash(self, name: str) -> str:
         """A command that tells a file's hash, or where there is none for that, its content."""
-        command = about.HASHES.get(self.facts.get("hash", ""))
-        return f"{command} <{far_lines.at(name)}" if command else f"kf_h=$({far_lines.show(name)}) && echo $kf_h"
+        command = host_facts.HASHES.get(self.facts.get("hash", ""))
+        return f"{command} <{lines.at(name)}" if command else f"kf_h=$({lines.show(name)}) && echo $kf_h"
 
     def _digest(self, told: str) -> Sha256:
         if "hash" not in self.facts:
-            return Sha256(hashlib.sha256(far_answers.content(told)).hexdigest())
-        return far_answers.digest(self.facts["hash"], told)
+            return Sha256(hashlib.sha256(answers.content(told)).hexdigest())
+        return answers.digest(self.facts["hash"], told)
 
 
 def _decoded(answer: Answer) -> str:

@@ -6,7 +6,7 @@ import shlex
 from typing import Final
 
 from keyferry.terminal import process
-from keyferry.terminal.far_answers import EMPTY, NOT_UNDERSTOOD
+from keyferry.terminal.remote.answers import EMPTY, NOT_UNDERSTOOD
 
 _TOOL: Final = (
     'umask 077; ulimit -c 0; PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin; cd "$1" || exit 126; shift; '
