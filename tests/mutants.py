@@ -95,7 +95,7 @@ MUTANTS = (
         "search(self._come, start)",
         "unit/test_editor.py",
     ),
-    Mutant("tools/cloudhsm_cli/answers.py", "text.count(_MARK) != 1", "False", "screens/test_cloudhsm_cli.py"),
+    Mutant("tools/cloudhsm_cli/reply.py", "text.count(_MARK) != 1", "False", "screens/test_cloudhsm_cli.py"),
     Mutant("tools/cloudhsm_cli/screens.py", "== {FULL}", "!= set()", "screens/test_cloudhsm_cli.py"),
     Mutant("procedure/proof.py", "if name in settable", "if False", "unit/test_proof.py"),
     Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "screens/test_key_mgmt_util.py"),

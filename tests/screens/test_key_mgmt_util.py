@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from fixture_files import FIXTURES, Fixture, errors, of_tool
 from keyferry.errors import UnknownScreenError
 from keyferry.pkcs11 import PublicKey
-from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.dialect import REFUSALS
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
+from keyferry.tools.key_mgmt_util.screens import common
 
 CASES = ("ok", "error", "empty", "truncated", "garbage")
 DIALECTS = ("g1", "g2")
@@ -155,7 +155,7 @@ def test_user_rows_are_read_whatever_the_name(rows: list[tuple[str, int]], facto
         f"{place} {place + 3} CU {name}\t\tNO   {count}{factor}\n" for place, (name, count) in enumerate(rows)
     )
     text += "Cfm3ListUsers returned: 0x00 : HSM Return: SUCCESS\n"
-    found = screens.users(text).fields
+    found = common.users(text).fields
     assert found is not None
     assert [(user.name, user.login_failures) for user in found] == rows
 

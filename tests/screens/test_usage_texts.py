@@ -8,7 +8,7 @@ from keyferry.tools.abilities import Needs, Usage
 from keyferry.tools.cloudhsm_cli import commands as cli_commands
 from keyferry.tools.cloudhsm_cli import screens as cli
 from keyferry.tools.key_mgmt_util import commands as kmu_commands
-from keyferry.tools.key_mgmt_util import screens_telling as kmu
+from keyferry.tools.key_mgmt_util.screens import info as kmu
 
 KMU_UNWRAP = """
 Description

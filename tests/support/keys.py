@@ -7,7 +7,7 @@ from typing import Any
 
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, KeyClass
 from keyferry.procedure.plan import PlannedKey
-from keyferry.tools.parties import DestinationKey, SourceKey
+from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 _SOURCE = SourceKey(
     handle=ClassicHandle(42),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from collections.abc import Set as AbstractSet
 
-    from keyferry.tools.parties import Destination, DestinationKey
+    from keyferry.tools.endpoints import Destination, DestinationKey
 
 
 @dataclass

@@ -7,13 +7,13 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.recording.capture import load
-from keyferry.tools.byhand import text_of
-from keyferry.tools.sittings import sittings
+from keyferry.tools.manual import text_of
+from keyferry.tools.tool_sessions import sittings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.tools.byhand import Sitting
+    from keyferry.tools.manual import Sitting
 
 STARTED = b'Script started on 2026-03-01 10:00:00+00:00 [COMMAND="bash" TERM="xterm" TTY="/dev/pts/0" COLUMNS="40"]\n'
 OLD = b"Script started on Sun 01 Mar 2026 10:00:00 AM UTC\n"

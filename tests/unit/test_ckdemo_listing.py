@@ -10,7 +10,7 @@ from keyferry.errors import UnknownScreenError
 from keyferry.pkcs11 import ClassicHandle
 from keyferry.tools.ckdemo import screens
 from keyferry.tools.cmu import screens as cmu
-from keyferry.tools.text import clean
+from keyferry.tools.lines import clean
 
 PIECES = st.sampled_from(["a", "b c", "\n", "\r", "\0", "Handle 7 -- label: x", "handle=7\tlabel=x", " ", "é"])
 LABELS = st.dictionaries(st.integers(1, 60), st.lists(PIECES, max_size=6).map("".join), min_size=1, max_size=5)

@@ -12,7 +12,7 @@ from keyferry.errors import UnknownScreenError
 from keyferry.pkcs11 import ClassicHandle, KeyClass
 from keyferry.tools.ckdemo.screens import Listed, Shown
 from keyferry.tools.classic.source import describe, told
-from keyferry.tools.parties import SourceKey
+from keyferry.tools.endpoints import SourceKey
 
 HANDLE = ClassicHandle(42)
 AES = {

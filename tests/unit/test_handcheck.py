@@ -8,8 +8,8 @@ import pytest
 from keyferry.procedure.handcheck import Check, State
 from keyferry.procedure.steps import TITLES
 from keyferry.procedure.wanted import Want
-from keyferry.tools.byhand import Act, What
-from keyferry.tools.parties import Holding
+from keyferry.tools.endpoints import Holding
+from keyferry.tools.manual import Act, What
 from keys import planned, source
 from plans import make
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keyferry.tools.key_mgmt_util.parsing import parse
-from keyferry.tools.key_mgmt_util.screens import User
+from keyferry.tools.key_mgmt_util.screens.common import User
 from keyferry.tools.key_mgmt_util.users import obstacle
 
 CASE = Path(__file__).parents[3] / "shared/cases/key_mgmt_util-listUsers-2fa.txt"

@@ -15,7 +15,7 @@ from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 
 if TYPE_CHECKING:
-    from keyferry.tools.parties import CanBeTold
+    from keyferry.tools.endpoints import CanBeTold
 
 TOOLS = (KeyMgmtUtilDestination, CloudHsmCliDestination)
 LONGEST, TOO_LONG = "x" * 126, "x" * 127

@@ -15,7 +15,7 @@ from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keys import arrived, planned, source
 
 if TYPE_CHECKING:
-    from keyferry.tools.parties import SourceKey
+    from keyferry.tools.endpoints import SourceKey
 
 
 class Classic:

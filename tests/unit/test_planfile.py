@@ -11,7 +11,7 @@ from keyferry.procedure import planfile
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want
 from keyferry.text import canonical
-from keyferry.tools.parties import Holding
+from keyferry.tools.endpoints import Holding
 from keys import planned, source
 from plans import make
 

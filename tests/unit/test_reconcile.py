@@ -15,7 +15,7 @@ from keys import planned, source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keyferry.tools.parties import SourceKey
+    from keyferry.tools.endpoints import SourceKey
 
 STAYS = Verdict("KEY-TYPE", "x")
 

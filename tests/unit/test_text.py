@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
 from keyferry.text import last_lines, printable
-from keyferry.tools.shell import screen
-from keyferry.tools.text import clean, lines, unknown, without_stars
+from keyferry.tools.lines import clean, lines, unknown, without_stars
+from keyferry.tools.one_shot import screen
 
 
 @given(st.text())

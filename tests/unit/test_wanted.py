@@ -8,7 +8,7 @@ import pytest
 from keyferry.errors import UsageError
 from keyferry.procedure import wanted
 from keyferry.procedure.wanted import Listed, Want
-from keyferry.tools.parties import Holding
+from keyferry.tools.endpoints import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from keyferry.terminal.overrides import Wording
 from keyferry.terminal.prompts import Manners
 from keyferry.tools.ckdemo.dialect import PIN
 from keyferry.tools.cmu.dialect import PASSWORD
-from keyferry.tools.dialects import FLAGS, PROMPTS, wordings
+from keyferry.tools.overrides import FLAGS, PROMPTS, wordings
 from programs import COMMAND, LIMIT, program, shown
 
 if TYPE_CHECKING:

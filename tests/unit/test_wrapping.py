@@ -13,7 +13,7 @@ from keyferry.errors import MismatchError
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
 from keyferry.procedure.order import WrappingWish
 from keyferry.procedure.wrapping import Wrapping, WrappingKey, hash_of, read_pem
-from keyferry.tools.parties import Pair
+from keyferry.tools.endpoints import Pair
 from keys import arrived
 
 if TYPE_CHECKING:

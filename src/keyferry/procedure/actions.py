@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from keyferry.tools.classic.source import ClassicSource
     from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
     from keyferry.tools.cmu.driver import Cmu
+    from keyferry.tools.endpoints import Destination
     from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
-    from keyferry.tools.parties import Destination
     from keyferry.tools.vtl.screens import SlotRow, VerifiedRow
 
 _PEM = "public.pem"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keyferry.pkcs11 import CloudHandle
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.results import KeyResult
-    from keyferry.tools.parties import Destination, DestinationKey
+    from keyferry.tools.endpoints import Destination, DestinationKey
 
 RULE = "ALREADY-THERE"
 

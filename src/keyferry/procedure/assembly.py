@@ -21,11 +21,11 @@ from keyferry.terminal.remote.host import FarHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
-from keyferry.tools.dialects import wordings
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
 from keyferry.tools.ledger import Ledger
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
+from keyferry.tools.overrides import wordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host, Note
     from keyferry.terminal.remote.ssh import Way
-    from keyferry.tools.parties import Destination, Source
+    from keyferry.tools.endpoints import Destination, Source
 
 
 @dataclass(frozen=True, slots=True)

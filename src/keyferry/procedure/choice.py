@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from keyferry.pkcs11 import ClassicHandle
     from keyferry.procedure.wanted import Listed
-    from keyferry.tools.parties import CanBeTold, SourceKey
+    from keyferry.tools.endpoints import CanBeTold, SourceKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Parties
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
-    from keyferry.tools.parties import Source
+    from keyferry.tools.endpoints import Source
 
 
 SIDES = ("classic", "cloudhsm")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from keyferry.procedure.assembly import Parties, Secrets
     from keyferry.procedure.choice import Selection
     from keyferry.procedure.results import RunResult
+    from keyferry.tools.endpoints import DestinationKey, SourceKey
     from keyferry.tools.ledger import Entry
-    from keyferry.tools.parties import DestinationKey, SourceKey
     from keyferry.tools.vtl.screens import SlotRow
 
 _WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("sudo", "prefix")]
@@ -140,7 +140,7 @@ def slots(config: Config, record: Path) -> Sequence[SlotRow]:
     """The Classic client's slots; `record` is a folder for the session's recording."""
     from keyferry.procedure.assembly import host, limits  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.terminal.sessions import Sessions  # noqa: PLC0415 - as above
-    from keyferry.tools.dialects import wordings  # noqa: PLC0415 - as above
+    from keyferry.tools.overrides import wordings  # noqa: PLC0415 - as above
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - as above
 
     with host(config, "classic", lambda _where, _folder: None) as there:

@@ -15,7 +15,7 @@ from keyferry.procedure.unwrapping import unwrap_spec, wrapped_name
 from keyferry.procedure.wrapping import hash_of
 from keyferry.run.state import WRONG_VALUE, Stage
 from keyferry.run.status import WITHOUT_BLOB
-from keyferry.tools.parties import Holding
+from keyferry.tools.endpoints import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.rules import Wish
     from keyferry.procedure.wrapping import WrappingKey
     from keyferry.run.directory import RunDirectory
-    from keyferry.tools.parties import Destination, UnwrapSpec
+    from keyferry.tools.endpoints import Destination, UnwrapSpec
 
 ENDING = frozenset({Exit.RECORD_FAILED, Exit.UNKNOWN_SCREEN, Exit.UNREACHABLE, Exit.LOGIN_REFUSED, Exit.USAGE})
 """Errors after which no session can be trusted with the next key."""

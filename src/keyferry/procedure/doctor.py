@@ -26,7 +26,7 @@ from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
 from keyferry.procedure.findings import Finding, Verdict, failed
 from keyferry.terminal.remote import answers
 from keyferry.terminal.sessions import Sessions
-from keyferry.tools.dialects import wordings
+from keyferry.tools.overrides import wordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

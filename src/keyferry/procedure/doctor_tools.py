@@ -14,9 +14,9 @@ from keyferry.tools.classic import lockout
 from keyferry.tools.cloudhsm_cli.dialect import FEWEST_HSMS, ROLE
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cloudhsm_cli.users import obstacle
-from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util import users as kmu_users
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
+from keyferry.tools.key_mgmt_util.screens import common
 from keyferry.tools.vtl import driver as vtl
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _key_mgmt_util(config: Config, host: Host, sessions: Sessions, limits: Limit
         yield failed("cloudhsm", "daemon", error)
         return
     yield from able
-    started = screens.startup(sessions.greeting("key_mgmt_util")).fields
+    started = common.startup(sessions.greeting("key_mgmt_util")).fields
     yield Finding("cloudhsm", "daemon", "ok", "key_mgmt_util starts and reaches the cluster")
     if started is not None:
         yield Finding("cloudhsm", "FIPS", "ok", _FIPS.get(started.fips_mode, f"mode {started.fips_mode}"))

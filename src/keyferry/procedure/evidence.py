@@ -12,8 +12,8 @@ from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.unwrapping import spec_of
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
 from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
+from keyferry.tools.endpoints import Coverage, Holding
 from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
-from keyferry.tools.parties import Coverage, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
     from keyferry.recording.reader import Event
-    from keyferry.tools.parties import DestinationKey
+    from keyferry.tools.endpoints import DestinationKey
 
 
 class Reader(Protocol):

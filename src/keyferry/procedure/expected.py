@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.unwrapping import spec_of
-from keyferry.tools.parties import LASTING, Holding
+from keyferry.tools.endpoints import LASTING, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan
-    from keyferry.tools.parties import UnwrapSpec
+    from keyferry.tools.endpoints import UnwrapSpec
 
 
 @dataclass(frozen=True, slots=True)

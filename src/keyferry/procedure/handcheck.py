@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import KeyClass
 from keyferry.procedure.expected import Key, expected
-from keyferry.procedure.handacts import Acts, Finding, State, last, moved, on_cloudhsm, step, take
 from keyferry.procedure.order import DOCUMENTED_LABEL
-from keyferry.tools.byhand import What
+from keyferry.tools.manual import What
+from keyferry.tools.manual_steps import Acts, Finding, State, last, moved, on_cloudhsm, step, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from keyferry.procedure.handacts import Wanted
     from keyferry.procedure.planfile import Plan
-    from keyferry.tools.byhand import Act
+    from keyferry.tools.manual import Act
+    from keyferry.tools.manual_steps import Wanted
 
 __all__ = ["Check", "Finding", "State"]
 

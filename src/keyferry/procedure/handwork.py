@@ -51,7 +51,7 @@ def check(files: Iterable[Path]) -> Checked:
 
     UsageError for a file that is none of these.
     """
-    from keyferry.tools.acts import acts  # noqa: PLC0415 - start-up: every tool's parsers
+    from keyferry.tools.recorded_actions import acts  # noqa: PLC0415 - start-up: every tool's parsers
 
     recordings, plans = [], []
     for file in files:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.text import value
-from keyferry.tools.parties import LASTING
+from keyferry.tools.endpoints import LASTING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

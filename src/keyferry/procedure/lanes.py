@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from keyferry.procedure.assembly import Lane, Parties
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.tools.parties import Source
+    from keyferry.tools.endpoints import Source
 
 
 def demand_lasting_handles(sessions: int, source: Source) -> None:

@@ -22,7 +22,7 @@ from keyferry.run.manifest import PEM
 from keyferry.run.state import PairStage, RunState
 from keyferry.run.status import ON, SIDES, next_leg
 from keyferry.run.unbegun import is_unbegun
-from keyferry.tools.parties import DestinationKey, Pair
+from keyferry.tools.endpoints import DestinationKey, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.results import KeyResult
     from keyferry.run.directory import RunDirectory
-    from keyferry.tools.parties import Destination, Source
+    from keyferry.tools.endpoints import Destination, Source
 
 
 class Leg(Migration):

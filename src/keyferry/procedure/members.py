@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.results import KeyResult
     from keyferry.run.journal import Journal
-    from keyferry.tools.parties import Destination
+    from keyferry.tools.endpoints import Destination
 
 _MISSING = (
     "an HSM joined the cluster after this key was verified, and the key is not on every HSM now: synchronize the"

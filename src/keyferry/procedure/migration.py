@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.wrapping import WrappingKey
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
-    from keyferry.tools.parties import DestinationKey, SourceKey
+    from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 
 class Migration:

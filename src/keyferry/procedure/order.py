@@ -13,7 +13,7 @@ from keyferry.procedure.planfile import PLANNED_SETTINGS
 from keyferry.procedure.rules import Wish
 from keyferry.text import value as shown
 from keyferry.tools.abilities import Needs
-from keyferry.tools.parties import Holding
+from keyferry.tools.endpoints import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from keyferry.pkcs11 import ClassicHandle, Kcv
     from keyferry.procedure.rules import Verdict, Wish
-    from keyferry.tools.parties import DestinationKey, SourceKey
+    from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.rules import Verdict
 from keyferry.procedure.wanted import Want
 from keyferry.text import NotJsonError, canonical, from_json
-from keyferry.tools.parties import Holding, SourceKey, is_readable
+from keyferry.tools.endpoints import Holding, SourceKey, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from keyferry.errors import MismatchError
 from keyferry.pkcs11 import KeyClass
 from keyferry.text import value
-from keyferry.tools.parties import USAGES
+from keyferry.tools.endpoints import USAGES
 
 if TYPE_CHECKING:
     from keyferry.pkcs11 import Kcv
     from keyferry.procedure.plan import PlannedKey
-    from keyferry.tools.parties import DestinationKey, Holding
+    from keyferry.tools.endpoints import DestinationKey, Holding
 
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
 _HISTORY = ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")

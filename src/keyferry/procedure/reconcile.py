@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keyferry.pkcs11 import Kcv
     from keyferry.procedure.plan import Judge, PlannedKey
     from keyferry.procedure.planfile import Plan
-    from keyferry.tools.parties import Source, SourceKey
+    from keyferry.tools.endpoints import Source, SourceKey
 
 
 def same_parties(planned: Mapping[str, str], now: Mapping[str, str], side: str) -> None:

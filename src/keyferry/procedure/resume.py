@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.plan import PlannedKey
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import KeyState, RunState
-    from keyferry.tools.parties import Destination, DestinationKey, Source
+    from keyferry.tools.endpoints import Destination, DestinationKey, Source
 
 
 def recalled(planned: Sequence[PlannedKey], past: RunState) -> list[KeyResult]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import KeyClass, oaep_capacity
-from keyferry.tools.parties import TYPES_THAT_CROSS
+from keyferry.tools.endpoints import TYPES_THAT_CROSS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyferry.pkcs11 import Kcv
-    from keyferry.tools.parties import DestinationKey, SourceKey
+    from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 NEW_KEY = "make a new key on the destination, decrypt with the old one and encrypt with the new"
 """The document's own way for a key that cannot cross."""

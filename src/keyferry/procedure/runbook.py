@@ -11,19 +11,19 @@ from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.procedure.steps import TITLES
 from keyferry.procedure.unwrapping import spec_of
 from keyferry.text import printable
-from keyferry.tools.byhand import SHELL, Part, Turn
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
-from keyferry.tools.classic import byhand as classic
-from keyferry.tools.cloudhsm_cli.byhand import CloudHsmCliWords
-from keyferry.tools.key_mgmt_util.byhand import KeyMgmtUtilWords
-from keyferry.tools.parties import LASTING, UnwrapSpec
+from keyferry.tools.classic import instructions as classic
+from keyferry.tools.cloudhsm_cli.instructions import CloudHsmCliWords
+from keyferry.tools.endpoints import LASTING, UnwrapSpec
+from keyferry.tools.key_mgmt_util.instructions import KeyMgmtUtilWords
+from keyferry.tools.manual import SHELL, Part, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from keyferry.procedure.plan import PlannedKey
     from keyferry.procedure.planfile import Plan, Value
-    from keyferry.tools.byhand import DestinationWords
+    from keyferry.tools.manual import DestinationWords
 
 PEM = "wrapping_public.pem"
 CLASSIC, CLOUDHSM, BOTH = "the Classic client", "the CloudHSM client", "both clients"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from keyferry.procedure.runbook import Entry, Runbook
-    from keyferry.tools.byhand import Part, Turn
+    from keyferry.tools.manual import Part, Turn
 
 TITLE = "Runbook: symmetric keys from CloudHSM Classic to AWS CloudHSM"
 RULES = (

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.recording.capture import load
-from keyferry.tools.acts import acts
-from keyferry.tools.byhand import What
-from keyferry.tools.parties import CLASSIC_TOOLS
+from keyferry.tools.endpoints import CLASSIC_TOOLS
+from keyferry.tools.manual import What
+from keyferry.tools.recorded_actions import acts
 from keyferry.transcript.diff import Row, keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.tools.byhand import Act
+    from keyferry.tools.manual import Act
 
 _LOOKS = frozenset({What.LOOK, What.START, What.LEAVE})
 """Acts that change nothing and prove nothing by themselves: tools that tell less are asked more often."""

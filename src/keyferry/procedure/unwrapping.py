@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.tools.cloudhsm_cli import commands as cloudhsm_cli
+from keyferry.tools.endpoints import UnwrapSpec
 from keyferry.tools.key_mgmt_util import commands as key_mgmt_util
-from keyferry.tools.parties import UnwrapSpec
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

@@ -12,7 +12,7 @@ from keyferry.procedure import steps
 from keyferry.run.manifest import PEM
 from keyferry.run.state import IMPORT_BEGUN, PairStage, PairState
 from keyferry.text import counted
-from keyferry.tools.parties import Pair
+from keyferry.tools.endpoints import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.order import WrappingWish
     from keyferry.run.directory import RunDirectory
-    from keyferry.tools.parties import DestinationKey
+    from keyferry.tools.endpoints import DestinationKey
 
 
 @dataclass(frozen=True, slots=True)

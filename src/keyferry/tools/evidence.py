@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyferry.recording.reader import Event
-    from keyferry.tools.parties import Coverage, DestinationKey, Holding
+    from keyferry.tools.endpoints import Coverage, DestinationKey, Holding
 
 
 class Facts(Protocol):

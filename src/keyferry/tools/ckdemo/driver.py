@@ -6,7 +6,7 @@ from keyferry.errors import CheckFailedError, MismatchError, UsageError
 from keyferry.pkcs11 import KCV_BYTES, ClassicHandle, Kcv, KeyClass, Slot
 from keyferry.terminal.prompts import Prompt
 from keyferry.tools.ckdemo import dialect, screens
-from keyferry.tools.ckdemo.dialogue import (
+from keyferry.tools.ckdemo.menu_session import (
     Dialogue,
     Question,
     always,
@@ -15,7 +15,7 @@ from keyferry.tools.ckdemo.dialogue import (
     object_question,
     slot_question,
 )
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Collection

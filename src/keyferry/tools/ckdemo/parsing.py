@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.text import last_lines
-from keyferry.tools.captured import SCHEMA, Json, hidden
-from keyferry.tools.ckdemo import capture, dialect, screens
-from keyferry.tools.text import unknown
+from keyferry.tools.ckdemo import captured_turn, dialect, screens
+from keyferry.tools.lines import unknown
+from keyferry.tools.parse_output import SCHEMA, Json, hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ def parse(verb: str, text: str) -> Json:
 
 
 def _turn(verb: str, text: str, fields: Callable[[str], Json]) -> Json:
-    answer = capture.turn(verb, text)
+    answer = captured_turn.turn(verb, text)
     if verb == "startup":
         fields(text)
     if not answer.ok:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import ClassicHandle, PublicKey
 from keyferry.tools.ckdemo import dialect
-from keyferry.tools.text import clean, unknown
+from keyferry.tools.lines import clean, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

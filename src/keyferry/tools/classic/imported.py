@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from keyferry.errors import MismatchError, NeedsOperatorError
 from keyferry.pkcs11 import PublicKey
 from keyferry.tools.cmu.dialect import BOOLEAN_NAMES, TRUE
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -16,9 +16,9 @@ from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.ckdemo.screens import spellings
 from keyferry.tools.classic import imported, lockout
 from keyferry.tools.cmu.driver import Cmu
+from keyferry.tools.endpoints import SourceKey, Wrapped, is_readable
 from keyferry.tools.ledger import emulated_at
-from keyferry.tools.parties import SourceKey, Wrapped, is_readable
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 from keyferry.tools.vtl import driver as vtl
 
 if TYPE_CHECKING:

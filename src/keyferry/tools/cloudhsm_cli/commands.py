@@ -10,13 +10,13 @@ from keyferry.errors import UsageError
 from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.abilities import by_command
 from keyferry.tools.cloudhsm_cli import dialect, screens
-from keyferry.tools.parties import USAGES, Holding
+from keyferry.tools.endpoints import USAGES, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.tools.abilities import Needs
-    from keyferry.tools.parties import UnwrapSpec
+    from keyferry.tools.endpoints import UnwrapSpec
 
 SETTABLE_USAGES = frozenset(USAGES)
 """`key unwrap` takes every usage flag among its `--attributes`."""

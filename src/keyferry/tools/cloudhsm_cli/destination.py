@@ -14,7 +14,7 @@ from keyferry.tools import ledger
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens, values
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.cloudhsm_cli.users import obstacle
-from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
+from keyferry.tools.endpoints import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.abilities import Needs
     from keyferry.tools.cloudhsm_cli.screens import Key
+    from keyferry.tools.endpoints import UnwrapSpec
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
-    from keyferry.tools.parties import UnwrapSpec
 
 T = TypeVar("T")
 

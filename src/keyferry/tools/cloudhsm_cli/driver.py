@@ -7,7 +7,7 @@ from keyferry.errors import KeyferryError, ToolRefusedError, UnknownScreenError,
 from keyferry.terminal.prompts import ENDED
 from keyferry.text import last_lines, printable, value
 from keyferry.tools import abilities
-from keyferry.tools.cloudhsm_cli import commands, dialect, failures, screens, users
+from keyferry.tools.cloudhsm_cli import commands, dialect, errors, screens, users
 from keyferry.tools.cloudhsm_cli.commands import KeyFilter, UnwrapRequest
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class CloudHsmCli:
         heard = console.hear(dialect.COMMAND, dialect.END, limit=limits.start)
         if heard.prompt == ENDED:
             console.close()
-            state = failures.bare_state(heard.text)
+            state = errors.bare_state(heard.text)
             raise tool._located(
                 UnreachableError(
                     f"{dialect.TOOL} ended at its start" + (f": {state}" if state else ""),
@@ -144,7 +144,7 @@ class CloudHsmCli:
     @staticmethod
     def _login_failed(refusal: ToolRefusedError, password: Secret, logins: Logins) -> KeyferryError:
         """A refused secret, unless the text is documented for a state of the connection or of the tool."""
-        if cause := failures.state(refusal.text):
+        if cause := errors.state(refusal.text):
             return UnreachableError(
                 f"the login failed: {cause}",
                 tool=dialect.TOOL,
@@ -152,7 +152,7 @@ class CloudHsmCli:
                 keys="the password was typed once; whether this counts as a failed login is not documented",
             )
         error = logins.refused(password, dialect.TOOL, refusal.seen or "")
-        error.what, error.hint = f"{error.what}: {printable(refusal.text)}", failures.LOGIN_CAUSES
+        error.what, error.hint = f"{error.what}: {printable(refusal.text)}", errors.LOGIN_CAUSES
         return error
 
     def logout(self) -> None:
@@ -236,9 +236,9 @@ class CloudHsmCli:
         try:
             return self._ask(line, read, limit)
         except ToolRefusedError as refusal:
-            if failures.is_refusal(refusal.text):
+            if errors.is_refusal(refusal.text):
                 raise
-            raise self._located(failures.outcome_unknown(verb, refusal)) from None
+            raise self._located(errors.outcome_unknown(verb, refusal)) from None
 
     def _ask(self, line: str, read: Callable[[str], T], limit: float | None = None) -> T:
         self._console.say(line)
@@ -250,7 +250,7 @@ class CloudHsmCli:
             return read(text)
         except UnknownScreenError as error:
             verb = " ".join(word for word in error.what.partition(":")[0].split() if word != dialect.TOOL)
-            raise self._located(failures.without_answer(verb, text, error.seen) or error) from None
+            raise self._located(errors.without_answer(verb, text, error.seen) or error) from None
         except ToolRefusedError as error:
             raise self._located(error) from None
 

@@ -9,8 +9,8 @@ from keyferry.errors import UnknownScreenError
 from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.tools.cloudhsm_cli import screens
 from keyferry.tools.cloudhsm_cli.destination import coverage_of, described
+from keyferry.tools.endpoints import Holding
 from keyferry.tools.evidence import Turn, Turns, number_of, value_of
-from keyferry.tools.parties import Holding
 
 if TYPE_CHECKING:
     from keyferry.tools.cloudhsm_cli.screens import Key

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from keyferry.errors import ToolRefusedError
 from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.text import printable
-from keyferry.tools.captured import SCHEMA, Json, hidden
 from keyferry.tools.cloudhsm_cli import screens, users
 from keyferry.tools.cloudhsm_cli.dialect import TOOL
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
+from keyferry.tools.parse_output import SCHEMA, Json, hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyferry.pkcs11 import CloudHandle
 from keyferry.tools.abilities import Usage
-from keyferry.tools.cloudhsm_cli.answers import data
 from keyferry.tools.cloudhsm_cli.dialect import FLAGS, FULL, INCONSISTENT, NUMBERS, TOOL
-from keyferry.tools.text import lines, unknown
+from keyferry.tools.cloudhsm_cli.reply import data
+from keyferry.tools.lines import lines, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

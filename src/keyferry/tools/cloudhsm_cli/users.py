@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import KeyferryError, LockoutNearError, UnknownScreenError
-from keyferry.tools.cloudhsm_cli.answers import data
 from keyferry.tools.cloudhsm_cli.dialect import FULL, INCONSISTENT, ROLE, TOOL
+from keyferry.tools.cloudhsm_cli.reply import data
 from keyferry.tools.cloudhsm_cli.screens import USERS
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

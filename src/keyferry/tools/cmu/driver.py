@@ -14,7 +14,7 @@ from keyferry.errors import (
 )
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect, screens
-from keyferry.tools.shell import NOTHING_MORE
+from keyferry.tools.one_shot import NOTHING_MORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

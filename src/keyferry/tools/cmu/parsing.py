@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.tools.captured import SCHEMA, Json, hidden, judged
 from keyferry.tools.cmu import screens
+from keyferry.tools.parse_output import SCHEMA, Json, hidden, judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from keyferry.errors import KeyferryError, ToolRefusedError
 from keyferry.pkcs11 import ClassicHandle
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect
-from keyferry.tools.shell import echoed, screen, without_prompt
-from keyferry.tools.text import clean, unknown
+from keyferry.tools.lines import clean, unknown
+from keyferry.tools.one_shot import echoed, screen, without_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from keyferry.pkcs11 import Kcv, PublicKey
 from keyferry.tools.key_mgmt_util.dialect import ATTRIBUTES, TOOL
-from keyferry.tools.shell import PROMPT
-from keyferry.tools.text import clean, unknown
+from keyferry.tools.lines import clean, unknown
+from keyferry.tools.one_shot import PROMPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from keyferry.pkcs11 import Kcv
     from keyferry.tools.abilities import Needs
-    from keyferry.tools.parties import Holding, UnwrapSpec
+    from keyferry.tools.endpoints import Holding, UnwrapSpec
 
 SETTABLE_USAGES: frozenset[str] = frozenset()
 """unWrapKey sets no usage flag: the tool decides them by the key's type."""

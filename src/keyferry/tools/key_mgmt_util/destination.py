@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.pkcs11 import FIXED_BITS, KeyClass, key_type
 from keyferry.tools import ledger
+from keyferry.tools.endpoints import Coverage, DestinationKey, Holding, Pair, demand_half
 from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.dialect import HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.key_mgmt_util.users import obstacle
-from keyferry.tools.parties import Coverage, DestinationKey, Holding, Pair, demand_half
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.abilities import Needs
+    from keyferry.tools.endpoints import UnwrapSpec
     from keyferry.tools.key_mgmt_util.attributes import Attributes
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
-    from keyferry.tools.parties import UnwrapSpec
 
 _SECRET_CLASS = 4
 

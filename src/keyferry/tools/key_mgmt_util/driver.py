@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.text import last_lines
 from keyferry.tools import abilities
-from keyferry.tools.key_mgmt_util import commands, dialect, failures, screens, screens_making, screens_telling
+from keyferry.tools.key_mgmt_util import commands, dialect, errors
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
 from keyferry.tools.key_mgmt_util.commands import KeyFilter, SecretKeyRequest, UnwrapRequest, can_type
-from keyferry.tools.key_mgmt_util.conversation import Asked, Conversation, verb_of
+from keyferry.tools.key_mgmt_util.screens import common, info, keys
+from keyferry.tools.key_mgmt_util.session import Asked, Conversation, verb_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from keyferry.pkcs11 import CloudHandle, Kcv
     from keyferry.secrets import Secret
     from keyferry.tools.abilities import Needs, Usage
-    from keyferry.tools.key_mgmt_util.answers import Answer
-    from keyferry.tools.key_mgmt_util.outcome import Node, Outcome
-    from keyferry.tools.key_mgmt_util.screens import KeyInfo, User
+    from keyferry.tools.key_mgmt_util.reply import Answer
+    from keyferry.tools.key_mgmt_util.result import Node, Outcome
+    from keyferry.tools.key_mgmt_util.screens.common import KeyInfo, User
     from keyferry.tools.logins import Logins
 
 __all__ = ["Created", "KeyMgmtUtil", "KeyPair", "SecretKeyRequest", "UnwrapRequest"]
@@ -62,7 +63,7 @@ class KeyMgmtUtil(Conversation):
 
     def list_users(self) -> tuple[User, ...]:
         """All users with their counts of failed logins; needs no login."""
-        return self._fields("listUsers", screens.users)
+        return self._fields("listUsers", common.users)
 
     def login(self, user: str, password: Secret, logins: Logins, *, visible: bool = False) -> None:
         """Log in as a crypto user, once.
@@ -82,12 +83,12 @@ class KeyMgmtUtil(Conversation):
         self._at_prompt = False
         text = type_it(user, password, logins)
         self._at_prompt = True
-        outcome = self._understood(text, screens.login).outcome
+        outcome = self._understood(text, common.login).outcome
         if outcome.failure and not _accepted_by_some(outcome):
-            raise self._located(failures.login_refused(outcome, text, password, logins))
+            raise self._located(errors.login_refused(outcome, text, password, logins))
         logins.accepted(password)
         if outcome.failure:
-            raise self._located(failures.login_on_some_nodes(outcome, text))
+            raise self._located(errors.login_on_some_nodes(outcome, text))
         self.nodes = frozenset(node.id for node in outcome.nodes)
 
     def generate_rsa_key_pair(
@@ -95,27 +96,27 @@ class KeyMgmtUtil(Conversation):
     ) -> KeyPair:
         """Make an RSA pair; both halves get the label."""
         line = commands.generate_rsa_key_pair(label, bits, exponent, extractable=extractable)
-        asked = self._ask(line, screens_making.key_pair, self._limits.generate)
+        asked = self._ask(line, keys.key_pair, self._limits.generate)
         pair = self._made(line, asked)
         return KeyPair(pair.public, pair.private, asked[0].outcome.nodes)
 
     def export_public_key(self, handle: CloudHandle, file: str) -> None:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
-        self._fields(commands.export_public_key(handle, file), screens_making.exported)
+        self._fields(commands.export_public_key(handle, file), keys.exported)
 
     def unwrap_key(self, request: UnwrapRequest) -> Created:
         """Unwrap a key. Every call that succeeds makes another key, also of the same file."""
         line = commands.unwrap_key(request)
         limit = self._limits.answer + (request.timeout or 0)
-        return self._create(line, screens_making.unwrapped, limit)
+        return self._create(line, keys.unwrapped, limit)
 
     def gen_sym_key(self, request: SecretKeyRequest) -> Created:
         """Make a secret key: for rehearsals, nothing of a migration needs it."""
-        return self._create(commands.generate_secret_key(request), screens_making.secret_key)
+        return self._create(commands.generate_secret_key(request), keys.secret_key)
 
     def import_public_key(self, label: str, file: str, *, id: str | None = None) -> Created:
         """Take in a public key from a PEM file of the host."""
-        return self._create(commands.import_public_key(label, file, id), screens_making.public_key)
+        return self._create(commands.import_public_key(label, file, id), keys.public_key)
 
     def find_keys(
         self,
@@ -135,7 +136,7 @@ class KeyMgmtUtil(Conversation):
         """
         wanted = KeyFilter(key_class, key_type, label, id, session, users, kcv=kcv)
         if modulus is None:
-            return self._fields(commands.find_keys(wanted), screens.found_keys)
+            return self._fields(commands.find_keys(wanted), common.found_keys)
         return self._find_modulus(wanted, modulus)
 
     def find_single_key(self, handle: CloudHandle) -> Outcome:
@@ -145,10 +146,10 @@ class KeyMgmtUtil(Conversation):
             ToolRefusedError: an HSM does not have the key.
             MismatchError: not every HSM that the login listed answered.
         """
-        outcome = self._fields(commands.find_single_key(handle), screens.find_single_key)
+        outcome = self._fields(commands.find_single_key(handle), common.find_single_key)
         answered = frozenset(node.id for node in outcome.nodes)
         if not self.nodes or not self.nodes <= answered:
-            raise self._located(failures.not_covered(handle, self.nodes, answered))
+            raise self._located(errors.not_covered(handle, self.nodes, answered))
         return outcome
 
     def get_attributes(self, handle: CloudHandle) -> Attributes:
@@ -156,7 +157,7 @@ class KeyMgmtUtil(Conversation):
         file = f"attributes-{next(self._files)}"
         self._host.remove(file)
         try:
-            dump = self._fields(commands.get_attributes(handle, file), screens.dump)
+            dump = self._fields(commands.get_attributes(handle, file), common.dump)
             data = self._host.take(file)
         except BaseException:
             self._host.remove(file)
@@ -173,7 +174,7 @@ class KeyMgmtUtil(Conversation):
 
     def get_key_info(self, handle: CloudHandle) -> KeyInfo:
         """Whose key this is."""
-        return self._fields(commands.get_key_info(handle), screens.key_info)
+        return self._fields(commands.get_key_info(handle), common.key_info)
 
     def set_attribute(self, handle: CloudHandle, attribute: int = dialect.TOKEN, *, value: bool) -> None:
         """Change a boolean attribute by number. The tool refuses (`usage`) all but TOKEN.
@@ -188,29 +189,29 @@ class KeyMgmtUtil(Conversation):
     def delete_key(self, handle: CloudHandle) -> None:
         """Delete one key; the other half of a pair stays. NeedsOperatorError where some nodes keep it."""
         line = commands.delete_key(handle)
-        self._changed(line, self._ask(line, screens.delete_key, self._limits.answer), f"key {handle} was deleted")
+        self._changed(line, self._ask(line, common.delete_key, self._limits.answer), f"key {handle} was deleted")
 
     def usage(self, verb: str) -> Usage:
         """What `-h` prints of a command; nothing is done, and no login is needed."""
         self._console.say(f"{verb} -h")
-        return screens_telling.usage(verb, self._console.hear(dialect.COMMAND, limit=self._limits.answer).text)
+        return info.usage(verb, self._console.hear(dialect.COMMAND, limit=self._limits.answer).text)
 
     def probe(self, needs: Needs, *, visible: bool) -> tuple[str, ...]:
         """Check that this client has the commands and flags of a migration (CLIENT-ABILITY); gives warnings."""
         needed = commands.needed(needs, visible=visible)
-        return abilities.check(dialect.TOOL, needed, self.usage, self._console.wording.argument, failures.VISIBLE)
+        return abilities.check(dialect.TOOL, needed, self.usage, self._console.wording.argument, errors.VISIBLE)
 
     def list_attributes(self) -> Mapping[str, int]:
         """The numbers of attributes by name, less OBJ_ATTR_; needs no login."""
-        return self._fields("listAttributes", screens_telling.attribute_numbers)
+        return self._fields("listAttributes", info.attribute_numbers)
 
     def hsm_info(self) -> Mapping[str, str]:
         """What the HSM says of itself, by the tool's names; needs no login."""
-        return self._fields("getHSMInfo", screens_telling.hsm_info)
+        return self._fields("getHSMInfo", info.hsm_info)
 
     def error_to_string(self, code: int) -> str:
         """What a code of the tool means; needs no login."""
-        meaning = self._fields(f"Error2String -r 0x{code:02x}", screens_telling.meaning)
+        meaning = self._fields(f"Error2String -r 0x{code:02x}", info.meaning)
         if meaning.code != code:
             what = f"Error2String was asked for 0x{code:x} and told of 0x{meaning.code:x}"
             raise self._located(UnknownScreenError(what, seen=meaning.text))
@@ -218,7 +219,7 @@ class KeyMgmtUtil(Conversation):
 
     def logout(self) -> None:
         self._log_in_again = None
-        self._fields("logoutHSM", screens.logout)
+        self._fields("logoutHSM", common.logout)
 
     def _login_hidden(self, user: str, password: Secret, logins: Logins) -> str:
         line = commands.login(user)
@@ -228,8 +229,8 @@ class KeyMgmtUtil(Conversation):
         if heard.prompt == dialect.COMMAND.name:
             self._at_prompt = True
             logins.withdraw(password)
-            outcome = self._understood(heard.text, screens.login).outcome
-            raise self._located(failures.not_asked(outcome, heard.text))
+            outcome = self._understood(heard.text, common.login).outcome
+            raise self._located(errors.not_asked(outcome, heard.text))
         self._console.say_secret(password, hides=True)
         return self._console.hear(dialect.COMMAND, dialect.PASSWORD_AGAIN, limit=self._limits.login).text
 
@@ -247,7 +248,7 @@ class KeyMgmtUtil(Conversation):
         file = f"modulus-{next(self._files)}"
         self._host.write(file, modulus.to_bytes((modulus.bit_length() + 7) // 8).hex().encode())
         try:
-            return self._fields(commands.find_keys(replace(wanted, modulus_file=file)), screens.found_keys)
+            return self._fields(commands.find_keys(replace(wanted, modulus_file=file)), common.found_keys)
         finally:
             self._host.remove(file)
 
@@ -255,7 +256,7 @@ class KeyMgmtUtil(Conversation):
         self._console.say(line)
         heard = self._console.hear(dialect.VALUE, dialect.COMMAND, limit=self._limits.answer)
         if heard.prompt == dialect.COMMAND.name:
-            answer = self._understood(heard.text, screens.set_attribute)
+            answer = self._understood(heard.text, common.set_attribute)
             if answer.outcome.failure is None:
                 what = "setAttribute reported success without a question for the value"
                 raise self._located(UnknownScreenError(what, seen=last_lines(heard.text)))
@@ -264,18 +265,18 @@ class KeyMgmtUtil(Conversation):
         self._console.say(str(int(value)))
         text = self._console.hear(dialect.COMMAND_TWICE, dialect.COMMAND_AND_SILENCE, limit=self._limits.answer).text
         self._at_prompt = True
-        return self._understood(heard.text + heard.question + text, screens.set_attribute), text
+        return self._understood(heard.text + heard.question + text, common.set_attribute), text
 
     def _changed(self, line: str, asked: Asked[Outcome], done: str) -> None:
         """A change that is on all nodes; NeedsOperatorError for one that is on some."""
         (answer, text), verb = asked, verb_of(line)
         outcome = answer.outcome
         if outcome.failure and any(node.code == 0 for node in outcome.nodes):
-            raise self._located(failures.on_some_nodes(verb, outcome, done, text))
+            raise self._located(errors.on_some_nodes(verb, outcome, done, text))
         if outcome.unanswered:
-            raise self._located(failures.unknown_outcome(verb, outcome, text))
+            raise self._located(errors.unknown_outcome(verb, outcome, text))
         if outcome.failure:
-            raise self._located(failures.refused(verb, outcome, text))
+            raise self._located(errors.refused(verb, outcome, text))
 
     def _create(self, line: str, read: Callable[[str], Answer[CloudHandle]], limit: float | None = None) -> Created:
         asked = self._ask(line, read, limit or self._limits.answer)
@@ -286,12 +287,12 @@ class KeyMgmtUtil(Conversation):
         answer, text = asked
         outcome, handles = answer.outcome, answer.fields
         if handles is None and (outcome.unanswered or any(node.code == 0 for node in outcome.nodes)):
-            raise self._located(failures.unknown_outcome(verb_of(line), outcome, text))
+            raise self._located(errors.unknown_outcome(verb_of(line), outcome, text))
         if handles is None:
-            raise self._located(failures.refused(verb_of(line), outcome, text))
+            raise self._located(errors.refused(verb_of(line), outcome, text))
         if outcome.failure:
             done = f"a key was made: handle {handles}"
-            raise self._located(failures.on_some_nodes(verb_of(line), outcome, done, text))
+            raise self._located(errors.on_some_nodes(verb_of(line), outcome, done, text))
         return handles
 
 

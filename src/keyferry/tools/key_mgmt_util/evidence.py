@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import CloudHandle
+from keyferry.tools.endpoints import Coverage, Holding
 from keyferry.tools.evidence import Turn, Turns, number_of, value_of
-from keyferry.tools.key_mgmt_util import screens, screens_making
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.destination import described
-from keyferry.tools.parties import Coverage, Holding
+from keyferry.tools.key_mgmt_util.screens import common, keys
 
 if TYPE_CHECKING:
     from keyferry.tools.evidence import Facts
-    from keyferry.tools.key_mgmt_util.outcome import Outcome
+    from keyferry.tools.key_mgmt_util.result import Outcome
 
 
 class Reader(Turns):
@@ -32,34 +32,34 @@ class Reader(Turns):
         match words[0]:
             case "loginHSM":
                 self._facts.logged_in_as(value_of(words, "-s"))
-                self._logged_in = set(_nodes(screens.login(_after_question(turn.text)).outcome))
+                self._logged_in = set(_nodes(common.login(_after_question(turn.text)).outcome))
             case "genRSAKeyPair":
-                if pair := screens_making.key_pair(turn.text).fields:
+                if pair := keys.key_pair(turn.text).fields:
                     label, bits = value_of(words, "-l"), number_of(value_of(words, "-m"))
                     self._facts.pair_made(pair.public, pair.private, label, bits)
             case "unWrapKey":
                 self._unwrapped(words, turn.text)
             case "findSingleKey":
-                outcome = screens.find_single_key(turn.text).outcome
+                outcome = common.find_single_key(turn.text).outcome
                 nodes = _nodes(outcome)
                 whole = outcome.failure is None and bool(self._logged_in) and self._logged_in <= set(nodes)
                 self._facts.covered(number_of(value_of(words, "-k")), Coverage(nodes), whole=whole)
             case "getAttribute":
                 self._described(words, turn)
             case "getKeyInfo":
-                if info := screens.key_info(turn.text).fields:
+                if info := common.key_info(turn.text).fields:
                     holding = Holding(tuple(map(str, info.shared)), info.approvers)
                     self._facts.held(number_of(value_of(words, "-k")), holding)
 
     def _unwrapped(self, words: list[str], text: str) -> None:
-        answer = screens_making.unwrapped(text)
+        answer = keys.unwrapped(text)
         if answer.fields is not None:
             wrapping_key = number_of(value_of(words, "-w"))
             whole = answer.outcome.failure is None
             self._facts.unwrapped(value_of(words, "-f"), wrapping_key, answer.fields, whole=whole)
 
     def _described(self, words: list[str], turn: Turn) -> None:
-        dump = screens.dump(turn.text)
+        dump = common.dump(turn.text)
         for file in turn.files:
             if file.name == value_of(words, "-out") and file.data is not None and dump.outcome.failure is None:
                 found = attributes(file.data.decode("utf-8", "surrogateescape"))

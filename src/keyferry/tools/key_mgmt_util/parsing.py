@@ -7,20 +7,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.errors import UnknownScreenError
-from keyferry.tools.key_mgmt_util import screens, screens_making, screens_telling
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
 from keyferry.tools.key_mgmt_util.dialect import TOOL
-from keyferry.tools.text import unknown
+from keyferry.tools.key_mgmt_util.screens import common, info, keys
+from keyferry.tools.lines import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from keyferry.pkcs11 import CloudHandle
-    from keyferry.tools.key_mgmt_util.answers import Answer
-    from keyferry.tools.key_mgmt_util.outcome import Outcome
-    from keyferry.tools.key_mgmt_util.screens import Dump, KeyInfo, Startup, User
-    from keyferry.tools.key_mgmt_util.screens_making import KeyPair, Wrapped
-    from keyferry.tools.key_mgmt_util.screens_telling import Meaning
+    from keyferry.tools.key_mgmt_util.reply import Answer
+    from keyferry.tools.key_mgmt_util.result import Outcome
+    from keyferry.tools.key_mgmt_util.screens.common import Dump, KeyInfo, Startup, User
+    from keyferry.tools.key_mgmt_util.screens.info import Meaning
+    from keyferry.tools.key_mgmt_util.screens.keys import KeyPair, Wrapped
 
 SCHEMA = "keyferry.parse/1"
 
@@ -62,8 +62,8 @@ def _attribute_file(text: str) -> Json:
 
 def _get_attribute(text: str) -> Json:
     """With the attributes, where the capture goes on with the `cat` of the file."""
-    screen, file = screens.before_shell(text)
-    answer = screens.dump(screen)
+    screen, file = common.before_shell(text)
+    answer = common.dump(screen)
     values = attributes(file) if file else None
     there = len(values.values) + values.unknown if values else 0
     if values and answer.fields and there != (told := answer.fields.count or 1):
@@ -132,28 +132,28 @@ def _nothing(_fields: object) -> Json:
 
 
 VERBS: dict[str, Callable[[str], Json]] = {
-    "startup": lambda text: _whole(screens.startup(text), _startup),
-    "loginHSM": lambda text: _whole(screens.login(text), _nothing),
-    "logoutHSM": lambda text: _whole(screens.logout(text), _nothing),
-    "genRSAKeyPair": lambda text: _whole(screens_making.key_pair(text), _pair),
-    "genSymKey": lambda text: _whole(screens_making.secret_key(text), _handle),
-    "exportPubKey": lambda text: _whole(screens_making.exported(text), _file),
-    "importPubKey": lambda text: _whole(screens_making.public_key(text), _handle),
-    "exportPrivateKey": lambda text: _whole(screens_making.private_export(text), _file),
-    "imSymKey": lambda text: _whole(screens_making.symmetric_import(text), _handle),
-    "exSymKey": lambda text: _whole(screens_making.symmetric_export(text), _file),
-    "wrapKey": lambda text: _whole(screens_making.wrapped(text), _wrapped),
-    "unWrapKey": lambda text: _whole(screens_making.unwrapped(text), _handle),
-    "findKey": lambda text: _whole(screens.found_keys(text), _handles),
-    "findSingleKey": lambda text: _whole(screens.find_single_key(text), _nothing),
+    "startup": lambda text: _whole(common.startup(text), _startup),
+    "loginHSM": lambda text: _whole(common.login(text), _nothing),
+    "logoutHSM": lambda text: _whole(common.logout(text), _nothing),
+    "genRSAKeyPair": lambda text: _whole(keys.key_pair(text), _pair),
+    "genSymKey": lambda text: _whole(keys.secret_key(text), _handle),
+    "exportPubKey": lambda text: _whole(keys.exported(text), _file),
+    "importPubKey": lambda text: _whole(keys.public_key(text), _handle),
+    "exportPrivateKey": lambda text: _whole(keys.private_export(text), _file),
+    "imSymKey": lambda text: _whole(keys.symmetric_import(text), _handle),
+    "exSymKey": lambda text: _whole(keys.symmetric_export(text), _file),
+    "wrapKey": lambda text: _whole(keys.wrapped(text), _wrapped),
+    "unWrapKey": lambda text: _whole(keys.unwrapped(text), _handle),
+    "findKey": lambda text: _whole(common.found_keys(text), _handles),
+    "findSingleKey": lambda text: _whole(common.find_single_key(text), _nothing),
     "getAttribute": _get_attribute,
     "attributeFile": _attribute_file,
-    "getKeyInfo": lambda text: _whole(screens.key_info(text), _key_info),
-    "setAttribute": lambda text: _whole(screens.set_attribute(text), _nothing),
-    "deleteKey": lambda text: _whole(screens.delete_key(text), _nothing),
-    "listUsers": lambda text: _whole(screens.users(text), _users),
-    "listAttributes": lambda text: _whole(screens_telling.attribute_numbers(text), _attribute_numbers),
-    "getHSMInfo": lambda text: _whole(screens_telling.hsm_info(text), _information),
-    "Error2String": lambda text: _whole(screens_telling.meaning(text), _meaning),
-    "help": lambda text: _whole(screens_telling.help_listing(text), _nothing),
+    "getKeyInfo": lambda text: _whole(common.key_info(text), _key_info),
+    "setAttribute": lambda text: _whole(common.set_attribute(text), _nothing),
+    "deleteKey": lambda text: _whole(common.delete_key(text), _nothing),
+    "listUsers": lambda text: _whole(common.users(text), _users),
+    "listAttributes": lambda text: _whole(info.attribute_numbers(text), _attribute_numbers),
+    "getHSMInfo": lambda text: _whole(info.hsm_info(text), _information),
+    "Error2String": lambda text: _whole(info.meaning(text), _meaning),
+    "help": lambda text: _whole(info.help_listing(text), _nothing),
 }

@@ -10,7 +10,7 @@ from keyferry.tools.key_mgmt_util.dialect import TOOL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from keyferry.tools.key_mgmt_util.screens import User
+    from keyferry.tools.key_mgmt_util.screens.common import User
 
 _ALLOW = "--allow-raised-counter types the password once all the same"
 _CHOOSE = "name the crypto user with --user or `[cloudhsm] user`"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, TypeVar
 from keyferry.errors import CheckFailedError, UnreachableError
 from keyferry.text import last_lines
 from keyferry.tools.ckdemo.dialect import HIGHEST_SLOT
-from keyferry.tools.shell import NOTHING_MORE
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
+from keyferry.tools.one_shot import NOTHING_MORE
 from keyferry.tools.vtl import dialect, screens
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from keyferry.tools.captured import SCHEMA, Json, hidden, judged
+from keyferry.tools.parse_output import SCHEMA, Json, hidden, judged
 from keyferry.tools.vtl import screens
 
 if TYPE_CHECKING:

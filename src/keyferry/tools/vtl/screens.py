@@ -9,8 +9,8 @@ from itertools import pairwise
 from keyferry.errors import ToolRefusedError
 from keyferry.pkcs11 import Slot
 from keyferry.text import last_lines
-from keyferry.tools.shell import echoed, screen
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
+from keyferry.tools.one_shot import echoed, screen
 from keyferry.tools.vtl import dialect
 
 _SLOT = r"(?i:slot\s*#\s*)?[0-9]{1,20}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from keyferry.terminal.prompts import ENDED, Prompt
-from keyferry.tools.text import clean
+from keyferry.tools.lines import clean
 
 NOTHING_MORE = Prompt(ENDED, b"")
 """The answer of a tool that does one thing and ends."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from keyferry.tools.ckdemo import dialect, screens
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 
 # A number, or what was not taken for one; where nothing is echoed the next question may follow on the line.
 _TYPED = r"[ \t]*(?:-?[0-9][^\n]*|[^\n]{1,60}(?=\n\s{0,9}You must enter ))?"

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.tools.abilities import Usage
-from keyferry.tools.key_mgmt_util.answers import NUMBER, Answer, whole
 from keyferry.tools.key_mgmt_util.dialect import ATTRIBUTES, words
-from keyferry.tools.key_mgmt_util.sheet import Sheet
-from keyferry.tools.text import lines
+from keyferry.tools.key_mgmt_util.reply import NUMBER, Answer, whole
+from keyferry.tools.key_mgmt_util.reply_lines import Sheet
+from keyferry.tools.lines import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

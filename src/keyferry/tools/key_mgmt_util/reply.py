@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from keyferry.pkcs11 import CloudHandle
-from keyferry.tools.key_mgmt_util.sheet import Sheet
+from keyferry.tools.key_mgmt_util.reply_lines import Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from keyferry.tools.key_mgmt_util.outcome import Outcome
+    from keyferry.tools.key_mgmt_util.result import Outcome
 
 T = TypeVar("T")
 

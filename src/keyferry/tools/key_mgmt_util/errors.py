@@ -16,13 +16,13 @@ from keyferry.errors import (
 )
 from keyferry.hints import WORDED_OTHERWISE
 from keyferry.text import last_lines, printable
-from keyferry.tools.key_mgmt_util import screens
 from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, START_HINT, START_HINTS, TOOL
+from keyferry.tools.key_mgmt_util.screens import common
 
 if TYPE_CHECKING:
     from keyferry.pkcs11 import CloudHandle
     from keyferry.secrets import Secret
-    from keyferry.tools.key_mgmt_util.outcome import Failure, Outcome
+    from keyferry.tools.key_mgmt_util.result import Failure, Outcome
     from keyferry.tools.logins import Logins
 
 _STATES = {
@@ -169,7 +169,7 @@ def login_refused(outcome: Outcome, text: str, password: Secret, logins: Logins)
 
 def _start_failure(text: str) -> str:
     try:
-        failure = screens.startup(text).outcome.failure
+        failure = common.startup(text).outcome.failure
     except UnknownScreenError:
         return ""  # shown as it is
     return f": {_told(failure)}" if failure else ""

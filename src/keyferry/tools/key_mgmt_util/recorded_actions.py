@@ -6,14 +6,14 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from keyferry.tools.byhand import Act, Answered, What, answered, text_of
 from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
+from keyferry.tools.manual import Act, Answered, What, answered, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from keyferry.tools.byhand import Line, Sitting
+    from keyferry.tools.manual import Line, Sitting
 
 _COMMAND = re.compile(r"\s*Command:\s*(?P<typed>.*)")
 _WHAT = {

@@ -4,9 +4,9 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.dialect import TOOL, words
-from keyferry.tools.key_mgmt_util.outcome import Outcome, judge
-from keyferry.tools.shell import PROMPT
-from keyferry.tools.text import lines, unknown, without_stars
+from keyferry.tools.key_mgmt_util.result import Outcome, judge
+from keyferry.tools.lines import lines, unknown, without_stars
+from keyferry.tools.one_shot import PROMPT
 
 if TYPE_CHECKING:
     from keyferry.errors import UnknownScreenError

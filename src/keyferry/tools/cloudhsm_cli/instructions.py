@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import CloudHandle
 from keyferry.text import printable
-from keyferry.tools.byhand import PLACEHOLDER, SHELL, Part, Turn, filled
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens
+from keyferry.tools.manual import PLACEHOLDER, SHELL, Part, Turn, filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keyferry.tools.parties import UnwrapSpec
+    from keyferry.tools.endpoints import UnwrapSpec
 
 _HANDLE = CloudHandle(PLACEHOLDER)
 _DONE = '`"error_code": 0`'

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from keyferry.tools.key_mgmt_util.answers import LIST, NUMBER, Answer, handle, numbers, plain, whole
 from keyferry.tools.key_mgmt_util.attributes import SHELL
 from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, words
-from keyferry.tools.key_mgmt_util.sheet import FIPS, INITIALIZED, LISTING, SESSION, Sheet
-from keyferry.tools.text import clean
+from keyferry.tools.key_mgmt_util.reply import LIST, NUMBER, Answer, handle, numbers, plain, whole
+from keyferry.tools.key_mgmt_util.reply_lines import FIPS, INITIALIZED, LISTING, SESSION, Sheet
+from keyferry.tools.lines import clean
 
 if TYPE_CHECKING:
     from re import Match
 
     from keyferry.pkcs11 import CloudHandle
-    from keyferry.tools.key_mgmt_util.outcome import Outcome
+    from keyferry.tools.key_mgmt_util.result import Outcome
 
 _NO_HSM = words(r"LIQUIDSECURITY ?: ?.+")
 _INITIALIZE = words(

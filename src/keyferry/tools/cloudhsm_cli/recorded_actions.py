@@ -6,15 +6,15 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from keyferry.tools.byhand import Act, What, answered, text_of
 from keyferry.tools.cloudhsm_cli import dialect, screens
 from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
-from keyferry.tools.parties import USAGES
+from keyferry.tools.endpoints import USAGES
+from keyferry.tools.manual import Act, What, answered, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from keyferry.tools.byhand import Answered, Line, Sitting
+    from keyferry.tools.manual import Answered, Line, Sitting
 
 _COMMAND = re.compile(rf"\s*{dialect.PROMPT}\s*(?P<typed>.*)")
 _LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE, _LIST = (

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from keyferry.tools.key_mgmt_util.answers import NUMBER, Answer, handle, whole
 from keyferry.tools.key_mgmt_util.dialect import words
-from keyferry.tools.key_mgmt_util.sheet import Sheet
+from keyferry.tools.key_mgmt_util.reply import NUMBER, Answer, handle, whole
+from keyferry.tools.key_mgmt_util.reply_lines import Sheet
 
 if TYPE_CHECKING:
     import re

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.terminal.screen_row import UnknownSequenceError, drawn
-from keyferry.tools.byhand import Line, Sitting
 from keyferry.tools.cloudhsm_cli.dialect import PROMPT as CLI_PROMPT
-from keyferry.tools.shell import prompt_before
+from keyferry.tools.manual import Line, Sitting
+from keyferry.tools.one_shot import prompt_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.tools.classic.acts import ckdemo_acts, cmu_acts, vtl_acts
-from keyferry.tools.cloudhsm_cli.acts import acts as cloudhsm_cli_acts
-from keyferry.tools.key_mgmt_util.acts import acts as key_mgmt_util_acts
-from keyferry.tools.sittings import sittings
+from keyferry.tools.classic.recorded_actions import ckdemo_acts, cmu_acts, vtl_acts
+from keyferry.tools.cloudhsm_cli.recorded_actions import acts as cloudhsm_cli_acts
+from keyferry.tools.key_mgmt_util.recorded_actions import acts as key_mgmt_util_acts
+from keyferry.tools.tool_sessions import sittings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from keyferry.recording.capture import Capture
-    from keyferry.tools.byhand import Act, Sitting
+    from keyferry.tools.manual import Act, Sitting
 
 READERS: dict[str, Callable[[Sitting], Iterator[Act]]] = {
     "vtl": vtl_acts,

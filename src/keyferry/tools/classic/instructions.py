@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from keyferry.tools.byhand import SHELL, Part, Turn
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.dialect import MENU
+from keyferry.tools.manual import SHELL, Part, Turn
 
 _OK = "`Status: Doing great, no errors (CKR_OK)`"
 _ONCE = "refused: stop; a partition locks after a few wrong tries"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, ToolRefusedError, UnreachableError
 from keyferry.terminal.prompts import ENDED, Heard, Prompt
 from keyferry.tools.ckdemo import dialect, screens
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import CloudHandle
 from keyferry.text import printable
-from keyferry.tools.byhand import PLACEHOLDER, SHELL, Part, Turn, filled
+from keyferry.tools.endpoints import Holding
 from keyferry.tools.key_mgmt_util import commands, dialect
-from keyferry.tools.parties import Holding
+from keyferry.tools.manual import PLACEHOLDER, SHELL, Part, Turn, filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keyferry.tools.parties import UnwrapSpec
+    from keyferry.tools.endpoints import UnwrapSpec
 
 _HANDLE = CloudHandle(PLACEHOLDER)
 _ONCE = "refused: stop; after five wrong tries the account locks"

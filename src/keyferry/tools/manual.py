@@ -12,7 +12,7 @@ from keyferry.errors import UnknownScreenError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from keyferry.tools.parties import UnwrapSpec
+    from keyferry.tools.endpoints import UnwrapSpec
 
 Json = dict[str, object]
 

@@ -14,7 +14,7 @@ from keyferry.tools.key_mgmt_util.dialect import (
     TOOL,
     words,
 )
-from keyferry.tools.text import unknown
+from keyferry.tools.lines import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from keyferry.procedure.steps import TITLES
-from keyferry.tools.parties import CLASSIC_TOOLS
+from keyferry.tools.endpoints import CLASSIC_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from keyferry.tools.byhand import Act, What
+    from keyferry.tools.manual import Act, What
 
 _TOLD = {"True": "yes", "False": "no"}
 

@@ -10,9 +10,9 @@ from keyferry.errors import ToolRefusedError
 from keyferry.text import last_lines, printable
 from keyferry.text import value as shown
 from keyferry.tools.cloudhsm_cli.dialect import PROMPT, TOOL
-from keyferry.tools.shell import PROMPT as SHELL
-from keyferry.tools.shell import echoed
-from keyferry.tools.text import clean, unknown
+from keyferry.tools.lines import clean, unknown
+from keyferry.tools.one_shot import PROMPT as SHELL
+from keyferry.tools.one_shot import echoed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

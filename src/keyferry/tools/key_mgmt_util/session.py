@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from keyferry.errors import CheckFailedError, KeyferryError, UnknownScreenError, UnreachableError
 from keyferry.terminal.prompts import ENDED
-from keyferry.tools.key_mgmt_util import dialect, failures
+from keyferry.tools.key_mgmt_util import dialect, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
-    from keyferry.tools.key_mgmt_util.answers import Answer
+    from keyferry.tools.key_mgmt_util.reply import Answer
     from keyferry.tools.limits import Limits
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Conversation:
         heard = console.hear(dialect.COMMAND, dialect.END, limit=limits.start)
         if heard.prompt == ENDED:
             console.close()
-            raise tool._located(failures.not_started(heard.text))
+            raise tool._located(errors.not_started(heard.text))
         return tool
 
     def __enter__(self) -> Self:
@@ -93,9 +93,9 @@ class Conversation:
         answer, text = self._ask(line, read, self._limits.answer)
         outcome = answer.outcome
         if outcome.unanswered and not any(node.code for node in outcome.nodes):
-            raise self._located(failures.unreachable(verb_of(line), outcome, text))
+            raise self._located(errors.unreachable(verb_of(line), outcome, text))
         if outcome.failure or answer.fields is None:
-            raise self._located(failures.refused(verb_of(line), outcome, text))
+            raise self._located(errors.refused(verb_of(line), outcome, text))
         return answer.fields
 
     def _ask(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import ToolRefusedError
 from keyferry.terminal.value_filter import NAMES
-from keyferry.tools.text import clean
+from keyferry.tools.lines import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable

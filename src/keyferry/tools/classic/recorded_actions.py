@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from keyferry.errors import UnknownScreenError
 from keyferry.pkcs11 import KeyClass
-from keyferry.tools.byhand import Act, Answered, What, answered, text_of
-from keyferry.tools.captured import hidden
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo import parsing as ckdemo
 from keyferry.tools.classic.source import describe
 from keyferry.tools.cmu import parsing as cmu
+from keyferry.tools.manual import Act, Answered, What, answered, text_of
+from keyferry.tools.parse_output import hidden
 from keyferry.tools.vtl import parsing as vtl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from keyferry.tools.byhand import Line, Sitting
+    from keyferry.tools.manual import Line, Sitting
 
 _CHOICE = re.compile(rf"\s*{dialect.CHOICE}(?P<typed>.*)")
 _VERBS = {
