@@ -29,18 +29,18 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
-        "procedure/rules.py", "(key.bits or 0) // 8 <= room", "(key.bits or 0) // 8 <= room + 1", "unit/test_rules.py"
+        "planning/rules.py", "(key.bits or 0) // 8 <= room", "(key.bits or 0) // 8 <= room + 1", "unit/test_rules.py"
     ),
-    Mutant("procedure/rules.py", "if key.extractable:", "if key.extractable is not False:", "unit/test_rules.py"),
+    Mutant("planning/rules.py", "if key.extractable:", "if key.extractable is not False:", "unit/test_rules.py"),
     Mutant(
-        "procedure/rules.py",
+        "planning/rules.py",
         "kcv is not None and key.kcv == kcv",
         "kcv is None and key.kcv == kcv",
         "unit/test_rules.py",
     ),
     Mutant("procedure/proof.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_proof.py"),
     Mutant("procedure/proof.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
-    Mutant("procedure/choice.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py unit/test_choice.py"),
+    Mutant("planning/selection.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py unit/test_choice.py"),
     Mutant(
         "procedure/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
     ),

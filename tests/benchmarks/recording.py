@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.procedure.choice import Selection
+    from keyferry.planning.selection import Selection
     from keyferry.procedure.results import RunResult
 
 Record = Literal["on", "unwaited", "off"]

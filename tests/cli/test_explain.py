@@ -19,7 +19,7 @@ from runs import DESTINATIONS, Done, World, keyferry, through
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.plan import Plan
 
 OURS = Path(__file__).parents[2] / "transcripts"
 HOSTILE = "</pre><script>x</script> `` [a](b) *_#|\x1b[2J"

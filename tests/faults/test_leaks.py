@@ -10,7 +10,7 @@ import pytest
 
 from keyferry.config import load
 from keyferry.events import Bus
-from keyferry.procedure.choice import Selection
+from keyferry.planning.selection import Selection
 from keyferry.procedure.command import migrate
 from keyferry.terminal import value_filter
 from keyferry.terminal.console import Console

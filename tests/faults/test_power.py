@@ -11,7 +11,7 @@ import pytest
 
 from keyferry.config import load
 from keyferry.events import Bus
-from keyferry.procedure.choice import Selection
+from keyferry.planning.selection import Selection
 from keyferry.procedure.command import migrate
 from keyferry.run.journal import Journal
 from keyferry.terminal.child import Child

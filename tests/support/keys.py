@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, KeyClass
-from keyferry.procedure.plan import PlannedKey
+from keyferry.planning.evaluate import PlannedKey
 from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 _SOURCE = SourceKey(

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from keyferry import config
-from keyferry.procedure.choice import Selection
-from keyferry.procedure.order import order
-from keyferry.procedure.planfile import Plan
+from keyferry.planning.job import order
+from keyferry.planning.plan import Plan
+from keyferry.planning.selection import Selection
 
 if TYPE_CHECKING:
-    from keyferry.procedure.plan import PlannedKey
+    from keyferry.planning.evaluate import PlannedKey
 
 
 def make(*keys: PlannedKey, **changes: Any) -> Plan:

@@ -7,12 +7,12 @@ from unittest import mock
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.planning.job import order
+from keyferry.planning.selection import Selection
 from keyferry.procedure import carrying
 from keyferry.procedure.assembly import Parties, Secrets
-from keyferry.procedure.choice import Selection
 from keyferry.procedure.interrupts import Interrupts
 from keyferry.procedure.migration import Migration
-from keyferry.procedure.order import order
 from keyferry.run.directory import RunDirectory
 from keyferry.secrets import Secret
 from keyferry.terminal.child import READ_SIZE

@@ -10,8 +10,8 @@ import pytest
 
 from keyferry.errors import ToolRefusedError
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv
+from keyferry.planning.evaluate import PlannedKey
 from keyferry.procedure.already_there import AlreadyThere
-from keyferry.procedure.plan import PlannedKey
 from keyferry.procedure.results import KeyResult
 from keys import arrived, source
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import CheckFailedError, Exit
-from keyferry.procedure.approval import approval
+from keyferry.planning.approval import approval
 from keyferry.run.directory import RunDirectory
 from ssh_keys import allowed_signers, make_key, sign_file
 

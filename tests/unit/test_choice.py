@@ -7,8 +7,8 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import KeyClass
-from keyferry.procedure.choice import Selection, select
-from keyferry.procedure.wanted import Listed, Want
+from keyferry.planning.key_list import Listed, Want
+from keyferry.planning.selection import Selection, select
 from keys import source
 
 KEYS = [

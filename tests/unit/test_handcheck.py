@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keyferry.planning.key_list import Want
 from keyferry.procedure.handcheck import Check, State
 from keyferry.procedure.steps import TITLES
-from keyferry.procedure.wanted import Want
 from keyferry.tools.endpoints import Holding
 from keyferry.tools.manual import Act, What
 from keys import planned, source
 from plans import make
 
 if TYPE_CHECKING:
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.plan import Plan
 
 KMU = "key_mgmt_util"
 

@@ -8,8 +8,8 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import CloudHandle
-from keyferry.procedure.choice import refuse_untypeable
-from keyferry.procedure.wanted import Want
+from keyferry.planning.key_list import Want
+from keyferry.planning.selection import refuse_untypeable
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination

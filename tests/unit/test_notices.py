@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.notices import notices
+from keyferry.planning.advisories import notices
 from keys import planned, source
 
 if TYPE_CHECKING:
-    from keyferry.procedure.plan import PlannedKey
+    from keyferry.planning.evaluate import PlannedKey
 
 
 def told(*crossing: PlannedKey, bits: int = 2048, extractable: bool = True) -> str:

@@ -7,8 +7,8 @@ import pytest
 
 from keyferry.errors import CheckFailedError, Exit
 from keyferry.pkcs11 import Kcv, KeyClass
-from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
-from keyferry.procedure.rules import Verdict, Wish
+from keyferry.planning.evaluate import Judge, PlannedKey, refuse_named, refuse_too_many
+from keyferry.planning.rules import Verdict, Wish
 from keyferry.tools.cloudhsm_cli.commands import can_type
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination

@@ -7,9 +7,9 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import ClassicHandle, KeyClass
-from keyferry.procedure import planfile
-from keyferry.procedure.rules import Verdict
-from keyferry.procedure.wanted import Want
+from keyferry.planning import plan as planfile
+from keyferry.planning.key_list import Want
+from keyferry.planning.rules import Verdict
 from keyferry.text import canonical
 from keyferry.tools.endpoints import Holding
 from keys import planned, source

@@ -7,9 +7,9 @@ import pytest
 
 from keyferry.errors import CheckFailedError, Exit
 from keyferry.pkcs11 import Kcv
-from keyferry.procedure.plan import Judge, PlannedKey
-from keyferry.procedure.reconcile import Matcher, judged_again, same_parties
-from keyferry.procedure.rules import Verdict, Wish
+from keyferry.planning.evaluate import Judge, PlannedKey
+from keyferry.planning.match import Matcher, judged_again, same_parties
+from keyferry.planning.rules import Verdict, Wish
 from keys import planned, source
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from keyferry.errors import (
     first_of,
 )
 from keyferry.pkcs11 import CloudHandle
+from keyferry.planning.rules import Verdict
 from keyferry.procedure.results import KeyResult, RunResult
-from keyferry.procedure.rules import Verdict
 from keys import planned, source
 
 REFUSED = ToolRefusedError("no", code="CKR_X", tool="ckdemo")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from keyferry.pkcs11 import Kcv, KeyClass
-from keyferry.procedure import rules
-from keyferry.procedure.rules import Verdict, Wish
+from keyferry.planning import rules
+from keyferry.planning.rules import Verdict, Wish
 from keys import arrived, source
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.procedure import wanted
-from keyferry.procedure.wanted import Listed, Want
+from keyferry.planning import key_list
+from keyferry.planning.key_list import Listed, Want
 from keyferry.tools.endpoints import Holding
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ROWS = (
 def _read(tmp_path: Path, text: str) -> Sequence[Listed]:
     path = tmp_path / "keys"
     path.write_text(text)
-    return wanted.read(path)
+    return key_list.read(path)
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff"])
@@ -106,7 +106,7 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="keys"):
-        wanted.read(tmp_path / "keys")
+        key_list.read(tmp_path / "keys")
     (tmp_path / "keys").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="keys"):
-        wanted.read(tmp_path / "keys")
+        key_list.read(tmp_path / "keys")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keyferry.errors import MismatchError
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
-from keyferry.procedure.order import WrappingWish
+from keyferry.planning.job import WrappingWish
 from keyferry.procedure.wrapping import Wrapping, WrappingKey, hash_of, read_pem
 from keyferry.tools.endpoints import Pair
 from keys import arrived

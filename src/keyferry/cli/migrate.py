@@ -16,10 +16,11 @@ from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
-from keyferry.procedure import command, wanted
-from keyferry.procedure.choice import Selection
+from keyferry.planning import key_list
+from keyferry.planning.key_list import Listed
+from keyferry.planning.selection import Selection
+from keyferry.procedure import command
 from keyferry.procedure.results import RunResult
-from keyferry.procedure.wanted import Listed
 from keyferry.run.rehearsal import WHY, is_rehearsal
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -125,7 +126,7 @@ def more_than_names(
     glob: list[str] | None, exclude: list[str] | None, file: Path | None
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Listed, ...]]:
     """What these options choose, as the last fields of a Selection have it."""
-    return tuple(glob or ()), tuple(exclude or ()), wanted.read(file) if file else ()
+    return tuple(glob or ()), tuple(exclude or ()), key_list.read(file) if file else ()
 
 
 def _leg(

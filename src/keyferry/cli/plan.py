@@ -28,8 +28,8 @@ from keyferry.cli.migrate import (
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.events import Bus
+from keyferry.planning.selection import Selection
 from keyferry.procedure import command
-from keyferry.procedure.choice import Selection
 from keyferry.text import printable
 
 

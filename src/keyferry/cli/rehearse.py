@@ -13,7 +13,7 @@ from keyferry import config
 from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import Json, run
 from keyferry.errors import UsageError
-from keyferry.procedure.choice import Selection
+from keyferry.planning.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from keyferry.pkcs11 import CloudHandle
-    from keyferry.procedure.plan import PlannedKey
+    from keyferry.planning.evaluate import PlannedKey
     from keyferry.procedure.results import KeyResult
     from keyferry.tools.endpoints import Destination, DestinationKey
 

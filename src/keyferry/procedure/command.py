@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, InternalError, KeyferryError, RecordFailedError, UsageError
-from keyferry.procedure import approval, planfile
+from keyferry.planning import approval
+from keyferry.planning import plan as planfile
+from keyferry.planning.job import Order, order, planned
+from keyferry.planning.plan import PLANNED_SETTINGS
 from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.order import Order, order, planned
-from keyferry.procedure.planfile import PLANNED_SETTINGS
 from keyferry.run.directory import RunDirectory
 from keyferry.run.state import PLAN
 from keyferry.terminal.host import write_private
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
+    from keyferry.planning.selection import Selection
     from keyferry.procedure.assembly import Parties, Secrets
-    from keyferry.procedure.choice import Selection
     from keyferry.procedure.results import RunResult
     from keyferry.tools.endpoints import DestinationKey, SourceKey
     from keyferry.tools.ledger import Entry

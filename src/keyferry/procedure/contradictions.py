@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from keyferry.errors import Exit
-from keyferry.procedure.unwrapping import spec_of
+from keyferry.planning.unwrap_spec import spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from keyferry.planning.evaluate import PlannedKey
+    from keyferry.planning.plan import Plan
     from keyferry.procedure.claims import Claims, KeyClaims
     from keyferry.procedure.evidence import Evidence, Outcome
-    from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.planfile import Plan
 
 _INTERRUPTED = frozenset({Exit.HANGUP, Exit.INTERRUPTED, Exit.TERMINATED})
 _PROVED = frozenset({"CLUSTER-COVERAGE", "ATTRIBUTES-MATCH", "KCV-MATCH"})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import MismatchError
 from keyferry.pkcs11 import KeyClass
+from keyferry.planning.unwrap_spec import spec_of
 from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
-from keyferry.procedure.unwrapping import spec_of
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
 from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
 from keyferry.tools.endpoints import Coverage, Holding
@@ -18,8 +18,8 @@ from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.evaluate import PlannedKey
+    from keyferry.planning.plan import Plan
     from keyferry.recording.reader import Event
     from keyferry.tools.endpoints import DestinationKey
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.order import DOCUMENTED_LABEL
-from keyferry.procedure.unwrapping import spec_of
+from keyferry.planning.job import DOCUMENTED_LABEL
+from keyferry.planning.unwrap_spec import spec_of
 from keyferry.tools.endpoints import LASTING, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.evaluate import PlannedKey
+    from keyferry.planning.plan import Plan
     from keyferry.tools.endpoints import UnwrapSpec
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, LoginRefusedError, MismatchError, UsageError
 from keyferry.pkcs11 import account
-from keyferry.procedure import order as orders
-from keyferry.procedure import planfile
+from keyferry.planning import job as orders
+from keyferry.planning import plan as planfile
 from keyferry.procedure.command import at_work, check_named, opened
 from keyferry.procedure.identity import same_owner
 from keyferry.procedure.interrupts import Interrupts
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.procedure.choice import Selection
-    from keyferry.procedure.order import Order
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.job import Order
+    from keyferry.planning.plan import Plan
+    from keyferry.planning.selection import Selection
     from keyferry.run.state import Decision, KeyState, RunState
 
 

@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import KeyClass
+from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.procedure.expected import Key, expected
-from keyferry.procedure.order import DOCUMENTED_LABEL
 from keyferry.tools.manual import What
 from keyferry.tools.manual_steps import Acts, Finding, State, last, moved, on_cloudhsm, step, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.plan import Plan
     from keyferry.tools.manual import Act
     from keyferry.tools.manual_steps import Wanted
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.procedure import planfile
-from keyferry.procedure.choice import Selection
+from keyferry.planning import plan as planfile
+from keyferry.planning.job import order
+from keyferry.planning.selection import Selection
 from keyferry.procedure.handcheck import Check, Finding, State
-from keyferry.procedure.order import order
 from keyferry.recording.capture import load
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.config import Config
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.plan import Plan
 
 SCHEMA = "keyferry.byhand/1"
 

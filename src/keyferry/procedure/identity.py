@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
-from keyferry.procedure.planfile import IDENTITY
+from keyferry.planning.plan import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

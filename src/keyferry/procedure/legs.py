@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, UsageError
 from keyferry.pkcs11 import CloudHandle, Kcv, KeyClass
+from keyferry.planning.evaluate import Judge, refuse_named, refuse_too_many
+from keyferry.planning.selection import refuse_untypeable, select
 from keyferry.procedure.carrying import canary
-from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import ENDING
 from keyferry.procedure.identity import same_cluster, same_owner
 from keyferry.procedure.migration import Migration
-from keyferry.procedure.plan import Judge, refuse_named, refuse_too_many
 from keyferry.procedure.resume import found_again
 from keyferry.procedure.wrapping import WrappingKey, hash_of, read_pem
 from keyferry.run.manifest import PEM

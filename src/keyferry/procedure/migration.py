@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.errors import KeyferryError, RecordFailedError
 from keyferry.events import Noticed
-from keyferry.procedure import planfile, reconcile, steps
+from keyferry.planning import match
+from keyferry.planning import plan as planfile
+from keyferry.planning.advisories import names, notices
+from keyferry.planning.evaluate import Judge, PlannedKey, refuse_named, refuse_too_many
+from keyferry.planning.job import DOCUMENTED_LABEL
+from keyferry.planning.plan import Plan
+from keyferry.planning.selection import refuse_untypeable, select
+from keyferry.procedure import steps
 from keyferry.procedure.already_there import AlreadyThere
 from keyferry.procedure.balance import balance
 from keyferry.procedure.carrying import Carrying, canary
-from keyferry.procedure.choice import refuse_untypeable, select
 from keyferry.procedure.crossing import Crossing
 from keyferry.procedure.identity import same_cluster, same_owner
 from keyferry.procedure.in_flight import InFlight, open_tools
 from keyferry.procedure.lanes import demand_lasting_handles, opened
 from keyferry.procedure.members import Members
-from keyferry.procedure.notices import names, notices
-from keyferry.procedure.order import DOCUMENTED_LABEL
-from keyferry.procedure.plan import Judge, PlannedKey, refuse_named, refuse_too_many
-from keyferry.procedure.planfile import Plan
 from keyferry.procedure.results import KeyResult, RunResult, announce
 from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled
 from keyferry.procedure.wrapping import Wrapping
@@ -37,10 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Sized
 
     from keyferry.pkcs11 import CloudHandle
+    from keyferry.planning.job import Order
+    from keyferry.planning.key_list import Want
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.order import Order
-    from keyferry.procedure.wanted import Want
     from keyferry.procedure.wrapping import WrappingKey
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
@@ -134,7 +136,7 @@ class Migration:
         if self._past:
             same_owner(self._past, "classic", self._parties.source.identity())
         if plan := self._order.plan:
-            reconcile.same_parties(reconcile.partition(plan.classic), self._parties.source.identity(), "classic")
+            match.same_parties(match.partition(plan.classic), self._parties.source.identity(), "classic")
         self._step("4.4")
         self._parties.source.open_session()
         self._step("4.5")
@@ -143,7 +145,7 @@ class Migration:
         self._parties.note_process(self._parties.destination)
         self._parties.destination.log_in()
         if plan:
-            reconcile.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
+            match.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
         self._write_parties()
 
     def _write_parties(self) -> None:
@@ -191,7 +193,7 @@ class Migration:
             destination.longest_label,
         )
         if plan:
-            planned, newcomers = reconcile.as_planned(plan, keys, judge, source)
+            planned, newcomers = match.as_planned(plan, keys, judge, source)
             if newcomers:
                 self._notice(newcomers)
             return planned

@@ -12,7 +12,7 @@ from keyferry.tools.endpoints import USAGES
 
 if TYPE_CHECKING:
     from keyferry.pkcs11 import Kcv
-    from keyferry.procedure.plan import PlannedKey
+    from keyferry.planning.evaluate import PlannedKey
     from keyferry.tools.endpoints import DestinationKey, Holding
 
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from keyferry.events import Bus
     from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, Sha256
-    from keyferry.procedure.plan import PlannedKey
+    from keyferry.planning.evaluate import PlannedKey
     from keyferry.procedure.wrapping import WrappingKey
 
 _NO_FOLDER = Path(os.devnull)  # no file is in it

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, Exit, MismatchError
 from keyferry.pkcs11 import KeyClass
+from keyferry.planning.match import Matcher
 from keyferry.procedure.already_there import already_there
-from keyferry.procedure.reconcile import Matcher
 from keyferry.procedure.results import KeyResult
 from keyferry.procedure.wrapping import hash_of
 from keyferry.run.state import ENDS, Decision, Stage
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from keyferry.pkcs11 import CloudHandle
+    from keyferry.planning.evaluate import PlannedKey
     from keyferry.procedure.crossing import Crossing
     from keyferry.procedure.in_flight import InFlight
     from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.plan import PlannedKey
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import KeyState, RunState
     from keyferry.tools.endpoints import Destination, DestinationKey, Source

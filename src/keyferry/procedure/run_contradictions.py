@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from keyferry.planning.plan import IDENTITY
 from keyferry.procedure.contradictions import different
-from keyferry.procedure.planfile import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from keyferry.planning.plan import Plan
     from keyferry.procedure.claims import Claims
     from keyferry.procedure.evidence import Evidence
-    from keyferry.procedure.planfile import Plan
 
 
 class RunContradictions:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import FIXED_BITS
-from keyferry.procedure.order import DOCUMENTED_LABEL
+from keyferry.planning.job import DOCUMENTED_LABEL
+from keyferry.planning.unwrap_spec import spec_of
 from keyferry.procedure.steps import TITLES
-from keyferry.procedure.unwrapping import spec_of
 from keyferry.text import printable
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
 from keyferry.tools.classic import instructions as classic
@@ -21,8 +21,8 @@ from keyferry.tools.manual import SHELL, Part, Turn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.planfile import Plan, Value
+    from keyferry.planning.evaluate import PlannedKey
+    from keyferry.planning.plan import Plan, Value
     from keyferry.tools.manual import DestinationWords
 
 PEM = "wrapping_public.pem"

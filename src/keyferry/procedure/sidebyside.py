@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.order import DOCUMENTED_LABEL
+from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.recording.capture import load
 from keyferry.tools.endpoints import CLASSIC_TOOLS
 from keyferry.tools.manual import What

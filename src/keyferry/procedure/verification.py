@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
-from keyferry.procedure import planfile
+from keyferry.planning import plan as planfile
 from keyferry.procedure.claims import Claims
 from keyferry.procedure.contradictions import Contradictions
 from keyferry.procedure.evidence import Evidence

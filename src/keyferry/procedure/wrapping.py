@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.pkcs11 import ClassicHandle, CloudHandle
+    from keyferry.planning.job import WrappingWish
     from keyferry.procedure.assembly import Parties
     from keyferry.procedure.in_flight import InFlight
-    from keyferry.procedure.order import WrappingWish
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import DestinationKey
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
-from keyferry.procedure import rules
-from keyferry.procedure.wanted import Want
+from keyferry.planning import rules
+from keyferry.planning.key_list import Want
 from keyferry.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyferry.pkcs11 import ClassicHandle, Kcv
-    from keyferry.procedure.rules import Verdict, Wish
+    from keyferry.planning.rules import Verdict, Wish
     from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 

@@ -10,7 +10,7 @@ from keyferry.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from keyferry.procedure.plan import PlannedKey
+    from keyferry.planning.evaluate import PlannedKey
 
 _DES3_STRENGTH = 112  # bits (NIST SP 800-57 part 1)
 

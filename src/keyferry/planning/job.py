@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.pkcs11 import DIGEST_BYTES, MODULUS_STRENGTH
-from keyferry.procedure.choice import Selection, demand_names
-from keyferry.procedure.planfile import PLANNED_SETTINGS
-from keyferry.procedure.rules import Wish
+from keyferry.planning.plan import PLANNED_SETTINGS
+from keyferry.planning.rules import Wish
+from keyferry.planning.selection import Selection, demand_names
 from keyferry.text import value as shown
 from keyferry.tools.abilities import Needs
 from keyferry.tools.endpoints import Holding
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from keyferry.config import Config
-    from keyferry.procedure.approval import Approval
-    from keyferry.procedure.planfile import Plan, Value
+    from keyferry.planning.approval import Approval
+    from keyferry.planning.plan import Plan, Value
 
 
 DOCUMENTED_LABEL = "classic_wrap"

@@ -6,16 +6,16 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
-from keyferry.procedure.choice import select
-from keyferry.procedure.planfile import IDENTITY, without_values
+from keyferry.planning.plan import IDENTITY, without_values
+from keyferry.planning.selection import select
 from keyferry.text import counted, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from keyferry.pkcs11 import Kcv
-    from keyferry.procedure.plan import Judge, PlannedKey
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.evaluate import Judge, PlannedKey
+    from keyferry.planning.plan import Plan
     from keyferry.tools.endpoints import Source, SourceKey
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from keyferry.pkcs11 import ClassicHandle
-    from keyferry.procedure.plan import PlannedKey
-    from keyferry.procedure.planfile import Plan
+    from keyferry.planning.evaluate import PlannedKey
+    from keyferry.planning.plan import Plan
 
 _SETTABLE = {"cloudhsm-cli": cloudhsm_cli.SETTABLE_USAGES, "key_mgmt_util": key_mgmt_util.SETTABLE_USAGES}
 

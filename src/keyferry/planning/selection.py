@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import KeyClass
-from keyferry.procedure import wanted
-from keyferry.procedure.wanted import Want
+from keyferry.planning import key_list
+from keyferry.planning.key_list import Want
 from keyferry.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.pkcs11 import ClassicHandle
-    from keyferry.procedure.wanted import Listed
+    from keyferry.planning.key_list import Listed
     from keyferry.tools.endpoints import CanBeTold, SourceKey
 
 
@@ -47,7 +47,7 @@ class Selection:
     def recalled(cls, record: Mapping[str, Any]) -> Selection:
         """A selection from what `asdict` made of it."""
         lists = {name: tuple(record[name]) for name in ("keys", "label_globs", "exclude")}
-        return cls(**{**record, **lists, "listed": wanted.recalled(record["listed"])})
+        return cls(**{**record, **lists, "listed": key_list.recalled(record["listed"])})
 
 
 def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[SourceKey, Want]]:
