@@ -38,8 +38,8 @@ MUTANTS = (
         "kcv is None and key.kcv == kcv",
         "unit/test_rules.py",
     ),
-    Mutant("procedure/proof.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_proof.py"),
-    Mutant("procedure/proof.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
+    Mutant("verification/checks.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_proof.py"),
+    Mutant("verification/checks.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
     Mutant("planning/selection.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py unit/test_choice.py"),
     Mutant(
         "procedure/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant("tools/cloudhsm_cli/reply.py", "text.count(_MARK) != 1", "False", "screens/test_cloudhsm_cli.py"),
     Mutant("tools/cloudhsm_cli/screens.py", "== {FULL}", "!= set()", "screens/test_cloudhsm_cli.py"),
-    Mutant("procedure/proof.py", "if name in settable", "if False", "unit/test_proof.py"),
+    Mutant("verification/checks.py", "if name in settable", "if False", "unit/test_proof.py"),
     Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "screens/test_key_mgmt_util.py"),
 )
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import shared
-from keyferry.procedure.verification import verify
-from keyferry.transcript.verify import Run
+from keyferry.verification.record import verify
+from keyferry.verification.verify import Run
 from records import lengthen
 from runs import World
 

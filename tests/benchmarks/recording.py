@@ -22,11 +22,11 @@ from unittest import mock
 
 from keyferry.cli.__main__ import main as keyferry
 from keyferry.procedure import command
-from keyferry.procedure.verification import verify
 from keyferry.recording.recorder import Recorder
 from keyferry.run.directory import RunDirectory
 from keyferry.run.journal import Journal
-from keyferry.transcript.verify import Run
+from keyferry.verification.record import verify
+from keyferry.verification.verify import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.procedure.verification import verify
-from keyferry.transcript.verify import Run
+from keyferry.verification.record import verify
+from keyferry.verification.verify import Run
 from records import lengthen
 from runs import World
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyferry.errors import MismatchError
-from keyferry.procedure.verification import verify
+from keyferry.verification.record import verify
 from records import both_say
 from runs import recorded
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from keyferry.errors import MismatchError
-from keyferry.procedure import documented
-from keyferry.procedure.verification import verify
-from keyferry.transcript.verify import COMMANDS
+from keyferry.verification import allowed_commands
+from keyferry.verification.record import verify
+from keyferry.verification.verify import COMMANDS
 from records import SCRIPT, both_say, edit, head_of
 from runs import DESTINATIONS, World, keyferry, recorded
 from ssh_keys import make_key
@@ -196,7 +196,7 @@ def test_the_stock_player_plays_every_file_of_a_run(whole: Path, tmp_path: Path)
 
 
 def test_the_script_knows_the_procedure_of_each_tool() -> None:
-    assert COMMANDS.keys() == documented.MIGRATION.keys()
+    assert COMMANDS.keys() == allowed_commands.MIGRATION.keys()
     for tool, pattern in COMMANDS.items():
-        known = {verb for verb in documented.ACTION[tool] if re.fullmatch(pattern, verb)}
-        assert known == documented.MIGRATION[tool]
+        known = {verb for verb in allowed_commands.ACTION[tool] if re.fullmatch(pattern, verb)}
+        assert known == allowed_commands.MIGRATION[tool]

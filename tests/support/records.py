@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import forked
 from keyferry.errors import MismatchError
-from keyferry.procedure.verification import verify
 from keyferry.run import manifest
 from keyferry.text import canonical
-from keyferry.transcript.verify import Run
+from keyferry.verification.record import verify
+from keyferry.verification.verify import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

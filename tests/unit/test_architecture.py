@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 ALL = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
 LINES, FUNCTION_LINES = 350, 50
-SCRIPT = ROOT / "src/keyferry/transcript/verify.py"  # runs by itself, on any Python 3
+SCRIPT = ROOT / "src/keyferry/verification/verify.py"  # runs by itself, on any Python 3
 
 
 @functools.cache

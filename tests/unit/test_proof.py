@@ -6,7 +6,7 @@ import pytest
 
 from keyferry.errors import Exit, MismatchError
 from keyferry.pkcs11 import Kcv, KeyClass
-from keyferry.procedure.proof import attributes_match, kcv_match
+from keyferry.verification.checks import attributes_match, kcv_match
 from keys import arrived, planned, source
 
 ALWAYS = ["class", "type", "length", "label", "id", "TOKEN", "EXTRACTABLE"]

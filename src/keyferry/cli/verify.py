@@ -9,13 +9,13 @@ import typer
 
 from keyferry.cli import render
 from keyferry.errors import CheckFailedError, Exit, UnreachableError, UsageError
-from keyferry.procedure.verification import UNSIGNED, Verdict
-from keyferry.procedure.verification import verify as check
 from keyferry.run import signing
 from keyferry.run.rehearsal import WHY
 from keyferry.run.signing import Role
 from keyferry.run.standalone import script
 from keyferry.text import counted, printable
+from keyferry.verification.record import UNSIGNED, Verdict
+from keyferry.verification.record import verify as check
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 

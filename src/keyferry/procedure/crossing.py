@@ -11,11 +11,11 @@ from keyferry.events import KeyFinished
 from keyferry.planning.unwrap_spec import unwrap_spec, wrapped_name
 from keyferry.procedure import steps
 from keyferry.procedure.already_there import SecondCopyError, already_there, second_copy
-from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.procedure.wrapping import hash_of
 from keyferry.run.state import WRONG_VALUE, Stage
 from keyferry.run.status import WITHOUT_BLOB
 from keyferry.tools.endpoints import Holding
+from keyferry.verification.checks import attributes_match, holding_match, kcv_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from keyferry.errors import MismatchError
 from keyferry.pkcs11 import KeyClass
 from keyferry.planning.unwrap_spec import spec_of
-from keyferry.procedure.proof import attributes_match, holding_match, kcv_match
 from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
 from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
 from keyferry.tools.endpoints import Coverage, Holding
 from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
+from keyferry.verification.checks import attributes_match, holding_match, kcv_match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,21 +10,21 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from keyferry.errors import ToolRefusedError, UnknownScreenError
-from keyferry.procedure.documented import ACTION, MIGRATION
 from keyferry.recording.chain_reader import wrong
 from keyferry.tools.ckdemo import dialect as ckdemo
 from keyferry.tools.ckdemo import screens
 from keyferry.tools.cmu import screens as cmu
+from keyferry.verification.allowed_commands import ACTION, MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from keyferry.procedure.evidence import Evidence
-    from keyferry.procedure.journaled import Journaled
     from keyferry.recording.chain_reader import Session
     from keyferry.recording.reader import Event
+    from keyferry.verification.evidence import Evidence
+    from keyferry.verification.journal_rules import Journaled
 
 _FILE_TYPED = re.compile(r" (?:-f|--data-path) (\S+)")
 _ONE_LINE = re.compile(r"[^\0-\x1f]*\r?")

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.planning import plan as planfile
-from keyferry.procedure.claims import Claims
-from keyferry.procedure.contradictions import Contradictions
-from keyferry.procedure.evidence import Evidence
-from keyferry.procedure.journaled import Journaled
-from keyferry.procedure.meaning import Witness, one_line, public_key
-from keyferry.procedure.run_contradictions import RunContradictions
 from keyferry.recording import chain
 from keyferry.recording.banner import plain
 from keyferry.recording.chain_reader import Session, too_many, whole_lines, wrong
 from keyferry.run import kept, manifest, rehearsal, signing
 from keyferry.text import counted, from_json
+from keyferry.verification.claims import Claims
+from keyferry.verification.contradictions import Contradictions
+from keyferry.verification.evidence import Evidence
+from keyferry.verification.journal_rules import Journaled
+from keyferry.verification.run_contradictions import RunContradictions
+from keyferry.verification.session_rules import Witness, one_line, public_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.procedure.evidence import Reader
     from keyferry.recording.reader import Event
+    from keyferry.verification.evidence import Reader
 
 FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES, manifest.MANIFESTS})
 _WRAPPED = re.compile(r"files/(\d+)\.wrapped")

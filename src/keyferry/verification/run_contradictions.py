@@ -6,15 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from keyferry.planning.plan import IDENTITY
-from keyferry.procedure.contradictions import different
+from keyferry.verification.contradictions import different
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from keyferry.planning.plan import Plan
-    from keyferry.procedure.claims import Claims
-    from keyferry.procedure.evidence import Evidence
+    from keyferry.verification.claims import Claims
+    from keyferry.verification.evidence import Evidence
 
 
 class RunContradictions:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from keyferry.planning.evaluate import PlannedKey
     from keyferry.planning.plan import Plan
-    from keyferry.procedure.claims import Claims, KeyClaims
-    from keyferry.procedure.evidence import Evidence, Outcome
+    from keyferry.verification.claims import Claims, KeyClaims
+    from keyferry.verification.evidence import Evidence, Outcome
 
 _INTERRUPTED = frozenset({Exit.HANGUP, Exit.INTERRUPTED, Exit.TERMINATED})
 _PROVED = frozenset({"CLUSTER-COVERAGE", "ATTRIBUTES-MATCH", "KCV-MATCH"})
