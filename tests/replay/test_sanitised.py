@@ -17,6 +17,7 @@ from test_recordings import RECORDINGS, SECRETS, expected
 import player
 from keyferry.pkcs11 import CloudHandle, Slot
 from keyferry.recording.reader import read
+from keyferry.sanitize.sanitize import sanitize
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
@@ -26,7 +27,6 @@ from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
-from keyferry.transcript.sanitize import sanitize
 from runner import PASSWORD, PIN
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from keyferry.recording.reader import Recording, read
 from keyferry.recording.recorder import Recorder
-from keyferry.transcript.aliases import Aliases
-from keyferry.transcript.sanitize import sanitize
+from keyferry.sanitize.pseudonyms import Aliases
+from keyferry.sanitize.sanitize import sanitize
 
 if TYPE_CHECKING:
     from pathlib import Path

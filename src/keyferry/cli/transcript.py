@@ -76,7 +76,7 @@ def sanitize(
 
     Labels, ids, serials, users, hosts, handles, check values and moduli get aliases of the same length and kind.
     """
-    from keyferry.transcript.sanitize import sanitize as write  # noqa: PLC0415 - start-up
+    from keyferry.sanitize.sanitize import sanitize as write  # noqa: PLC0415 - start-up
 
     count = write(file, out)
     sys.stderr.write(f"{out}: {count} names have aliases; look it through before you send it\n")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.transcript import places
-from keyferry.transcript.renaming import Marked
+from keyferry.sanitize import identifiers
+from keyferry.sanitize.replace import Marked
 from keyferry.transcript.report.model import CLASSIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.places import Span
+    from keyferry.sanitize.identifiers import Span
 
 _CHANGING = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*Z?|(?<=UTC Time -> )\d+|(?<=\(free / total\) -> )[\d /]+|(?<=attributes-)\d+"
@@ -67,12 +67,12 @@ class Pairing:
 
 def marked_line(line: str, question: str) -> Marked:
     line = _steady(line)
-    return _marked(line, places.in_line(line, question) or places.in_arguments(line.replace(" ", "\n")))
+    return _marked(line, identifiers.in_line(line, question) or identifiers.in_arguments(line.replace(" ", "\n")))
 
 
 def marked_output(text: str) -> Marked:
     text = _steady(text)
-    return _marked(text, places.in_output(text))
+    return _marked(text, identifiers.in_output(text))
 
 
 def choices(screen: str) -> dict[str, str]:
@@ -86,7 +86,7 @@ def _steady(text: str) -> str:
 
 
 def _marked(text: str, spans: Sequence[Span]) -> Marked:
-    return Marked(text, places.outermost(text, [*spans, *(found.span() for found in _VALUES.finditer(text))]))
+    return Marked(text, identifiers.outermost(text, [*spans, *(found.span() for found in _VALUES.finditer(text))]))
 
 
 def _values(marked: Marked, side: str) -> Iterator[tuple[str, str]]:

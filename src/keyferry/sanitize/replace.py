@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.aliases import Aliases
-from keyferry.transcript.words import is_distinctive
+from keyferry.sanitize.pseudonyms import Aliases
+from keyferry.sanitize.vocabulary import is_distinctive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from keyferry.transcript.places import Span
+    from keyferry.sanitize.identifiers import Span
 
 _WORD = re.compile(r"[^\W_]+")
 _WRAP = re.compile(r"([ \t\r]*\n[ \t]*)")  # where a terminal or a tool broke a long value

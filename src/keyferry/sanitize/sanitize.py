@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
 from keyferry.recording.reader import Event, Recording, read
-from keyferry.transcript import places
-from keyferry.transcript.renaming import Marked, Renaming
-from keyferry.transcript.side_files import side_files
+from keyferry.sanitize import identifiers
+from keyferry.sanitize.replace import Marked, Renaming
+from keyferry.sanitize.side_files import side_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.transcript.places import Span
+    from keyferry.sanitize.identifiers import Span
 
 _KEPT = ("version", "width", "height", "format", "timestamp", "started", "step", "tool", "sha256", "run_id", "keyferry")
 _CODES = frozenset("oimsvxr")
 _BETWEEN = "\n"
-_IN_HEADER = {"title": places.in_title, "host": places.in_whole, "user": places.in_whole, "path": places.in_path}
+_IN_HEADER = {
+    "title": identifiers.in_title,
+    "host": identifiers.in_whole,
+    "user": identifiers.in_whole,
+    "path": identifiers.in_path,
+}
 _OWN_HOSTS = ("classic", "cloudhsm")  # what this program calls the two sides where no host was named
 
 
@@ -80,13 +85,13 @@ class _Parts:
         self._typed: dict[int, Marked] = {}
         names: list[Span] = []
         output = "".join(self._pieces.values())
-        told = places.in_output(output)
+        told = identifiers.in_output(output)
         for number, start, end in self._inputs():
             self._typed[number] = typed = _marked_input(recording.events[number], output, start)
             if typed.spans and (echo := _echo(typed, output, start, end)):
                 told = [span for span in told if span[1] <= echo[0] or span[0] >= echo[1]]
                 names += ((echo[0] + first, echo[0] + last) for first, last in typed.spans)
-        self._output = Marked(output, places.outermost(output, [*names, *told]))
+        self._output = Marked(output, identifiers.outermost(output, [*names, *told]))
 
     def marked(self) -> Iterator[Marked]:
         yield from self._header.values()
@@ -127,7 +132,7 @@ def _marked_header(header: dict[str, object]) -> Iterator[tuple[str, Marked]]:
     for name, value in header.items():
         if name == "argv" and isinstance(value, list):
             joined = _BETWEEN.join(map(str, value))
-            yield name, Marked(joined, places.in_arguments(joined))
+            yield name, Marked(joined, identifiers.in_arguments(joined))
         elif name in _IN_HEADER and isinstance(value, str):
             own = value.rpartition(" on ")[2] in _OWN_HOSTS
             yield name, Marked(value, [] if own else _IN_HEADER[name](value))
@@ -151,9 +156,9 @@ def _output_events(event: Event, text: str) -> Iterator[Event]:
 def _marked_input(event: Event, output: str, place: int) -> Marked:
     """What was typed when the output had come to this place, or a step's marker."""
     if event.code == "m":
-        return Marked(event.data, places.in_step(event.data))
+        return Marked(event.data, identifiers.in_step(event.data))
     question = output[output.rfind("\n", 0, place) + 1 : place]
-    return Marked(event.data, places.in_line(event.data.removesuffix("\r"), question))
+    return Marked(event.data, identifiers.in_line(event.data.removesuffix("\r"), question))
 
 
 def _echo(typed: Marked, output: str, start: int, end: int) -> Span | None:

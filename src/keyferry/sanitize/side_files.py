@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from keyferry.errors import UsageError
 from keyferry.recording.damage import damaged
+from keyferry.sanitize import identifiers
+from keyferry.sanitize.replace import Marked
 from keyferry.text import from_json
-from keyferry.transcript import places
-from keyferry.transcript.renaming import Marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def _side_file(effect: Effect, data: bytes) -> SideFile:
     text = data.decode("utf-8", "surrogateescape")
     if "OBJ_ATTR_" in text:
         return SideFile(
-            effect, Marked(text, places.in_output(text)), lambda new: new.encode("utf-8", "surrogateescape")
+            effect, Marked(text, identifiers.in_output(text)), lambda new: new.encode("utf-8", "surrogateescape")
         )
     if pem := _PEM.fullmatch(text):
         return _public_key(effect, pem)
