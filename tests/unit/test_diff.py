@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shared
-from keyferry.procedure.sidebyside import compare as by_meaning
-from keyferry.transcript.diff import Row, compare
-from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
+from keyferry.comparison.by_meaning import compare as by_meaning
+from keyferry.comparison.by_text import Row, compare
+from keyferry.comparison.values import Pairing, choices, marked_line, marked_output
 from runs import World, keyferry, recorded
 
 if TYPE_CHECKING:

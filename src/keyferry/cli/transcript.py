@@ -96,9 +96,9 @@ def diff(
     Handles, times, hashes and check values may be others, but each the same one everywhere.
     """
     if meaning:
-        from keyferry.procedure.sidebyside import compare  # noqa: PLC0415 - start-up
+        from keyferry.comparison.by_meaning import compare  # noqa: PLC0415 - start-up
     else:
-        from keyferry.transcript.diff import compare  # noqa: PLC0415 - start-up
+        from keyferry.comparison.by_text import compare  # noqa: PLC0415 - start-up
     rows = list(compare(ours, theirs))
     if json:
         render.document({"schema": "keyferry.diff/1", "rows": [dataclasses.asdict(row) for row in rows]})

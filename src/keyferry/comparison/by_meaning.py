@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from keyferry.comparison.by_text import Row, keys
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.recording.capture import load
 from keyferry.tools.endpoints import CLASSIC_TOOLS
 from keyferry.tools.manual import What
 from keyferry.tools.recorded_actions import acts
-from keyferry.transcript.diff import Row, keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from keyferry.comparison.values import Pairing, choices, marked_line, marked_output
 from keyferry.recording.turns import turns
-from keyferry.transcript.pairing import Pairing, choices, marked_line, marked_output
 from keyferry.transcript.report.acts import CLASSIC_TOOLS
 from keyferry.transcript.report.build import build
 from keyferry.transcript.report.files import load, table, tables, text
