@@ -14,9 +14,9 @@ import pytest
 
 import shared
 from keyferry.errors import MismatchError, UsageError
-from keyferry.transcript.report.build import build
-from keyferry.transcript.report.files import load
-from keyferry.transcript.report.render import to_html, to_json, to_markdown
+from keyferry.report.build import build
+from keyferry.report.load import load
+from keyferry.report.render import to_html, to_json, to_markdown
 from runs import DESTINATIONS, World, through
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
 ) -> None:
     """Verify a run's record and tell it on one page, from the record alone: to be read, printed and signed."""
-    from keyferry.procedure.reported import told  # noqa: PLC0415 - start-up
-    from keyferry.transcript.report.build import build  # noqa: PLC0415 - start-up
-    from keyferry.transcript.report.files import load  # noqa: PLC0415 - start-up
-    from keyferry.transcript.report.render import FORMATS  # noqa: PLC0415 - start-up
+    from keyferry.report.build import build  # noqa: PLC0415 - start-up
+    from keyferry.report.load import load  # noqa: PLC0415 - start-up
+    from keyferry.report.render import FORMATS  # noqa: PLC0415 - start-up
+    from keyferry.report.verified import told  # noqa: PLC0415 - start-up
 
     files = load(run)
     verification = told(run)

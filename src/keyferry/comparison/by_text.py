@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from keyferry.comparison.values import Pairing, choices, marked_line, marked_output
 from keyferry.recording.turns import turns
-from keyferry.transcript.report.acts import CLASSIC_TOOLS
-from keyferry.transcript.report.build import build
-from keyferry.transcript.report.files import load, table, tables, text
-from keyferry.transcript.report.model import CLASSIC, CLOUDHSM
+from keyferry.report.build import build
+from keyferry.report.load import load, table, tables, text
+from keyferry.report.model import CLASSIC, CLOUDHSM
+from keyferry.report.timeline import CLASSIC_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from keyferry.recording.turns import Turn
-    from keyferry.transcript.report.files import RunFiles
-    from keyferry.transcript.report.model import Key
+    from keyferry.report.load import RunFiles
+    from keyferry.report.model import Key
 
 
 @dataclass(frozen=True, slots=True)

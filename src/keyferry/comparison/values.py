@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from keyferry.report.model import CLASSIC
 from keyferry.sanitize import identifiers
 from keyferry.sanitize.replace import Marked
-from keyferry.transcript.report.model import CLASSIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.recording.damage import JOURNAL
-from keyferry.transcript.report.doubts import named
-from keyferry.transcript.report.files import number, table, text
-from keyferry.transcript.report.model import Exceptional, Place
+from keyferry.report.caveats import named
+from keyferry.report.load import number, table, text
+from keyferry.report.model import Exceptional, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.report.files import Cast, Entry, RunFiles
-    from keyferry.transcript.report.model import Key
+    from keyferry.report.load import Cast, Entry, RunFiles
+    from keyferry.report.model import Key
 
 _WRONG = ("failed", "needs_operator")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.recording.damage import JOURNAL
+from keyferry.report.load import number, plain, table, tables, text, words
+from keyferry.report.model import Attributes, Key, Place
 from keyferry.steps import TITLES
-from keyferry.transcript.report.files import number, plain, table, tables, text, words
-from keyferry.transcript.report.model import Attributes, Key, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.report.files import Entry, RunFiles, Table
-    from keyferry.transcript.report.model import Act
+    from keyferry.report.load import Entry, RunFiles, Table
+    from keyferry.report.model import Act
 
 _ORDER = {step: place for place, step in enumerate(TITLES)}  # times are too coarse for it
 _OF_A_KEY = ("intent", "done", "key")

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from keyferry.recording.banner import banner
 from keyferry.recording.wordlist import spoken
-from keyferry.transcript.report import doubts
-from keyferry.transcript.report.acts import acts as acts_of
-from keyferry.transcript.report.acts import name_of, steps
-from keyferry.transcript.report.exceptions import exceptions
-from keyferry.transcript.report.files import flag, number, pairs, table, tables, text, words
-from keyferry.transcript.report.keys import keys_of
-from keyferry.transcript.report.model import Report, Session, Tool, WrappingKey
+from keyferry.report import caveats
+from keyferry.report.incidents import exceptions
+from keyferry.report.keys import keys_of
+from keyferry.report.load import flag, number, pairs, table, tables, text, words
+from keyferry.report.model import Report, Session, Tool, WrappingKey
+from keyferry.report.timeline import acts as acts_of
+from keyferry.report.timeline import name_of, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.report.files import Cast, Entry, RunFiles, Table
-    from keyferry.transcript.report.model import Key
+    from keyferry.report.load import Cast, Entry, RunFiles, Table
+    from keyferry.report.model import Key
 
 COMPLETE, FAILED = "complete", "ended early by an error"
 CUT_OFF, LOOKED = "cut off: it was killed, or goes on", "looked only: nothing was changed"
@@ -60,10 +60,10 @@ def build(run: RunFiles) -> Report:
         wrapping_key=pair,
         keys=keys,
         totals=tuple(_totals(keys)),
-        additions=tuple(doubts.additions(acts, keys, walked, text(dict(_party(run, "cloudhsm")), "tool"))),
+        additions=tuple(caveats.additions(acts, keys, walked, text(dict(_party(run, "cloudhsm")), "tool"))),
         exceptions=tuple(exceptions(run, keys)),
         not_applicable=pairs(table(_last(run, "parties"), "not_applicable")),
-        not_proven=tuple(doubts.not_proven(keys, pair, complete=ending == COMPLETE)),
+        not_proven=tuple(caveats.not_proven(keys, pair, complete=ending == COMPLETE)),
     )
 
 

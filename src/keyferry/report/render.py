@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
+from keyferry.report import diagram
+from keyferry.report.model import SCHEMA, Place
 from keyferry.text import printable, typed_html
-from keyferry.transcript.report import picture
-from keyferry.transcript.report.model import SCHEMA, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keyferry.transcript.report.model import Report
+    from keyferry.report.model import Report
 
 SHOWN = 12
 """Commands of one act that a page shows; the record has them all."""
@@ -70,7 +70,7 @@ def _rendered(name: str, report: Report, shown: Callable[[object], object]) -> s
     )
     environment.filters.update(clock=_clock, moment=_moment, signed=_signed)
     environment.filters["typed"] = lambda text: markupsafe.Markup(typed_html(text))  # noqa: S704 - it escapes
-    return environment.get_template(name).render(r=report, picture=picture, shown=SHOWN, rehearsal=REHEARSAL)
+    return environment.get_template(name).render(r=report, picture=diagram, shown=SHOWN, rehearsal=REHEARSAL)
 
 
 def printable_html(value: object) -> object:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.transcript.report.model import BOTH, CLOUDHSM
+from keyferry.report.model import BOTH, CLOUDHSM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.report.model import Step
+    from keyferry.report.model import Step
 
 WIDTH = 390
 """As wide as a phone, so that its letters are read there as they are."""

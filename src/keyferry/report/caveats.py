@@ -6,13 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import MODULUS_STRENGTH
+from keyferry.report.model import Exceptional
 from keyferry.text import counted
-from keyferry.transcript.report.model import Exceptional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.transcript.report.model import Act, Key, Step, WrappingKey
+    from keyferry.report.model import Act, Key, Step, WrappingKey
 
 _DOCUMENTED = {
     "loginHSM": ("-u", "-s", "-p", "-hpswd"),

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from keyferry.recording.damage import JOURNAL
 from keyferry.recording.turns import turns
+from keyferry.report.load import number, text
+from keyferry.report.model import BOTH, CLASSIC, CLOUDHSM, Act, Command, Place, Step
 from keyferry.steps import TITLES
 from keyferry.text import printable
-from keyferry.transcript.report.files import number, text
-from keyferry.transcript.report.model import BOTH, CLASSIC, CLOUDHSM, Act, Command, Place, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from keyferry.recording.turns import Turn
-    from keyferry.transcript.report.files import Cast, Entry, RunFiles, Table
+    from keyferry.report.load import Cast, Entry, RunFiles, Table
 
 CLASSIC_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
 _ROUNDING = 0.002  # seconds by which the times of a recording and of the journal may disagree

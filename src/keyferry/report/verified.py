@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import MismatchError, UnreachableError
+from keyferry.report.model import Verification
 from keyferry.run import signing
 from keyferry.text import counted
-from keyferry.transcript.report.model import Verification
 from keyferry.verification.record import Verdict, verify
 
 if TYPE_CHECKING:
