@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keyferry.manual.audit import Check, State
 from keyferry.planning.key_list import Want
-from keyferry.procedure.handcheck import Check, State
 from keyferry.procedure.steps import TITLES
 from keyferry.tools.endpoints import Holding
 from keyferry.tools.manual import Act, What

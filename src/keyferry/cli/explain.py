@@ -12,8 +12,8 @@ from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
-from keyferry.procedure import handwork
-from keyferry.procedure.handcheck import Finding, State
+from keyferry.manual import commands
+from keyferry.manual.audit import Finding, State
 from keyferry.text import printable
 
 
@@ -41,12 +41,12 @@ def explain(
         raise typer.Exit(int(_check(given, as_json=json)))
     if len(given) > 1 or json:
         raise UsageError("a runbook is made of one plan, as md or html", hint="recordings go with --check")
-    text = handwork.explain(settings, given[0] if given else None, html=form is Format.HTML)
+    text = commands.explain(settings, given[0] if given else None, html=form is Format.HTML)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _check(files: list[Path], *, as_json: bool) -> Exit:
-    checked = handwork.check(files)
+    checked = commands.check(files)
     if as_json:
         render.document(checked.json())
     else:

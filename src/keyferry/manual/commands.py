@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
+from keyferry.manual.audit import Check, Finding, State
 from keyferry.planning import plan as planfile
 from keyferry.planning.job import order
 from keyferry.planning.selection import Selection
-from keyferry.procedure.handcheck import Check, Finding, State
 from keyferry.recording.capture import load
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Checked:
 
 def explain(config: Config, plan: Path | None, *, html: bool) -> str:
     """The runbook of a plan, or without one of the procedure with what the settings say."""
-    from keyferry.procedure import runbook, runbook_text  # noqa: PLC0415 - start-up: every tool's words
+    from keyferry.manual import render, runbook  # noqa: PLC0415 - start-up: every tool's words
 
     book = runbook.runbook(planfile.read(plan)) if plan else runbook.generic(order(config, Selection()).settings)
-    return runbook_text.page(book) if html else runbook_text.markdown(book)
+    return render.page(book) if html else render.markdown(book)
 
 
 def check(files: Iterable[Path]) -> Checked:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from keyferry.manual.expected import Key, expected
 from keyferry.pkcs11 import KeyClass
 from keyferry.planning.job import DOCUMENTED_LABEL
-from keyferry.procedure.expected import Key, expected
 from keyferry.tools.manual import What
 from keyferry.tools.manual_steps import Acts, Finding, State, last, moved, on_cloudhsm, step, take
 

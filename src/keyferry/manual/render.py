@@ -14,7 +14,7 @@ from keyferry.text import printable, typed_html
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from keyferry.procedure.runbook import Entry, Runbook
+    from keyferry.manual.runbook import Entry, Runbook
     from keyferry.tools.manual import Part, Turn
 
 TITLE = "Runbook: symmetric keys from CloudHSM Classic to AWS CloudHSM"
