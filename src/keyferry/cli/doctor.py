@@ -9,8 +9,8 @@ from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import OneSide, sides_of, with_settings
 from keyferry.config import Config
+from keyferry.doctor.finding import Finding, failed
 from keyferry.errors import Exit, LoginForbiddenError
-from keyferry.procedure.findings import Finding, failed
 from keyferry.text import printable
 
 
@@ -24,7 +24,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Look at both hosts and every tool before a run: nothing is changed, and nothing logged in to."""
-    from keyferry.procedure import doctor as procedure  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.doctor import hosts as procedure  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     found = procedure.examine(settings, sides_of(side))
     stops = any(one.verdict == "fail" for one in found)

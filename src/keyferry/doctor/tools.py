@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from keyferry.doctor.finding import Finding, failed
 from keyferry.errors import CheckFailedError, KeyferryError
 from keyferry.procedure.assembly import guess_destination
-from keyferry.procedure.findings import Finding, failed
 from keyferry.tools.abilities import Needs
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.classic import lockout

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from keyferry import permissions
+from keyferry.doctor.finding import Finding, Verdict, failed
+from keyferry.doctor.tools import CONFIGURATIONS, TOOLS, look_at_tools
 from keyferry.errors import (
     CheckFailedError,
     KeyferryError,
@@ -22,8 +24,6 @@ from keyferry.errors import (
 )
 from keyferry.events import Bus
 from keyferry.procedure.assembly import Parties, check, far_host, limits
-from keyferry.procedure.doctor_tools import CONFIGURATIONS, TOOLS, look_at_tools
-from keyferry.procedure.findings import Finding, Verdict, failed
 from keyferry.terminal.remote import answers
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.overrides import wordings
