@@ -42,7 +42,7 @@ MUTANTS = (
     Mutant("verification/checks.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
     Mutant("planning/selection.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py unit/test_choice.py"),
     Mutant(
-        "procedure/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
+        "migration/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
     ),
     Mutant("pkcs11.py", "2 * DIGEST_BYTES[digest] - 2", "2 * DIGEST_BYTES[digest]", "unit/test_rules.py"),
     Mutant(

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from counting import Job, counted
 
 from keyferry.emulator import install
-from keyferry.procedure.already_there import AlreadyThere
+from keyferry.migration.already_there import AlreadyThere
 from runner import PASSWORD, PIN
 
 TOOLS = ("key_mgmt_util", "cloudhsm-cli")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unittest import mock
 
 from keyferry.cli.__main__ import main as keyferry
-from keyferry.procedure import command
+from keyferry.migration import start as command
 from keyferry.recording.recorder import Recorder
 from keyferry.run.directory import RunDirectory
 from keyferry.run.journal import Journal
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
+    from keyferry.migration.results import RunResult
     from keyferry.planning.selection import Selection
-    from keyferry.procedure.results import RunResult
 
 Record = Literal["on", "unwaited", "off"]
 RECORDING = {

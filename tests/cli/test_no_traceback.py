@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.procedure.migration import Migration
+from keyferry.migration.migration import Migration
 from runs import World, keyferry
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 
 from keyferry.emulator.classic.objects import AES, secret_key
 from keyferry.errors import CheckFailedError
+from keyferry.migration.cleanup import _check_needed
 from keyferry.pkcs11 import ClassicHandle, Sha256
-from keyferry.procedure.cleanup import _check_needed
 from keyferry.run.state import KeyState, PairStage, PairState, RunState, Stage
 from killed import holds
 from place import Place

@@ -10,8 +10,8 @@ import pytest
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.migration.start import migrate
 from keyferry.planning.selection import Selection
-from keyferry.procedure.command import migrate
 from keyferry.terminal import value_filter
 from keyferry.terminal.console import Console
 from leaks import find, find_in_files, forms, known_secrets, zero_blocks
@@ -20,7 +20,7 @@ from runs import DESTINATIONS, World, through
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.procedure.results import RunResult
+    from keyferry.migration.results import RunResult
     from keyferry.terminal.prompts import Heard, Prompt
 
 pytestmark = pytest.mark.real_exec

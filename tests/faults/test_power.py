@@ -11,8 +11,8 @@ import pytest
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.migration.start import migrate
 from keyferry.planning.selection import Selection
-from keyferry.procedure.command import migrate
 from keyferry.run.journal import Journal
 from keyferry.terminal.child import Child
 from runs import DESTINATIONS, World

@@ -13,7 +13,7 @@ from longer import LONG
 from runner import PASSWORD, PIN, migrate
 
 if TYPE_CHECKING:
-    from keyferry.procedure.results import RunResult
+    from keyferry.migration.results import RunResult
 
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
 RECORDINGS = sorted(path.parent for path in TRANSCRIPTS.glob("*/outcome.json"))

@@ -7,12 +7,12 @@ from unittest import mock
 
 from keyferry.config import load
 from keyferry.events import Bus
+from keyferry.migration import pipeline
+from keyferry.migration.endpoints import Parties, Secrets
+from keyferry.migration.migration import Migration
+from keyferry.migration.signals import Interrupts
 from keyferry.planning.job import order
 from keyferry.planning.selection import Selection
-from keyferry.procedure import carrying
-from keyferry.procedure.assembly import Parties, Secrets
-from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.migration import Migration
 from keyferry.run.directory import RunDirectory
 from keyferry.secrets import Secret
 from keyferry.terminal.child import READ_SIZE
@@ -20,12 +20,12 @@ from keyferry.terminal.child import READ_SIZE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.procedure.results import KeyResult, RunResult
+    from keyferry.migration.results import KeyResult, RunResult
 
 PIN, PASSWORD = "partition PIN", "crypto user's password"
 
 
-def _take_one(self: carrying._Ready) -> list[KeyResult]:
+def _take_one(self: pipeline._Ready) -> list[KeyResult]:
     with self._changed:
         self._changed.wait_for(lambda: self._closed or bool(self._keys))
         taken = [self._keys.popleft()] if self._keys else []
@@ -41,7 +41,7 @@ def migrate(
     settings = load(config, {("limits", name): answer for name in ("start", "answer", "login", "generate")})
     known = Secrets(Secret(PIN, secrets[PIN].encode()), Secret(PASSWORD, secrets[PASSWORD].encode()))
     try:
-        one_by_one = mock.patch.object(carrying._Ready, "take", _take_one)
+        one_by_one = mock.patch.object(pipeline._Ready, "take", _take_one)
         with (
             one_by_one,
             Parties(settings, run.sessions, run_id, Bus(), known, read_size) as parties,

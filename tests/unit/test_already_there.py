@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from keyferry.errors import ToolRefusedError
+from keyferry.migration.already_there import AlreadyThere
+from keyferry.migration.results import KeyResult
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv
 from keyferry.planning.evaluate import PlannedKey
-from keyferry.procedure.already_there import AlreadyThere
-from keyferry.procedure.results import KeyResult
 from keys import arrived, source
 
 if TYPE_CHECKING:

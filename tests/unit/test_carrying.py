@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from keyferry.errors import InterruptedRunError, KeyferryError, MismatchError, UnreachableError
-from keyferry.procedure.carrying import AHEAD, Carrying
-from keyferry.procedure.interrupts import Interrupts
+from keyferry.migration.pipeline import AHEAD, Carrying
+from keyferry.migration.signals import Interrupts
 from keyferry.terminal.cancel import Stop, heeding, ready
 from keyferry.terminal.signals import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from keyferry.procedure.crossing import Crossing
-    from keyferry.procedure.results import KeyResult
+    from keyferry.migration.results import KeyResult
+    from keyferry.migration.transfer import Crossing
 
 HANGS = 100
 

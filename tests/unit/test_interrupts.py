@@ -8,7 +8,7 @@ import pytest
 
 from keyferry.errors import Exit, InterruptedRunError
 from keyferry.events import Bus, StepStarted
-from keyferry.procedure.interrupts import Interrupts
+from keyferry.migration.signals import Interrupts
 from keyferry.terminal.signals import SIGNALS, Counter
 
 CODES = {signal.SIGHUP: Exit.HANGUP, signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}

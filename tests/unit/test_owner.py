@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keyferry.errors import CheckFailedError
-from keyferry.procedure.identity import same_cluster, same_identity
+from keyferry.migration.identity import same_cluster, same_identity
 from keyferry.run.state import RunState
 
 SEEN = {"label": "payments", "serial": "1582", "kind": "partition"}

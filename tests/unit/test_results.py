@@ -22,9 +22,9 @@ from keyferry.errors import (
     UsageError,
     first_of,
 )
+from keyferry.migration.results import KeyResult, RunResult
 from keyferry.pkcs11 import CloudHandle
 from keyferry.planning.rules import Verdict
-from keyferry.procedure.results import KeyResult, RunResult
 from keys import planned, source
 
 REFUSED = ToolRefusedError("no", code="CKR_X", tool="ckdemo")

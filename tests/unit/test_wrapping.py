@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keyferry.errors import MismatchError
+from keyferry.migration.wrapping_key import Wrapping, WrappingKey, hash_of, read_pem
 from keyferry.pkcs11 import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
 from keyferry.planning.job import WrappingWish
-from keyferry.procedure.wrapping import Wrapping, WrappingKey, hash_of, read_pem
 from keyferry.tools.endpoints import Pair
 from keys import arrived
 

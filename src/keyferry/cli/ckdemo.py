@@ -9,7 +9,7 @@ from keyferry.cli.migrate import Json
 from keyferry.cli.options import NewFile, with_classic
 from keyferry.config import Config
 from keyferry.errors import UsageError
-from keyferry.procedure.actions import ckdemo, ckdemo_before_login
+from keyferry.migration.single_action import ckdemo, ckdemo_before_login
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of ckdemo, each in a session of its own.")
 

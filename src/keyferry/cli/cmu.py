@@ -11,8 +11,8 @@ from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_classic
 from keyferry.config import Config
 from keyferry.errors import UsageError
+from keyferry.migration.single_action import cmu
 from keyferry.pkcs11 import ClassicHandle
-from keyferry.procedure.actions import cmu
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of cmu; each call of the tool logs in once.")
 
@@ -69,7 +69,7 @@ def import_public_key(
     json: Json = False,
 ) -> None:
     """Import a public key; proved by reading the new object back."""
-    from keyferry.procedure.actions import import_public_key as bring  # noqa: PLC0415 - start-up
+    from keyferry.migration.single_action import import_public_key as bring  # noqa: PLC0415 - start-up
 
     handle, sha256 = bring(settings, file, label)
     _show("import", {"label": label, "handle": handle, "sha256": sha256}, as_json=json)

@@ -95,9 +95,9 @@ def show(
 @with_settings_alone
 def check(settings: Config) -> None:
     """Check that the settings are known, of the right kind, and hold together. Nothing is started."""
+    from keyferry.migration.endpoints import check as demand  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.planning.job import order  # noqa: PLC0415 - as above
     from keyferry.planning.selection import Selection  # noqa: PLC0415 - as above
-    from keyferry.procedure.assembly import check as demand  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     order(settings, Selection())
     demand(settings)

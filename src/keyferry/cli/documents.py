@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.cli import crash, render
 from keyferry.errors import KeyferryError
-from keyferry.procedure.results import not_begun
+from keyferry.migration.results import not_begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

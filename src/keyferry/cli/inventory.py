@@ -7,7 +7,7 @@ from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_classic, with_cloudhsm
 from keyferry.config import Config
 from keyferry.events import Bus
-from keyferry.procedure.command import inventory_classic, inventory_cloudhsm
+from keyferry.migration.start import inventory_classic, inventory_cloudhsm
 
 app = typer.Typer(no_args_is_help=True, help="List keys; nothing is changed.")
 

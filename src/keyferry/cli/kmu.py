@@ -12,8 +12,8 @@ from keyferry.cli.migrate import Json
 from keyferry.cli.options import NewFile, with_cloudhsm
 from keyferry.config import Config
 from keyferry.errors import UsageError
+from keyferry.migration.single_action import key_mgmt_util, key_mgmt_util_before_login
 from keyferry.pkcs11 import CloudHandle
-from keyferry.procedure.actions import key_mgmt_util, key_mgmt_util_before_login
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of key_mgmt_util, each with login and logout.")
 

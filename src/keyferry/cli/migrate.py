@@ -16,11 +16,11 @@ from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus
+from keyferry.migration import start
+from keyferry.migration.results import RunResult
 from keyferry.planning import key_list
 from keyferry.planning.key_list import Listed
 from keyferry.planning.selection import Selection
-from keyferry.procedure import command
-from keyferry.procedure.results import RunResult
 from keyferry.run.rehearsal import WHY, is_rehearsal
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -113,12 +113,12 @@ def migrate(
         if require_approval or signature:
             raise UsageError("only a plan can be approved: name one", keys="nothing was started")
         selected(selection, every=every)
-        carry = functools.partial(command.migrate, settings, selection, run_dir, max_failures=max_failures)
+        carry = functools.partial(start.migrate, settings, selection, run_dir, max_failures=max_failures)
     else:
         if every or replace(selection, dry_run=False) != Selection():
             raise UsageError("a plan says which keys, and how they are judged", keys="nothing was started")
         more: dict[str, Any] = {"approve": _approve(require_approval, signature), "max_failures": max_failures}
-        carry = functools.partial(command.migrate_plan, settings, plan, run_dir, dry_run=dry_run, **more)
+        carry = functools.partial(start.migrate_plan, settings, plan, run_dir, dry_run=dry_run, **more)
     raise typer.Exit(int(show(carry, as_json=json)))
 
 
@@ -132,7 +132,7 @@ def more_than_names(
 def _leg(
     settings: Config, selection: Selection, run_dir: Path | None, steps: Steps, *, every: bool, max_failures: int | None
 ) -> Callable[[Bus], RunResult]:
-    from keyferry.procedure.going_on import leg  # noqa: PLC0415 - start-up
+    from keyferry.migration.resume import leg  # noqa: PLC0415 - start-up
 
     if run_dir is None or selection.dry_run:
         raise UsageError("--steps goes with --run-dir, and not with --dry-run", keys="nothing was started")
@@ -159,17 +159,17 @@ def selected(selection: Selection, *, every: bool) -> Selection:
     return selection
 
 
-def _approve(allowed: Path | None, signature: Path | None) -> command.Approve | None:
+def _approve(allowed: Path | None, signature: Path | None) -> start.Approve | None:
     if signature and not allowed:
         raise UsageError("--signature goes with --require-approval", keys="nothing was started")
-    return command.Approve(allowed, signature) if allowed else None
+    return start.Approve(allowed, signature) if allowed else None
 
 
 def run(
     settings: Config, selection: Selection, run_dir: Path | None, *, as_json: bool, rehearsal: bool = False
 ) -> Exit:
     """Run a migration, show it and what came of it; gives the exit code."""
-    carry = functools.partial(command.migrate, settings, selection, run_dir, rehearsal=rehearsal)
+    carry = functools.partial(start.migrate, settings, selection, run_dir, rehearsal=rehearsal)
     return show(carry, as_json=as_json)
 
 

@@ -28,8 +28,8 @@ from keyferry.cli.migrate import (
 from keyferry.cli.options import with_settings
 from keyferry.config import Config
 from keyferry.events import Bus
+from keyferry.migration import start
 from keyferry.planning.selection import Selection
-from keyferry.procedure import command
 from keyferry.text import printable
 
 
@@ -55,7 +55,7 @@ def plan(
     chosen = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
     bus = Bus()
     with progress.shown(bus):
-        result = command.plan(settings, selected(chosen, every=every), out, bus)
+        result = start.plan(settings, selected(chosen, every=every), out, bus)
     digest = None if result.error else hashlib.sha256(out.read_bytes()).hexdigest()
     if json:
         made = {"schema": "keyferry.planned/1", "plan": str(out) if digest else None, "sha256": digest}

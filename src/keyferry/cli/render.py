@@ -13,7 +13,7 @@ from keyferry.text import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keyferry.procedure.results import RunResult
+    from keyferry.migration.results import RunResult
 
 _WORDS = 6  # of a head in a line
 _LONGEST = 400  # characters of a line that a tool showed

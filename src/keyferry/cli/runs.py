@@ -56,7 +56,7 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with a run that was interrupted: find out what came of its last commands, then do what is left."""
-    from keyferry.procedure import going_on  # noqa: PLC0415 - start-up
+    from keyferry.migration import resume as going_on  # noqa: PLC0415 - start-up
 
     where = run.absolute()
     if sessions is not None:
@@ -75,7 +75,7 @@ def resolve(
     skip: Annotated[bool, typer.Option("--skip", help="Leave it as it is.")] = False,
 ) -> None:
     """Answer what a run asks about one key. The answer is recorded; `keyferry resume` acts on it."""
-    from keyferry.procedure import going_on  # noqa: PLC0415 - start-up
+    from keyferry.migration import resume as going_on  # noqa: PLC0415 - start-up
     from keyferry.run.state import Decision  # noqa: PLC0415 - as above
 
     given = [name for name, there in (("adopt", adopt is not None), ("retry", retry), ("skip", skip)) if there]
@@ -102,8 +102,8 @@ def cleanup(
     json: Json = False,
 ) -> None:
     """Remove what a verified run leaves: imported public key, wrapping pair, wrapped files. Proved by looking."""
-    from keyferry.procedure.cleanup import Leftovers  # noqa: PLC0415 - start-up
-    from keyferry.procedure.cleanup import cleanup as clean  # noqa: PLC0415 - as above
+    from keyferry.migration.cleanup import Leftovers  # noqa: PLC0415 - start-up
+    from keyferry.migration.cleanup import cleanup as clean  # noqa: PLC0415 - as above
 
     def confirm(left: Leftovers) -> None:
         for line in left.told():

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Single actions of vtl; no login.")
 @with_vtl
 def list_slots(settings: Config, json: Json = False) -> None:
     """The slots that the Classic client sees."""
-    from keyferry.procedure.command import slots  # noqa: PLC0415 - start-up: pexpect
+    from keyferry.migration.start import slots  # noqa: PLC0415 - start-up: pexpect
 
     with tempfile.TemporaryDirectory(prefix="keyferry-") as folder:
         rows = [dataclasses.asdict(row) for row in slots(settings, Path(folder))]
@@ -32,7 +32,7 @@ def list_slots(settings: Config, json: Json = False) -> None:
 @with_vtl
 def verify(settings: Config, json: Json = False) -> None:
     """List the partitions that the Classic client may use. One without a slot number is not visible by itself."""
-    from keyferry.procedure.actions import vtl_verify  # noqa: PLC0415 - start-up: pexpect
+    from keyferry.migration.single_action import vtl_verify  # noqa: PLC0415 - start-up: pexpect
 
     rows = [dataclasses.asdict(row) for row in vtl_verify(settings)]
     render.action("vtl", "verify", {"slots": rows}, as_json=json)

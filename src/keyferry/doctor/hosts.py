@@ -23,7 +23,7 @@ from keyferry.errors import (
     UsageError,
 )
 from keyferry.events import Bus
-from keyferry.procedure.assembly import Parties, check, far_host, limits
+from keyferry.migration.endpoints import Parties, check, far_host, limits
 from keyferry.terminal.remote import answers
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.overrides import wordings

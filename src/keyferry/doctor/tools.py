@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from keyferry.doctor.finding import Finding, failed
 from keyferry.errors import CheckFailedError, KeyferryError
-from keyferry.procedure.assembly import guess_destination
+from keyferry.migration.endpoints import guess_destination
 from keyferry.tools.abilities import Needs
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.classic import lockout

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
+from keyferry.migration.identity import same_cluster, same_owner
+from keyferry.migration.leftovers import remove_folders
+from keyferry.migration.resume import may_log_in, ordered, reopened
+from keyferry.migration.signals import Interrupts
+from keyferry.migration.start import opened
+from keyferry.migration.wrapping_key import hash_of, read_pem
 from keyferry.pkcs11 import KeyClass
-from keyferry.procedure.command import opened
-from keyferry.procedure.going_on import may_log_in, ordered, reopened
-from keyferry.procedure.identity import same_cluster, same_owner
-from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.leftovers import remove_folders
-from keyferry.procedure.wrapping import hash_of, read_pem
 from keyferry.run import state
 from keyferry.run.manifest import PEM
 from keyferry.run.state import JOURNAL, PairStage, Stage
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
+    from keyferry.migration.endpoints import Parties
     from keyferry.pkcs11 import ClassicHandle, CloudHandle, PublicKey
-    from keyferry.procedure.assembly import Parties
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
     from keyferry.tools.endpoints import Source

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.events import Bus
+    from keyferry.migration.wrapping_key import WrappingKey
     from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, Sha256
     from keyferry.planning.evaluate import PlannedKey
-    from keyferry.procedure.wrapping import WrappingKey
 
 _NO_FOLDER = Path(os.devnull)  # no file is in it
 STATES = ("planned", "verified", "skipped", "failed", "needs_operator")

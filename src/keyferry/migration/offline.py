@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, UsageError
+from keyferry.migration.identity import same_cluster, same_owner
+from keyferry.migration.migration import Migration
+from keyferry.migration.pipeline import canary
+from keyferry.migration.recovery import found_again
+from keyferry.migration.transfer import ENDING
+from keyferry.migration.wrapping_key import WrappingKey, hash_of, read_pem
 from keyferry.pkcs11 import CloudHandle, Kcv, KeyClass
 from keyferry.planning.evaluate import Judge, refuse_named, refuse_too_many
 from keyferry.planning.selection import refuse_untypeable, select
-from keyferry.procedure.carrying import canary
-from keyferry.procedure.crossing import ENDING
-from keyferry.procedure.identity import same_cluster, same_owner
-from keyferry.procedure.migration import Migration
-from keyferry.procedure.resume import found_again
-from keyferry.procedure.wrapping import WrappingKey, hash_of, read_pem
 from keyferry.run.manifest import PEM
 from keyferry.run.state import PairStage, RunState
 from keyferry.run.status import ON, SIDES, next_leg
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from keyferry.procedure.crossing import Crossing
-    from keyferry.procedure.results import KeyResult
+    from keyferry.migration.results import KeyResult
+    from keyferry.migration.transfer import Crossing
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import Destination, Source
 

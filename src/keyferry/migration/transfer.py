@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import Exit, InterruptedRunError, KeyferryError, MismatchError, NeedsOperatorError
 from keyferry.events import KeyFinished
+from keyferry.migration.already_there import SecondCopyError, already_there, second_copy
+from keyferry.migration.wrapping_key import hash_of
 from keyferry.planning.unwrap_spec import unwrap_spec, wrapped_name
 from keyferry.procedure import steps
-from keyferry.procedure.already_there import SecondCopyError, already_there, second_copy
-from keyferry.procedure.wrapping import hash_of
 from keyferry.run.state import WRONG_VALUE, Stage
 from keyferry.run.status import WITHOUT_BLOB
 from keyferry.tools.endpoints import Holding
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from keyferry.migration.already_there import AlreadyThere
+    from keyferry.migration.endpoints import Lane, Parties
+    from keyferry.migration.results import KeyResult
+    from keyferry.migration.wrapping_key import WrappingKey
     from keyferry.pkcs11 import CloudHandle, Sha256
     from keyferry.planning.rules import Wish
-    from keyferry.procedure.already_there import AlreadyThere
-    from keyferry.procedure.assembly import Lane, Parties
-    from keyferry.procedure.results import KeyResult
-    from keyferry.procedure.wrapping import WrappingKey
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import Destination, UnwrapSpec
 

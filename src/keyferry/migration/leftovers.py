@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.assembly import far_host
+from keyferry.migration.endpoints import far_host
 from keyferry.run.journal import read
 from keyferry.terminal.host import remove_folder
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, InternalError, KeyferryError, RecordFailedError, UsageError
+from keyferry.migration.signals import Interrupts
 from keyferry.planning import approval
 from keyferry.planning import plan as planfile
 from keyferry.planning.job import Order, order, planned
 from keyferry.planning.plan import PLANNED_SETTINGS
-from keyferry.procedure.interrupts import Interrupts
 from keyferry.run.directory import RunDirectory
 from keyferry.run.state import PLAN
 from keyferry.terminal.host import write_private
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
+    from keyferry.migration.endpoints import Parties, Secrets
+    from keyferry.migration.results import RunResult
     from keyferry.planning.selection import Selection
-    from keyferry.procedure.assembly import Parties, Secrets
-    from keyferry.procedure.results import RunResult
     from keyferry.tools.endpoints import DestinationKey, SourceKey
     from keyferry.tools.ledger import Entry
     from keyferry.tools.vtl.screens import SlotRow
@@ -106,7 +106,7 @@ def migrate_plan(  # noqa: PLR0917 - what the command line says
 
 
 def _run(config: Config, wanted: Order, run_dir: Path | None, bus: Bus) -> RunResult:
-    from keyferry.procedure.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     with opened(config, run_dir, bus, order=wanted) as (parties, directory), Interrupts(bus) as interrupts:
         if wanted.approval:
@@ -139,7 +139,7 @@ def inventory_cloudhsm(config: Config, bus: Bus) -> Sequence[DestinationKey]:
 
 def slots(config: Config, record: Path) -> Sequence[SlotRow]:
     """The Classic client's slots; `record` is a folder for the session's recording."""
-    from keyferry.procedure.assembly import host, limits  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.endpoints import host, limits  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.terminal.sessions import Sessions  # noqa: PLC0415 - as above
     from keyferry.tools.overrides import wordings  # noqa: PLC0415 - as above
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - as above
@@ -156,7 +156,7 @@ def opened(
     need: tuple[str, ...] = ("classic", "cloudhsm"),
     order: Order | None = None,
 ) -> Iterator[tuple[Parties, RunDirectory]]:
-    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     check_named(config, need)
     _demand_descriptors()
@@ -174,7 +174,7 @@ def opened(
 @contextlib.contextmanager
 def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus) -> Iterator[Parties]:
     """The parties of a run whose folder is open; at the end its record is completed."""
-    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.tools.ledger import Ledger  # noqa: PLC0415 - as above
     from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, Exit, MismatchError
+from keyferry.migration.already_there import already_there
+from keyferry.migration.results import KeyResult
+from keyferry.migration.wrapping_key import hash_of
 from keyferry.pkcs11 import KeyClass
 from keyferry.planning.match import Matcher
-from keyferry.procedure.already_there import already_there
-from keyferry.procedure.results import KeyResult
-from keyferry.procedure.wrapping import hash_of
 from keyferry.run.state import ENDS, Decision, Stage
 from keyferry.run.status import WITHOUT_BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from keyferry.migration.in_flight import InFlight
+    from keyferry.migration.signals import Interrupts
+    from keyferry.migration.transfer import Crossing
     from keyferry.pkcs11 import CloudHandle
     from keyferry.planning.evaluate import PlannedKey
-    from keyferry.procedure.crossing import Crossing
-    from keyferry.procedure.in_flight import InFlight
-    from keyferry.procedure.interrupts import Interrupts
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import KeyState, RunState
     from keyferry.tools.endpoints import Destination, DestinationKey, Source

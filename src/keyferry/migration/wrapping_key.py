@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from keyferry.migration.endpoints import Parties
+    from keyferry.migration.in_flight import InFlight
     from keyferry.pkcs11 import ClassicHandle, CloudHandle
     from keyferry.planning.job import WrappingWish
-    from keyferry.procedure.assembly import Parties
-    from keyferry.procedure.in_flight import InFlight
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import DestinationKey
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, ToolRefusedError, UsageError
 from keyferry.events import Bus
+from keyferry.migration.start import check_named, opened
 from keyferry.pkcs11 import ClassicHandle, key_type
-from keyferry.procedure.command import check_named, opened
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM, WRAPPED_FILE
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.config import Config
+    from keyferry.migration.endpoints import Parties
     from keyferry.pkcs11 import Kcv, Sha256
-    from keyferry.procedure.assembly import Parties
     from keyferry.terminal.host import Host
     from keyferry.tools.ckdemo.driver import Ckdemo
     from keyferry.tools.classic.source import ClassicSource
@@ -199,7 +199,7 @@ def import_public_key(config: Config, file: Path, label: str) -> tuple[ClassicHa
 
     Gives the handle, None on an HA slot, and the key's fingerprint (WRAPPING-KEY-MATCH, WRAPPING-KEY-NEW).
     """
-    from keyferry.procedure.wrapping import read_pem  # noqa: PLC0415 - start-up
+    from keyferry.migration.wrapping_key import read_pem  # noqa: PLC0415 - start-up
 
     key, fingerprint = read_pem(file)
     with _reached(config, "classic", changes=True) as parties:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, NeedsOperatorError
 from keyferry.events import KeyFinished
-from keyferry.procedure.crossing import end_line
+from keyferry.migration.transfer import end_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from keyferry.events import Bus
+    from keyferry.migration.results import KeyResult
+    from keyferry.migration.transfer import Crossing
     from keyferry.pkcs11 import CloudHandle
-    from keyferry.procedure.crossing import Crossing
-    from keyferry.procedure.results import KeyResult
     from keyferry.run.journal import Journal
     from keyferry.tools.endpoints import Destination
 

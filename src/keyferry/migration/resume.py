@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, LoginRefusedError, MismatchError, UsageError
+from keyferry.migration.identity import same_owner
+from keyferry.migration.recovery import recalled
+from keyferry.migration.results import RunResult
+from keyferry.migration.signals import Interrupts
+from keyferry.migration.start import at_work, check_named, opened
 from keyferry.pkcs11 import account
 from keyferry.planning import job as orders
 from keyferry.planning import plan as planfile
-from keyferry.procedure.command import at_work, check_named, opened
-from keyferry.procedure.identity import same_owner
-from keyferry.procedure.interrupts import Interrupts
-from keyferry.procedure.results import RunResult
-from keyferry.procedure.resume import recalled
 from keyferry.run.directory import RunDirectory
 from keyferry.run.manifest import MANIFEST, written_head
 from keyferry.run.state import PLAN, WRONG_VALUE, Stage, load
@@ -40,8 +40,8 @@ def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None 
     CheckFailedError (RUN-OWNER),
     raised or in the result, where the parties are not those of the run; JournalHeldError where it still goes on.
     """
-    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
-    from keyferry.procedure.migration import Migration  # noqa: PLC0415 - as above
+    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.migration import Migration  # noqa: PLC0415 - as above
 
     past = load(run_dir)
     if past.wrong_values:
@@ -217,17 +217,17 @@ def leg(  # noqa: PLR0917 - what was said at the command line
     CheckFailedError, before anything is typed, where other steps come next, or where what the steps before left
     is missing, changed or of another run.
     """
-    from keyferry.procedure import legs  # noqa: PLC0415 - start-up: pexpect and all drivers
-    from keyferry.procedure.assembly import Parties  # noqa: PLC0415 - as above
+    from keyferry.migration import offline  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - as above
 
     side = (SIDES[steps],)
     if steps == "1-2" and (is_unbegun(run_dir) or not run_dir.exists()):
         order = replace(orders.order(config, selection), legs=True)
         with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts(bus) as interrupts:
-            result = legs.LEGS[steps](parties, directory, order, interrupts).run()
+            result = offline.LEGS[steps](parties, directory, order, interrupts).run()
         result.head = directory.head
         return result
-    legs.demand_begun(steps, run_dir)
+    offline.demand_begun(steps, run_dir)
     past = load(run_dir)
     if past.wrong_values:
         return _stopped(run_dir, past)
@@ -236,7 +236,7 @@ def leg(  # noqa: PLR0917 - what was said at the command line
         _complete(result)
         return result
     with reopened(run_dir) as (directory, past):
-        legs.demand_next(past, steps, run_dir)
+        offline.demand_next(past, steps, run_dir)
         config, order = ordered(config, past, run_dir)
         chosen = _plan(run_dir, past).selection if past.plan else selection
         order = replace(orders.order(config, chosen), legs=True, max_failures=max_failures)
@@ -245,6 +245,6 @@ def leg(  # noqa: PLR0917 - what was said at the command line
         secrets = Parties.resolve_secrets(config, side)
         directory.go_on(past, steps=steps)
     with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
-        result = legs.LEGS[steps](parties, directory, order, interrupts, past).run()
+        result = offline.LEGS[steps](parties, directory, order, interrupts, past).run()
     result.head = directory.head
     return result

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
+from keyferry.migration.identity import same_identity
 from keyferry.procedure import steps
-from keyferry.procedure.identity import same_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyferry.procedure.assembly import Lane, Parties
-    from keyferry.procedure.interrupts import Interrupts
+    from keyferry.migration.endpoints import Lane, Parties
+    from keyferry.migration.signals import Interrupts
     from keyferry.tools.endpoints import Source
 
 

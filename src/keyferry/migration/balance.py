@@ -8,8 +8,8 @@ from keyferry.errors import MismatchError
 from keyferry.text import value
 
 if TYPE_CHECKING:
+    from keyferry.migration.results import RunResult
     from keyferry.pkcs11 import CloudHandle
-    from keyferry.procedure.results import RunResult
 
 
 def balance(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from keyferry.errors import KeyferryError
-    from keyferry.procedure.crossing import Crossing
-    from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.results import KeyResult
+    from keyferry.migration.results import KeyResult
+    from keyferry.migration.signals import Interrupts
+    from keyferry.migration.transfer import Crossing
 
 AHEAD = 16
 """Wrapped files that may lie ready in all; so many again may be in the transfers that the destination works on."""

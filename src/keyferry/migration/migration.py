@@ -11,6 +11,17 @@ from typing import TYPE_CHECKING
 from keyferry import __version__
 from keyferry.errors import KeyferryError, RecordFailedError
 from keyferry.events import Noticed
+from keyferry.migration.already_there import AlreadyThere
+from keyferry.migration.balance import balance
+from keyferry.migration.identity import same_cluster, same_owner
+from keyferry.migration.in_flight import InFlight, open_tools
+from keyferry.migration.members import Members
+from keyferry.migration.pipeline import Carrying, canary
+from keyferry.migration.recovery import Newcomers, Settling, found_again, recalled
+from keyferry.migration.results import KeyResult, RunResult, announce
+from keyferry.migration.transfer import Crossing
+from keyferry.migration.workers import demand_lasting_handles, opened
+from keyferry.migration.wrapping_key import Wrapping
 from keyferry.planning import match
 from keyferry.planning import plan as planfile
 from keyferry.planning.advisories import names, notices
@@ -19,17 +30,6 @@ from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.planning.plan import Plan
 from keyferry.planning.selection import refuse_untypeable, select
 from keyferry.procedure import steps
-from keyferry.procedure.already_there import AlreadyThere
-from keyferry.procedure.balance import balance
-from keyferry.procedure.carrying import Carrying, canary
-from keyferry.procedure.crossing import Crossing
-from keyferry.procedure.identity import same_cluster, same_owner
-from keyferry.procedure.in_flight import InFlight, open_tools
-from keyferry.procedure.lanes import demand_lasting_handles, opened
-from keyferry.procedure.members import Members
-from keyferry.procedure.results import KeyResult, RunResult, announce
-from keyferry.procedure.resume import Newcomers, Settling, found_again, recalled
-from keyferry.procedure.wrapping import Wrapping
 from keyferry.run.journal import now
 from keyferry.run.rehearsal import is_rehearsal
 from keyferry.run.state import PLAN, WRONG_VALUE, PairStage
@@ -38,12 +38,12 @@ from keyferry.text import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Sized
 
+    from keyferry.migration.endpoints import Parties
+    from keyferry.migration.signals import Interrupts
+    from keyferry.migration.wrapping_key import WrappingKey
     from keyferry.pkcs11 import CloudHandle
     from keyferry.planning.job import Order
     from keyferry.planning.key_list import Want
-    from keyferry.procedure.assembly import Parties
-    from keyferry.procedure.interrupts import Interrupts
-    from keyferry.procedure.wrapping import WrappingKey
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
     from keyferry.tools.endpoints import DestinationKey, SourceKey

@@ -11,9 +11,9 @@ from keyferry.errors import NeedsOperatorError, ToolRefusedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from keyferry.migration.results import KeyResult
     from keyferry.pkcs11 import CloudHandle
     from keyferry.planning.evaluate import PlannedKey
-    from keyferry.procedure.results import KeyResult
     from keyferry.tools.endpoints import Destination, DestinationKey
 
 RULE = "ALREADY-THERE"

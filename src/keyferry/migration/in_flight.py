@@ -14,7 +14,7 @@ from keyferry.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from keyferry.procedure.interrupts import Interrupts
+    from keyferry.migration.signals import Interrupts
     from keyferry.run.state import KeyState, RunState
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
