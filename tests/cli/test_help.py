@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from keyferry.cli import __main__ as entry
-from keyferry.cli import helptexts
+from keyferry.cli.output import helptexts
 from runs import World, keyferry
 
 if TYPE_CHECKING:

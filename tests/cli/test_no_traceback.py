@@ -71,7 +71,7 @@ def test_an_error_of_ours_is_one_sentence_and_where_the_record_is(
     world = World.create(tmp_path / "hsm", keys=3)
     pin, password = world.secrets()
     mocker.patch.object(Migration, "run", side_effect=RuntimeError(f"{pin} {password!r} {password.encode().hex()}"))
-    mocker.patch("keyferry.cli.streams.mend")
+    mocker.patch("keyferry.cli.output.streams.mend")
     mocker.patch.object(command, "_deaf")
     mocker.patch("signal.signal")
     call = ["keyferry", "migrate", "--all", "--config", str(world.config), "--run-dir", str(tmp_path / "run")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer.main
 
 from keyferry.cli import __main__ as command
-from keyferry.cli import crash
+from keyferry.cli.output import crash
 from keyferry.errors import InternalError, KeyferryError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.cli import streams
+from keyferry.cli.output import streams
 from keyferry.errors import KeyferryError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OPENS_A_FILE = """
 import os, sys
-from keyferry.cli import streams
+from keyferry.cli.output import streams
 streams.mend()
 number = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
 print("told")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keyferry import __version__
-from keyferry.cli import crash, helptexts, render, streams
+from keyferry.cli.output import crash, helptexts, render, streams
 from keyferry.errors import InternalError, InterruptedRunError, KeyferryError
 from keyferry.terminal import signals
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_settings_alone
+from keyferry.cli.output import render
 from keyferry.config import DEFAULTS, Config
 from keyferry.errors import UsageError
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import OneSide, sides_of, with_settings
+from keyferry.cli.output import render
 from keyferry.config import Config
 from keyferry.doctor.finding import Finding, failed
 from keyferry.errors import Exit, LoginForbiddenError

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_settings
+from keyferry.cli.output import render
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.manual import commands

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_classic, with_cloudhsm
+from keyferry.cli.output import render
 from keyferry.config import Config
 from keyferry.events import Bus
 from keyferry.migration.start import inventory_classic, inventory_cloudhsm

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from keyferry.cli import progress, render
-from keyferry.cli.documents import with_document
 from keyferry.cli.options import with_settings
+from keyferry.cli.output import progress, render
+from keyferry.cli.output.documents import with_document
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.events import Bus

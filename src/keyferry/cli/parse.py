@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli.render import document
+from keyferry.cli.output.render import document
 from keyferry.errors import UsageError
 from keyferry.recording.captured_bytes import decoded
 

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import progress, render
-from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import (
     Again,
     All,
@@ -26,6 +24,8 @@ from keyferry.cli.migrate import (
     selected,
 )
 from keyferry.cli.options import with_settings
+from keyferry.cli.output import progress, render
+from keyferry.cli.output.documents import with_document
 from keyferry.config import Config
 from keyferry.events import Bus
 from keyferry.migration import start

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keyferry import config
-from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import Json, run
+from keyferry.cli.output.documents import with_document
 from keyferry.errors import UsageError
 from keyferry.planning.selection import Selection
 

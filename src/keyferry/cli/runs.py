@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from keyferry.cli import progress, render
-from keyferry.cli.confirm import confirm_label
-from keyferry.cli.documents import with_document
 from keyferry.cli.migrate import Json, MaxFailures, Sessions, Yes, show
 from keyferry.cli.options import OneSide, sides_of, with_settings
+from keyferry.cli.output import progress, render
+from keyferry.cli.output.confirm import confirm_label
+from keyferry.cli.output.documents import with_document
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.events import Bus

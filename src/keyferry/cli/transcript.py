@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
+from keyferry.cli.output import render
 from keyferry.errors import Exit, MismatchError
 from keyferry.text import counted, printable
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import render
+from keyferry.cli.output import render
 from keyferry.errors import CheckFailedError, Exit, UnreachableError, UsageError
 from keyferry.run import signing
 from keyferry.run.rehearsal import WHY

@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keyferry.cli import crash, render
+from keyferry.cli.output import crash, render
 from keyferry.errors import KeyferryError
 from keyferry.migration.results import not_begun
 

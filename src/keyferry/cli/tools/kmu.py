@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import render
-from keyferry.cli.confirm import confirm_label
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import NewFile, with_cloudhsm
+from keyferry.cli.output import render
+from keyferry.cli.output.confirm import confirm_label
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.migration.single_action import key_mgmt_util, key_mgmt_util_before_login

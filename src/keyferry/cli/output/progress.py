@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from keyferry.cli.render import console
+from keyferry.cli.output.render import console
 from keyferry.events import Bus, Event, KeyFinished, KeysPlanned, Noticed, StepStarted
 from keyferry.text import printable
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import NewFile, with_classic
+from keyferry.cli.output import render
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.migration.single_action import ckdemo, ckdemo_before_login

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 
-from keyferry.cli import render
+from keyferry.cli.output import render
 from keyferry.errors import InternalError, KeyferryError, UsageError, exhausted
 from keyferry.secrets import without_secrets
 from keyferry.text import shortened

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 
-from keyferry.cli import render
 from keyferry.cli.migrate import Json
 from keyferry.cli.options import with_vtl
+from keyferry.cli.output import render
 from keyferry.config import Config
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of vtl; no login.")
