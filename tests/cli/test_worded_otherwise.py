@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.emulator.cloudhsm.cli_session import CLUSTER_ID
+from keyferry.emulator.cloudhsm.cloudhsm_cli.session import CLUSTER_ID
 from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER
 from runs import World, keyferry, through
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ckdemo_talk import PROMPT, Talk, World, found
-from keyferry.emulator.classic import ckdemo
+from keyferry.emulator.classic.ckdemo import tool
 from keyferry.emulator.classic.objects import AES, DES3, number
 from keyferry.emulator.faults import arm
 
@@ -276,8 +276,8 @@ def test_nolb_leaves_the_group_out(tmp_path: Path) -> None:
 
 
 def test_every_fault_names_its_verbs() -> None:
-    assert all(fault.effect and fault.verbs for fault in ckdemo.FAULTS)
-    assert len({fault.name for fault in ckdemo.FAULTS}) == len(ckdemo.FAULTS)
+    assert all(fault.effect and fault.verbs for fault in tool.FAULTS)
+    assert len({fault.name for fault in tool.FAULTS}) == len(tool.FAULTS)
 
 
 @DIALECTS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.emulator.cloudhsm.cli_cluster import FIPS_STATE
+from keyferry.emulator.cloudhsm.cloudhsm_cli.cluster import FIPS_STATE
 from keyferry.emulator.cloudhsm.cluster import CRYPTO_USER
 from keyferry.errors import (
     KeyferryError,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 import pexpect
 
 from keyferry.emulator.classic.hsm import Hsm
+from keyferry.emulator.classic.object_store import SCHEMA
 from keyferry.emulator.classic.objects import AES, rsa_public_key, secret_key
 from keyferry.emulator.classic.roles import set_pin
-from keyferry.emulator.classic.shelf import SCHEMA
 from keyferry.emulator.store import Store
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ PROMPT = "Enter your choice (99 for help): "
 _LAUNCH = """
 import sys
 from pathlib import Path
-from keyferry.emulator.classic import ckdemo
+from keyferry.emulator.classic.ckdemo import tool
 from keyferry.emulator.store import Store
-sys.exit(ckdemo.main(Store(Path(sys.argv[1])), sys.argv[2:]))
+sys.exit(tool.main(Store(Path(sys.argv[1])), sys.argv[2:]))
 """
 
 

@@ -19,7 +19,7 @@ from keyferry.emulator.store import Store
 TOOL = "key_mgmt_util"
 _RUN = (
     "import sys; from pathlib import Path; from keyferry.emulator.store import Store;"
-    "from keyferry.emulator.cloudhsm.key_mgmt_util import main;"
+    "from keyferry.emulator.cloudhsm.key_mgmt_util.tool import main;"
     "sys.exit(main(Store(Path(sys.argv[1])), sys.argv[2:]))"
 )
 OK = "HSM Return: SUCCESS"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyferry.emulator.classic.ckdemo_readers import Reader
-from keyferry.emulator.classic.cmu_options import Options, UsageError
+from keyferry.emulator.classic.ckdemo.readers import Reader
+from keyferry.emulator.classic.cmu.options import Options, UsageError
 from keyferry.emulator.terminal import Terminal
 
 if TYPE_CHECKING:

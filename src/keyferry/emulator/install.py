@@ -6,8 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from keyferry.emulator import modules
-from keyferry.emulator.classic import ckdemo, cmu, vtl
-from keyferry.emulator.cloudhsm import cloudhsm_cli, key_mgmt_util
+from keyferry.emulator.classic import vtl
+from keyferry.emulator.classic.ckdemo import tool as ckdemo
+from keyferry.emulator.classic.cmu import tool as cmu
+from keyferry.emulator.cloudhsm.cloudhsm_cli import tool as cloudhsm_cli
+from keyferry.emulator.cloudhsm.key_mgmt_util import tool as key_mgmt_util
 from keyferry.emulator.run import TOOLS
 from keyferry.emulator.store import FILE_NAME, Store
 

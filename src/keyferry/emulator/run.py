@@ -8,10 +8,10 @@ from keyferry.emulator.store import Store
 
 TOOLS = {
     "vtl": "keyferry.emulator.classic.vtl",
-    "cmu": "keyferry.emulator.classic.cmu",
-    "ckdemo": "keyferry.emulator.classic.ckdemo",
-    "key_mgmt_util": "keyferry.emulator.cloudhsm.key_mgmt_util",
-    "cloudhsm-cli": "keyferry.emulator.cloudhsm.cloudhsm_cli",
+    "cmu": "keyferry.emulator.classic.cmu.tool",
+    "ckdemo": "keyferry.emulator.classic.ckdemo.tool",
+    "key_mgmt_util": "keyferry.emulator.cloudhsm.key_mgmt_util.tool",
+    "cloudhsm-cli": "keyferry.emulator.cloudhsm.cloudhsm_cli.tool",
 }
 _INTERRUPTED = 130
 

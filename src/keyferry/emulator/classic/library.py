@@ -4,14 +4,14 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from keyferry.emulator.classic.client import Client
+from keyferry.emulator.classic.client_config import Client
 from keyferry.emulator.classic.errors import CkrError
+from keyferry.emulator.classic.object_store import Shelf
 from keyferry.emulator.classic.roles import user_flags
-from keyferry.emulator.classic.shelf import Shelf
 
 if TYPE_CHECKING:
+    from keyferry.emulator.classic.ha_handles import VirtualHandles
     from keyferry.emulator.classic.slots import Slot
-    from keyferry.emulator.classic.virtual import VirtualHandles
     from keyferry.emulator.store import Store
 
 
@@ -61,7 +61,7 @@ class Library(Client):
     @cached_property
     def virtual(self) -> VirtualHandles:
         """What the HA slots call the objects, in this process."""
-        from keyferry.emulator.classic.virtual import VirtualHandles  # noqa: PLC0415 - random, for HA slots only
+        from keyferry.emulator.classic.ha_handles import VirtualHandles  # noqa: PLC0415 - random, for HA slots only
 
         return VirtualHandles()
 

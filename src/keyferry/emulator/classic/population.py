@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from keyferry.emulator.classic import crypto
+from keyferry.emulator.classic.object_store import SCHEMA
 from keyferry.emulator.classic.objects import (
     AES,
     DES2,
@@ -20,7 +21,6 @@ from keyferry.emulator.classic.objects import (
     with_odd_parity,
 )
 from keyferry.emulator.classic.roles import set_pin
-from keyferry.emulator.classic.shelf import SCHEMA
 from keyferry.emulator.jitter import Jitter
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.emulator.classic.client import Client
-from keyferry.emulator.classic.mishaps import ends_badly, shared_faults, strikes_dead, writes_garbage
+from keyferry.emulator.classic.client_config import Client
+from keyferry.emulator.classic.tool_faults import ends_badly, shared_faults, strikes_dead, writes_garbage
 from keyferry.emulator.terminal import Terminal
 
 if TYPE_CHECKING:
