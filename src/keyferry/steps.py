@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from keyferry.events import StepStarted
+
+if TYPE_CHECKING:
+    from keyferry.events import Bus
+
 TITLES = {
     "0": "Look before anything is changed",
     "1.1": "Log in to the CloudHSM cluster as the crypto user",
@@ -23,6 +30,9 @@ TITLES = {
 }
 """`0` and `end` are ours; the document has the others."""
 
+SIDES = {"5.2": "classic", "6": "cloudhsm", "7.2": "cloudhsm"}
+"""Steps that one side goes through while the other is at another."""
+
 
 def split(text: str) -> tuple[str, str, str | None]:
     """A marker's number, title and key (None: the step is for no single key)."""
@@ -37,3 +47,8 @@ def split(text: str) -> tuple[str, str, str | None]:
 def within(number: str, step: str) -> bool:
     """Whether a step is the named one or a part of it: 5.2 is within 5."""
     return number == step or number.startswith(f"{step}.")
+
+
+def start(bus: Bus, number: str, key: str | None = None, lane: int = 1) -> None:
+    """Tell that a step begins in a lane's sessions; `key` is the key's name where the step is for one key."""
+    bus.tell(StepStarted(number, TITLES[number], key, lane))

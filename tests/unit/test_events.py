@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from keyferry import steps
 from keyferry.events import Bus, Event, Noticed, StepStarted
-from keyferry.procedure import steps
 
 
 def test_every_listener_hears_every_event_in_the_order_they_joined() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from keyferry.manual.audit import Check, State
 from keyferry.planning.key_list import Want
-from keyferry.procedure.steps import TITLES
+from keyferry.steps import TITLES
 from keyferry.tools.endpoints import Holding
 from keyferry.tools.manual import Act, What
 from keys import planned, source

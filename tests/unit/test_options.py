@@ -21,7 +21,7 @@ ALL = CLASSIC | CLOUDHSM | {"allow_raised_counter", "wrapping_label"}
 
 @pytest.mark.parametrize("module", SIDES)
 def test_a_single_action_takes_its_own_sides_options(module: str) -> None:
-    commands = importlib.import_module(f"keyferry.cli.{module}").app.registered_commands
+    commands = importlib.import_module(f"keyferry.cli.tools.{module}").app.registered_commands
     assert commands
     for command in commands:
         taken = inspect.signature(command.callback).parameters.keys()

@@ -9,7 +9,7 @@ from keyferry.errors import UsageError
 from keyferry.pkcs11 import FIXED_BITS
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.planning.unwrap_spec import spec_of
-from keyferry.procedure.steps import TITLES
+from keyferry.steps import TITLES
 from keyferry.text import printable
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
 from keyferry.tools.classic import instructions as classic

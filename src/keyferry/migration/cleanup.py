@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
+from keyferry.migration.endpoints import far_host
 from keyferry.migration.identity import same_cluster, same_owner
-from keyferry.migration.leftovers import remove_folders
 from keyferry.migration.resume import may_log_in, ordered, reopened
 from keyferry.migration.signals import Interrupts
 from keyferry.migration.start import opened
 from keyferry.migration.wrapping_key import hash_of, read_pem
 from keyferry.pkcs11 import KeyClass
 from keyferry.run import state
+from keyferry.run.journal import read
 from keyferry.run.manifest import PEM
 from keyferry.run.state import JOURNAL, PairStage, Stage
 from keyferry.run.unbegun import is_unbegun
+from keyferry.terminal.host import remove_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from keyferry.config import Config
     from keyferry.events import Bus
@@ -235,3 +237,24 @@ def _needed(other: Path, why: str) -> CheckFailedError:
         keys="nothing was removed",
         hint="end that run, or take its folder away from beside this one",
     )
+
+
+def remove_folders(config: Config, journal: Path, sides: Collection[str] = ("classic", "cloudhsm")) -> list[str]:
+    """Remove every private folder of a run, here and on the hosts of these sides; gives their names.
+
+    Nothing is logged in to.
+
+    UnreachableError where a host cannot be reached. Folders that are gone already are no matter.
+    """
+    noted = [(entry["where"], entry["folder"]) for entry in read(journal).entries if entry["kind"] == "folder"]
+    noted = [(where, folder) for where, folder in noted if where in ("", *sides)]
+    for where in dict.fromkeys(where for where, _folder in noted):
+        folders = [folder for place, folder in noted if place == where]
+        if where == "":
+            for folder in folders:
+                remove_folder(folder)
+            continue
+        with far_host(config, where) as host:
+            for folder in folders:
+                host.remove_folder(folder)
+    return [folder for _where, folder in noted]

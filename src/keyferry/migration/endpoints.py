@@ -9,10 +9,9 @@ import threading
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from keyferry import secrets
+from keyferry import secrets, steps
 from keyferry.errors import UnreachableError, UsageError
 from keyferry.events import Bus, Event, StepStarted
-from keyferry.procedure import steps
 from keyferry.recording.vocabulary import is_ordinary
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.host import LocalHost

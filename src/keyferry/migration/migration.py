@@ -8,19 +8,17 @@ from collections import deque
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from keyferry import __version__
+from keyferry import __version__, steps
 from keyferry.errors import KeyferryError, RecordFailedError
 from keyferry.events import Noticed
 from keyferry.migration.already_there import AlreadyThere
-from keyferry.migration.balance import balance
 from keyferry.migration.identity import same_cluster, same_owner
 from keyferry.migration.in_flight import InFlight, open_tools
 from keyferry.migration.members import Members
-from keyferry.migration.pipeline import Carrying, canary
+from keyferry.migration.pipeline import Carrying, canary, demand_lasting_handles, opened
 from keyferry.migration.recovery import Newcomers, Settling, found_again, recalled
-from keyferry.migration.results import KeyResult, RunResult, announce
+from keyferry.migration.results import KeyResult, RunResult, announce, balance
 from keyferry.migration.transfer import Crossing
-from keyferry.migration.workers import demand_lasting_handles, opened
 from keyferry.migration.wrapping_key import Wrapping
 from keyferry.planning import match
 from keyferry.planning import plan as planfile
@@ -29,7 +27,6 @@ from keyferry.planning.evaluate import Judge, PlannedKey, refuse_named, refuse_t
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.planning.plan import Plan
 from keyferry.planning.selection import refuse_untypeable, select
-from keyferry.procedure import steps
 from keyferry.run.journal import now
 from keyferry.run.rehearsal import is_rehearsal
 from keyferry.run.state import PLAN, WRONG_VALUE, PairStage

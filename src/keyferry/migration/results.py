@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyferry.errors import PRECEDENCE, Exit, KeyferryError, first_of
+from keyferry.errors import PRECEDENCE, Exit, KeyferryError, MismatchError, first_of
 from keyferry.events import KeyFinished, KeysPlanned
 from keyferry.run.rehearsal import is_rehearsal
 from keyferry.run.state import Decision, Stage
+from keyferry.text import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from keyferry.migration.wrapping_key import WrappingKey
     from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, Sha256
     from keyferry.planning.evaluate import PlannedKey
+
 
 _NO_FOLDER = Path(os.devnull)  # no file is in it
 STATES = ("planned", "verified", "skipped", "failed", "needs_operator")
@@ -142,3 +144,38 @@ def _code(result: KeyResult, some_crossed: bool) -> Exit:
     if result.state == "needs_operator":
         return Exit.NEEDS_OPERATOR
     return Exit.PARTIAL if some_crossed else Exit.FAILED
+
+
+def balance(
+    result: RunResult,
+    before: frozenset[CloudHandle],
+    now: frozenset[CloudHandle],
+    arrived: frozenset[CloudHandle],
+    rejected: frozenset[CloudHandle] = frozenset(),
+) -> None:
+    """MismatchError where the totals do not balance.
+
+    before, now: the destination's secret keys before anything was changed, and now. arrived: all that unwraps of
+    this run made. rejected: those of them that have another value, which an operator may have removed. A key that
+    needs an operator may have come without anybody seeing its handle.
+    """
+    totals = result.totals
+    ended = sum(count for state, count in totals.items() if state != "planned")
+    wanted = {key.cloudhsm_handle for key in result.keys if key.cloudhsm_handle is not None}
+    gone = sorted(wanted - rejected - now)
+    told = arrived.union(*(key.others for key in result.keys))
+    strange = sorted(now - before - told)
+    if ended == totals["planned"] and not gone and len(strange) <= totals["needs_operator"]:
+        return
+    raise MismatchError(
+        f"the totals do not balance: {value(totals)}; {len(arrived)} unwrapped,"
+        f" {len(now) - len(before)} more keys on the destination",
+        rule="TOTALS-BALANCE",
+        step="end",
+        seen=f"unwrapped by this run and gone: {_told(gone)}\nnot of this run and new: {_told(strange)}",
+        keys="each key's own verdict stands; something else made or removed keys of this user meanwhile",
+    )
+
+
+def _told(handles: list[CloudHandle]) -> str:
+    return ", ".join(map(str, handles)) or "none"

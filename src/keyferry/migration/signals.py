@@ -6,9 +6,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Self
 
+from keyferry import steps
 from keyferry.errors import InterruptedRunError
 from keyferry.events import Bus, Event, StepStarted
-from keyferry.procedure import steps
 from keyferry.terminal import signals
 from keyferry.terminal.signals import SIGNALS, Counter
 from keyferry.text import printable

@@ -6,12 +6,12 @@ import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from keyferry import steps
 from keyferry.errors import Exit, InterruptedRunError, KeyferryError, MismatchError, NeedsOperatorError
 from keyferry.events import KeyFinished
 from keyferry.migration.already_there import SecondCopyError, already_there, second_copy
 from keyferry.migration.wrapping_key import hash_of
 from keyferry.planning.unwrap_spec import unwrap_spec, wrapped_name
-from keyferry.procedure import steps
 from keyferry.run.state import WRONG_VALUE, Stage
 from keyferry.run.status import WITHOUT_BLOB
 from keyferry.tools.endpoints import Holding

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from keyferry import steps
 from keyferry.errors import CheckFailedError, MismatchError, NeedsOperatorError, ToolRefusedError
 from keyferry.pkcs11 import KeyClass, PublicKey, Sha256
-from keyferry.procedure import steps
 from keyferry.run.manifest import PEM
 from keyferry.run.state import IMPORT_BEGUN, PairStage, PairState
 from keyferry.text import counted

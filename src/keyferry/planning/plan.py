@@ -11,13 +11,13 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
+from keyferry import steps
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import ClassicHandle, Kcv, KeyClass, Sha256
 from keyferry.planning.evaluate import PlannedKey
 from keyferry.planning.key_list import Want
 from keyferry.planning.rules import Verdict
 from keyferry.planning.selection import Selection
-from keyferry.procedure import steps
 from keyferry.text import NotJsonError, canonical, from_json
 from keyferry.tools.endpoints import Holding, SourceKey, is_readable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from keyferry.procedure.steps import TITLES
+from keyferry.steps import TITLES
 from keyferry.tools.endpoints import CLASSIC_TOOLS
 
 if TYPE_CHECKING:
