@@ -57,10 +57,10 @@ MUTANTS = (
         "before is _Outcome.REFUSED",
         "unit/test_logins.py",
     ),
-    Mutant("tools/ckdemo/screens.py", 'if (ckr == "CKR_OK") == bool(failed):', "if False:", "screens/test_ckdemo.py"),
-    Mutant("tools/ckdemo/screens.py", "if len(found) != 1:", "if not found:", "screens/test_ckdemo.py unit"),
-    Mutant("tools/ckdemo/screens.py", ', "little")', ', "big")', "screens/test_ckdemo.py"),
-    Mutant("tools/ckdemo/screens.py", "if len(set(found)) != 1:", "if not found:", "screens/test_ckdemo.py unit"),
+    Mutant("tools/ckdemo/screens.py", 'if (ckr == "CKR_OK") == bool(failed):', "if False:", "parsing/test_ckdemo.py"),
+    Mutant("tools/ckdemo/screens.py", "if len(found) != 1:", "if not found:", "parsing/test_ckdemo.py unit"),
+    Mutant("tools/ckdemo/screens.py", ', "little")', ', "big")', "parsing/test_ckdemo.py"),
+    Mutant("tools/ckdemo/screens.py", "if len(set(found)) != 1:", "if not found:", "parsing/test_ckdemo.py unit"),
     Mutant(
         "tools/classic/source.py",
         "return None\n    return shown",
@@ -80,7 +80,7 @@ MUTANTS = (
         "tools/vtl/driver.py",
         "if len(meant) != 1:",
         "if not meant:",
-        "unit/test_vtl_driver.py screens/test_vtl_screens.py",
+        "unit/test_vtl_driver.py parsing/test_vtl_screens.py",
     ),
     Mutant(
         "tools/key_mgmt_util/driver.py",
@@ -95,10 +95,10 @@ MUTANTS = (
         "search(self._come, start)",
         "unit/test_editor.py",
     ),
-    Mutant("tools/cloudhsm_cli/reply.py", "text.count(_MARK) != 1", "False", "screens/test_cloudhsm_cli.py"),
-    Mutant("tools/cloudhsm_cli/screens.py", "== {FULL}", "!= set()", "screens/test_cloudhsm_cli.py"),
+    Mutant("tools/cloudhsm_cli/reply.py", "text.count(_MARK) != 1", "False", "parsing/test_cloudhsm_cli.py"),
+    Mutant("tools/cloudhsm_cli/screens.py", "== {FULL}", "!= set()", "parsing/test_cloudhsm_cli.py"),
     Mutant("verification/checks.py", "if name in settable", "if False", "unit/test_proof.py"),
-    Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "screens/test_key_mgmt_util.py"),
+    Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "parsing/test_key_mgmt_util.py"),
 )
 
 

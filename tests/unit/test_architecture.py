@@ -7,6 +7,7 @@ import functools
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 ALL = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
-LINES, FUNCTION_LINES = 350, 50
+LINES, FUNCTION_LINES, MODULES = 350, 50, 18
 SCRIPT = ROOT / "src/keyferry/verification/verify.py"  # runs by itself, on any Python 3
 
 
@@ -44,6 +45,33 @@ def test_functions_are_short() -> None:
         and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES
     ]
     assert long == []
+
+
+def test_a_folder_has_at_most_18_modules() -> None:
+    count = Counter(path.parent.relative_to(ROOT) for path in SOURCES)
+    assert {str(folder): number for folder, number in count.items() if number > MODULES} == {}
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    """Imports under TYPE_CHECKING count too: who reads one module of a circle has to read them all."""
+    imported = {_module(path): _imported(path) for path in SOURCES}
+    while ends := [name for name, others in imported.items() if not others & imported.keys()]:
+        for name in ends:
+            del imported[name]
+    assert sorted(imported) == []  # circles, and what imports them
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(path: Path) -> set[str]:
+    """The modules of ours that a module imports, anywhere in it; `from package import name` may name either."""
+    nodes = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.ImportFrom) and node.module]
+    froms = {(node.module or "", f"{node.module}.{alias.name}") for node in nodes for alias in node.names}
+    names = {_module(other) for other in SOURCES}
+    return {full if full in names else module for module, full in froms} & names - {_module(path), "keyferry"}
 
 
 def test_nothing_sleeps() -> None:
