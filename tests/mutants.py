@@ -38,9 +38,14 @@ MUTANTS = (
         "kcv is None and key.kcv == kcv",
         "unit/test_rules.py",
     ),
-    Mutant("verification/checks.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_proof.py"),
-    Mutant("verification/checks.py", '"TOKEN": (True, arrived.token),', "", "unit/test_proof.py"),
-    Mutant("planning/selection.py", "if len(found) != 1:", "if not found:", "unit/test_plan.py unit/test_choice.py"),
+    Mutant("verification/checks.py", "if ours != theirs:", "if ours[:4] != theirs[:4]:", "unit/test_checks.py"),
+    Mutant("verification/checks.py", '"TOKEN": (True, arrived.token),', "", "unit/test_checks.py"),
+    Mutant(
+        "planning/selection.py",
+        "if len(found) != 1:",
+        "if not found:",
+        "unit/test_evaluate.py unit/test_key_selection.py",
+    ),
     Mutant(
         "migration/results.py", "Exit.PARTIAL if some_crossed else Exit.FAILED", "Exit.PARTIAL", "unit/test_results.py"
     ),
@@ -67,7 +72,7 @@ MUTANTS = (
         "return shown\n    return shown",
         "unit/test_classic.py",
     ),
-    Mutant("terminal/value_filter.py", "self._value += len(piece)", "out += piece", "unit/test_values.py"),
+    Mutant("terminal/value_filter.py", "self._value += len(piece)", "out += piece", "unit/test_value_filter.py"),
     Mutant(
         "terminal/prompts.py",
         r'rb"[\r\n\0][ \t]*(?:" + self.pattern + rb")\Z"',
@@ -88,16 +93,16 @@ MUTANTS = (
         "if outcome.refused:\n            done =",
         "replay/test_mutated_twins.py -k kmu-unwrap-node",
     ),
-    Mutant("terminal/screen_row.py", "self._cursor = max(0, self._cursor - 1)", "pass", "unit/test_editor.py"),
+    Mutant("terminal/screen_row.py", "self._cursor = max(0, self._cursor - 1)", "pass", "unit/test_screen_row.py"),
     Mutant(
         "terminal/console.py",
         "search(self._come, start, self._cursor)",
         "search(self._come, start)",
-        "unit/test_editor.py",
+        "unit/test_screen_row.py",
     ),
     Mutant("tools/cloudhsm_cli/reply.py", "text.count(_MARK) != 1", "False", "parsing/test_cloudhsm_cli.py"),
     Mutant("tools/cloudhsm_cli/screens.py", "== {FULL}", "!= set()", "parsing/test_cloudhsm_cli.py"),
-    Mutant("verification/checks.py", "if name in settable", "if False", "unit/test_proof.py"),
+    Mutant("verification/checks.py", "if name in settable", "if False", "unit/test_checks.py"),
     Mutant("tools/key_mgmt_util/attributes.py", "if name in values:", "if False:", "parsing/test_key_mgmt_util.py"),
 )
 

@@ -1,176 +1,171 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock
 
 import pytest
 
-from keyferry.errors import CheckFailedError, Exit
-from keyferry.pkcs11 import Kcv, KeyClass
-from keyferry.planning.evaluate import Judge, PlannedKey, refuse_named, refuse_too_many
-from keyferry.planning.rules import Verdict, Wish
-from keyferry.tools.cloudhsm_cli.commands import can_type
-from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
-from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
-from keys import arrived, planned, source
+from keyferry.errors import UsageError
+from keyferry.pkcs11 import ClassicHandle, KeyClass
+from keyferry.planning import plan as planfile
+from keyferry.planning.key_list import Want
+from keyferry.planning.rules import Verdict
+from keyferry.text import canonical
+from keyferry.tools.endpoints import Holding
+from keys import planned, source
+from plans import make
 
 if TYPE_CHECKING:
-    from keyferry.tools.endpoints import SourceKey
+    from collections.abc import Callable
+    from pathlib import Path
 
 
-class Classic:
-    """A source that gives every key the same check value, and notes who was asked."""
-
-    def __init__(self, kcv: str | None = "a1b2c3") -> None:
-        self.asked: list[int] = []
-        self._kcv = Kcv(kcv) if kcv else None
-
-    def check_value(self, key: SourceKey) -> Kcv | None:
-        self.asked.append(key.handle)
-        return self._kcv
-
-
-def _can_type(text: str) -> bool:
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+ATTRIBUTES = {"CKA_CLASS": "0400000000000000", "CKA_LABEL": "payments", "CKA_WRAP": "00"}
+KEYS = (
+    planned(source(attributes=ATTRIBUTES)),
+    planned(source(handle=43, label="\udcff\x1b[2J é", id=None, id_shown="cafe"), new_label="k-43", kcv=None),
+    planned(want=Want("payments", extractable=False, holding=Holding(("3", "4"), 2))),
+    planned(verdict=Verdict("KEY-TYPE", "no such type"), new_label="", new_id="", kcv=None),
+    planned(source(bits=None, may_encrypt=None), known_as=None, id_given=True, new_id="kf-1-42"),
+    planned(
+        source(key_class=KeyClass.PRIVATE), verdict=Verdict("KCV-MATCH", "x", failed=True), new_label="", new_id=""
+    ),
+)
 
 
-def _judge(key: SourceKey, classic: Classic | None = None, there: Any = (), **wish: Any) -> PlannedKey:
-    return Judge(Wish(**wish), "run1", _can_type, there, (classic or Classic()).check_value).judge(key)
+def test_what_was_written_is_read_again() -> None:
+    plan = make(*KEYS)
+    assert planfile.loads(plan.canonical()) == plan
+    assert plan.canonical().isascii()
 
 
-def _rule(one: PlannedKey) -> str | None:
-    return one.verdict.rule if one.verdict else None
+def test_the_handle_of_the_record_is_the_one_written() -> None:
+    elsewhere = planned(source(handle=7), known_as=ClassicHandle(42))
+    [key] = planfile.loads(make(elsewhere).canonical()).keys
+    assert (key.handle, key.key.handle, key.known_as) == (42, 42, None)
 
 
-def test_a_key_that_crosses_keeps_its_names() -> None:
-    key = source()
-    assert _judge(key) == PlannedKey(key, None, "payments", "till-7", id_given=False, kcv=Kcv("a1b2c3"))
+def test_a_key_has_the_fields_of_the_contract() -> None:
+    document = json.loads(make(*KEYS).canonical())
+    assert document["schema"] == "keyferry.plan/1"
+    first = document["keys"][0]
+    del first["source"], first["id_given"], first["wanted"]
+    assert first == {
+        "classic_handle": 42,
+        "label": "payments",
+        "new_label": "payments",
+        "id": "till-7",
+        "type": "AES",
+        "bits": 256,
+        "state": "planned",
+        "rule": None,
+        "detail": None,
+        "proof": None,
+        "kcv": "a1b2c3",
+        "cloudhsm_handle": None,
+    }
+    assert [key["state"] for key in document["keys"]] == [
+        "planned",
+        "planned",
+        "planned",
+        "skipped",
+        "planned",
+        "failed",
+    ]
 
 
-def test_a_key_without_an_id_is_given_one_of_this_run() -> None:
-    one = _judge(source(id="", id_shown=""))
-    assert (one.new_id, one.id_given, one.verdict) == ("kf-run1-42", True, None)
+def test_no_value_of_a_key_is_in_it() -> None:
+    shown = planned(source(attributes={"CKA_VALUE": "00112233", "CKA_WRAP": "01"}))
+    assert b"00112233" not in make(shown).canonical()
+
+
+def _set(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
+    def change(document: Any) -> None:
+        *before, last = path
+        for name in before:
+            document = document[name]
+        document[last] = to
+
+    return change
+
+
+def _delete(name: str) -> Callable[[dict[str, Any]], None]:
+    def change(document: dict[str, Any]) -> None:
+        del document[name]
+
+    return change
 
 
 @pytest.mark.parametrize(
-    ("changes", "rule"),
+    "change",
     [
-        ({"key_class": KeyClass.PUBLIC, "type": "RSA"}, "KEY-CLASS"),
-        ({"type": "DES2", "extractable": False}, "KEY-TYPE"),
-        ({"extractable": False, "label": "a b"}, "KEY-EXTRACTABLE"),
-        ({"type": "GENERIC_SECRET", "bits": 8 * 215}, "OAEP-CAPACITY"),
-        ({"label": "a b", "id": None, "id_shown": "cafe"}, "LABEL-TYPEABLE"),
-        ({"id": None, "id_shown": "cafe"}, "ID-TYPEABLE"),
+        _set("more", to=1),
+        _set("keys", 0, "more", to=1),
+        _set("keys", 0, "source", "more", to=1),
+        _set("selection", "more", to=True),
+        _set("settings", "cloudhsm.password", to="x"),
+        _delete("keys"),
+        _delete("made"),
+        _set("schema", to="keyferry.plan/2"),
+        _set("steps", 3, "number", to="9"),
+        _set("selection", "again", to=1),
+        _set("selection", "keys", 0, to=7),
+        _set("classic", "serial", to=7),
+        _set("settings", "wrapping.bits", to=2048.0),
+        _set("keys", 0, "classic_handle", to=True),
+        _set("keys", 0, "bits", to=256.0),
+        _set("keys", 0, "label", to="another"),
+        _set("keys", 0, "kcv", to="A1B2C3"),
+        _set("keys", 0, "rule", to="KEY-TYPE"),
+        _set("keys", 0, "state", to="verified"),
+        _set("keys", 0, "new_label", to=None),
+        _set("keys", 0, "source", "class", to="key"),
+        _set("keys", 0, "source", "attributes", "CKA_WRAP", to=None),
+        _set("keys", 3, "new_label", to="x"),
+        _set("keys", 3, "rule", to=None),
+        _set("keys", 2, "wanted", "quorum", to=True),
+        _set("keys", 2, "wanted", "shared_users", 0, to=3),
+        _set("keys", 2, "wanted", "more", to=None),
+        _set("selection", "exclude", to=[7]),
     ],
 )
-def test_a_key_that_stays_is_not_asked_for_a_check_value(changes: dict[str, Any], rule: str) -> None:
-    classic = Classic()
-    one = _judge(source(**changes), classic)
-    assert (_rule(one), one.kcv, classic.asked) == (rule, None, [])
+def test_an_edited_plan_is_refused(change: Callable[[Any], None]) -> None:
+    document = make(*KEYS).document()
+    again = json.loads(canonical(document))
+    change(again)
+    with pytest.raises(UsageError) as refused:
+        planfile.loads(canonical(again))
+    assert refused.value.keys == "nothing was started"
 
 
 @pytest.mark.parametrize(
-    ("label", "new"),
-    [("two words", "two_words-42"), ("", "key-42"), ("  ", "key-42"), ("clé\n1", "cl_1-42"), ("plain", "plain")],
-)
-def test_relabel(label: str, new: str) -> None:
-    one = _judge(source(label=label), relabel=True)
-    assert (one.verdict, one.new_label) == (None, new)
-    assert _can_type(one.new_label)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown", "new"),
-    [(None, "cafe", "cafe"), ("two words", "two words", "two_words"), ("till-7", "till-7", "till-7")],
-)
-def test_reid(text: str | None, shown: str, new: str) -> None:
-    one = _judge(source(id=text, id_shown=shown), reid=True)
-    assert (one.verdict, one.new_id, one.id_given) == (None, new, False)
-
-
-def test_relabel_does_not_excuse_the_id() -> None:
-    both = source(label="a b", id=None, id_shown="cafe")
-    assert _rule(_judge(both, relabel=True)) == "ID-TYPEABLE"
-    assert _rule(_judge(both, reid=True)) == "LABEL-TYPEABLE"
-
-
-def test_what_is_there_is_compared_with_the_new_name() -> None:
-    there = [arrived(label="two_words-42", kcv=None)]
-    assert _rule(_judge(source(label="two words"), there=there, relabel=True)) == "ALREADY-THERE"
-    assert _rule(_judge(source(label="two words"), there=there, relabel=True, again=True)) is None
-
-
-def test_what_is_there_is_compared_by_check_value() -> None:
-    there = [arrived(label="another", kcv=Kcv("a1b2c3"))]
-    assert _rule(_judge(source(), there=there)) == "ALREADY-THERE"
-    assert _rule(_judge(source(), Classic("000000"), there)) is None
-
-
-def test_require_kcv_fails_a_key_that_has_none() -> None:
-    assert _rule(_judge(source(), Classic(None))) is None
-    one = _judge(source(), Classic(None), require_kcv=True)
-    assert one.verdict is not None
-    assert (one.verdict.rule, one.verdict.failed) == ("KCV-MATCH", True)
-
-
-def test_a_named_key_that_stays_ends_the_command() -> None:
-    stays = planned(verdict=Verdict("KEY-TYPE", "no such type"))
-    refuse_named([stays], [])
-    refuse_named([planned()], ["42"])
-    with pytest.raises(CheckFailedError, match="no such type") as refused:
-        refuse_named([planned(), stays], ["42", "43"])
-    assert (refused.value.rule, refused.value.exit_code) == ("KEY-TYPE", Exit.CHECK_FAILED)
-
-
-def test_a_keys_name_moves_no_cursor() -> None:
-    assert planned(source(label="a\x1b[2Jb")).name == "a\\x1b[2Jb"
-    assert planned(source(label="")).name == "(handle 42)"
-
-
-@pytest.mark.parametrize(
-    ("label", "new"),
+    "spoil",
     [
-        ("l" * 126, "l" * 126),
-        ("l" * 127, "l" * 123 + "-42"),
-        ("-dash first", "key-42"),
-        ('it\'s "quoted"', "it_s_quoted-42"),
+        lambda data: data[:-1],
+        lambda data: data + b"\n",
+        lambda data: b" " + data,
+        lambda data: data.replace(b'"made"', b'"made":"","made"', 1),
+        lambda data: data.replace(b"par43", b"p\\u0061r43"),
+        lambda data: b"[" * 100_000 + data,
+        lambda _: b"\xff",
+        lambda _: b"null",
     ],
 )
-def test_a_label_is_suggested_that_cloudhsm_cli_takes(label: str, new: str) -> None:
-    key = source(label=label)
-    judge = Judge(Wish(), "run1", can_type, (), Classic().check_value, 126)
-    one = judge.judge(key)
-    assert (one.new_label, _rule(one)) == (new, None if label == new else "LABEL-TYPEABLE")
-    assert can_type(one.new_label)
+def test_bytes_that_are_not_canonical_are_refused(spoil: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(UsageError):
+        planfile.loads(spoil(make(*KEYS).canonical()))
 
 
-@pytest.mark.parametrize(("room", "refused"), [(None, False), (4, False), (3, True), (-1, True)])
-def test_keys_and_the_pair_must_have_room(room: int | None, refused: bool) -> None:
-    keys = [planned(), planned(), planned(verdict=Verdict("KEY-TYPE", "no"))]
-    if not refused:
-        refuse_too_many(keys, room)
-        return
-    with pytest.raises(CheckFailedError) as full:
-        refuse_too_many(keys, room)
-    assert full.value.rule == "DESTINATION-QUOTA"
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"plan\.json: No such file"):
+        planfile.read(tmp_path / "plan.json")
 
 
-def test_the_quota_is_that_of_the_hsms_type_unless_the_site_says_another() -> None:
-    around: Any = (Mock(), Mock(), Mock(), Mock())
-    for model, quota, room in (
-        ("NITROX-III CNN35XX-NFBE", 0, 3293),
-        ("LS2 Family", 0, 16659),
-        ("", 0, 3293),  # the smaller one, where no model is shown
-        ("LS2", 50, 43),
-    ):
-        cli = CloudHsmCliDestination(*around, user="cu", password=Mock(), quota=quota)
-        cli._session, cli._hsms = Mock(count=lambda: 7), [{"model": model} if model else {}]
-        assert cli.room() == room
-    for quota, room in ((0, 3298), (9002, 9000)):
-        kmu = KeyMgmtUtilDestination(*around, user="cu", password=Mock(), quota=quota)
-        kmu._session = Mock(find_keys=Mock(return_value=(11, 12)))
-        assert (kmu.room(), kmu.secret_keys(), kmu.room()) == (room, (11, 12), room)
-
-
-def test_where_nothing_crosses_no_room_is_needed() -> None:
-    refuse_too_many([planned(verdict=Verdict("KEY-TYPE", "no"))], 0)
+@pytest.mark.parametrize(
+    ("side", "name"), [("classic", "label"), ("classic", "serial"), ("classic", "kind"), ("cloudhsm", "user")]
+)
+def test_a_plan_that_does_not_say_who_the_sides_were_is_no_plan(side: str, name: str) -> None:
+    document = json.loads(make(*KEYS).canonical())
+    del document[side][name]
+    with pytest.raises(UsageError, match=f"{side} has no {name}"):
+        planfile.loads(canonical(document))
