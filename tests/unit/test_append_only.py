@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-FILES = ("appended.py", "recorder.py", "journal.py")
+FILES = ("keyferry/recording/append_only.py", "keyferry/recording/recorder.py", "keyferry/run/journal.py")
 
 
 class SignalError(Exception):
