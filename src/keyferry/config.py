@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
+from keyferry.former import FORMER_SECTIONS, renamed
 from keyferry.permissions import check_configuration
 from keyferry.text import shortened
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DEFAULTS: dict[str, dict[str, str | int | bool]] = {
-    "classic": {
+    "source": {
         "host": "",
         "ssh_options": "",
         "prefix": "",
@@ -28,7 +29,7 @@ DEFAULTS: dict[str, dict[str, str | int | bool]] = {
         "configuration": "/etc/Chrystoki.conf",
         "cmu_public_key_option": "-pubkey=rsa",
     },
-    "cloudhsm": {
+    "destination": {
         "host": "",
         "ssh_options": "",
         "prefix": "",
@@ -81,8 +82,8 @@ DEFAULT = "default"
 SLOT_KINDS = ("number", "label", "serial")
 _OTHER_VARIABLES = {"KEYFERRY_TRACEBACK", "KEYFERRY_LONG"}
 _TESTS = "KEYFERRY_TEST_"
-_SECRETS = {("classic", "pin"), ("cloudhsm", "password")}
-_PATHS = {("classic", "bin"), ("cloudhsm", "bin"), ("run", "directory")}
+_SECRETS = {("source", "pin"), ("destination", "password")}
+_PATHS = {("source", "bin"), ("destination", "bin"), ("run", "directory")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def load(
     settings |= {place: Setting(value, "flag", here) for place, value in flags.items() if value is not None}
     named |= {text for place in _SECRETS for text in _named_variables(settings[place].value)}
     _check_variables(named)
-    _check_slot(settings["classic", "slot"])
+    _check_slot(settings["source", "slot"])
     return Config(settings, files=tuple(files))
 
 
@@ -212,6 +213,9 @@ def _check_variables(named: set[str]) -> None:
     for name in sorted(os.environ):
         if not name.startswith("KEYFERRY_") or name.startswith(_TESTS):
             continue
+        for former, now in FORMER_SECTIONS.items():
+            if name not in named and name.startswith(prefix := f"KEYFERRY_{former}_".upper()):
+                raise renamed(name, name.replace(prefix, f"KEYFERRY_{now}_".upper()))
         if name not in ours | named | _OTHER_VARIABLES:
             raise _unknown("variable", name, sorted(ours | _OTHER_VARIABLES), "environment")
 
@@ -229,7 +233,7 @@ def _check_slot(setting: Setting) -> None:
     kind, colon, value = str(setting.value).partition(":")
     if not colon:
         return
-    where = "--slot" if setting.origin == "flag" else f"{setting.origin}: [classic] slot"
+    where = "--slot" if setting.origin == "flag" else f"{setting.origin}: [source] slot"
     if kind not in SLOT_KINDS:
         near = difflib.get_close_matches(kind, SLOT_KINDS, 1) or ["label"]
         hint = f"did you mean {near[0]}:{value}? A label that has a colon is written label:TEXT"
@@ -300,6 +304,8 @@ def _from_environment(here: Path) -> dict[tuple[str, str], Setting]:
 
 
 def _table(section: str, table: object, where: str) -> dict[str, Any]:
+    if section in FORMER_SECTIONS:
+        raise renamed(f"{where}: [{section}]", f"[{FORMER_SECTIONS[section]}]")
     if section not in DEFAULTS:
         raise _unknown("section", section, list(DEFAULTS), where)
     if not isinstance(table, dict):

@@ -1,4 +1,4 @@
-"""The field's own types, so that a Classic handle never stands where a CloudHSM handle belongs."""
+"""The field's own types, so that a handle of the source never stands where one of the destination belongs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-ClassicHandle = NewType("ClassicHandle", int)
-CloudHandle = NewType("CloudHandle", int)
+SourceHandle = NewType("SourceHandle", int)
+DestinationHandle = NewType("DestinationHandle", int)
 Slot = NewType("Slot", int)
 Kcv = NewType("Kcv", str)
 """A key check value: six lower-case hex digits, the first three bytes of the encryption of a zero block."""

@@ -14,7 +14,7 @@ TITLES = {
     "1.1": "Log in to the CloudHSM cluster as the crypto user",
     "1.2": "Generate the RSA wrapping key pair",
     "2.1": "Export the public key",
-    "3": "Move the public key to the Classic client",
+    "3": "Move the public key to the source client",
     "4.1": "Import the public key into the partition",
     "4.2": "Find the imported key and compare it with the pair",
     "4.3": "Start ckdemo",
@@ -23,14 +23,14 @@ TITLES = {
     "4.6": "Let the imported public key wrap (CKA_WRAP)",
     "5.1": "Describe the keys: which may leave",
     "5.2": "Wrap the key (RSA OAEP)",
-    "6": "Move the wrapped key to the CloudHSM client",
+    "6": "Move the wrapped key to the destination client",
     "7.1": "Continue in the session of step 1.1",
     "7.2": "Unwrap the key and prove it",
     "end": "Balance the totals and leave",
 }
 """`0` and `end` are ours; the document has the others."""
 
-SIDES = {"5.2": "classic", "6": "cloudhsm", "7.2": "cloudhsm"}
+SIDES = {"5.2": "source", "6": "destination", "7.2": "destination"}
 """Steps that one side goes through while the other is at another."""
 
 

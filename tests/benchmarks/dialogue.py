@@ -60,8 +60,8 @@ class Dialogue:
         outcome = json.loads((self._recording / "outcome.json").read_bytes())
         config = tools.parent / "keyferry.toml"
         config.write_text(
-            f'[classic]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
-            f'[cloudhsm]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
+            f'[source]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
+            f'[destination]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
         )
         return count(Job(str(config), str(tools.parent / "run"), outcome["run_id"], SECRETS, fsync))
 

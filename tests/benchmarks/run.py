@@ -70,7 +70,9 @@ def keys(folder: Path, *, long: bool) -> None:
 def _emulated(folder: Path, size: int) -> dict[str, Any]:
     install.create(folder, keys=size)
     config = folder / "keyferry.toml"
-    config.write_text(config.read_text().replace("[cloudhsm]\n", f"[cloudhsm]\nkey_quota = {max(3300, size + 2)}\n"))
+    config.write_text(
+        config.read_text().replace("[destination]\n", f"[destination]\nkey_quota = {max(3300, size + 2)}\n")
+    )
     words = [(folder / "secrets" / name).read_text() for name in ("pin", "password")]
     secrets = dict(zip((PIN, PASSWORD), words, strict=True))
     return count(Job(str(config), str(folder / "run"), "5e1f1e55", secrets))

@@ -27,7 +27,7 @@ def main(keys: int) -> None:
         here = World.create(Path(folder) / "here", keys=keys)
         local = _seconds(here.migrate)
         far = _seconds(hosts.migrate)
-        connections = hosts.classic.connections, hosts.cloudhsm.connections
+        connections = hosts.source.connections, hosts.destination.connections
     sys.stdout.write(f"{keys} keys: here {local:.2f} s, over ssh {far:.2f} s, ratio {far / local:.2f}\n")
     sys.stdout.write(f"connections: {connections[0]} and {connections[1]}\n")
 

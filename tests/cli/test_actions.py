@@ -301,7 +301,7 @@ def test_tools_and_verbs_that_are_not_known(words: tuple[str, str]) -> None:
 def plain_key(world: World) -> dict[str, Any]:
     """An AES key of the partition that may leave and has a check value."""
     keys = keyferry(
-        "inventory", "classic", "--json", "--config", world.config, KEYFERRY_RUN_DIRECTORY=str(world.directory / "runs")
+        "inventory", "source", "--json", "--config", world.config, KEYFERRY_RUN_DIRECTORY=str(world.directory / "runs")
     ).document["keys"]
     return next(
         key for key in keys if key["type"] == "AES" and key["extractable"] and key["label"].startswith("orders")

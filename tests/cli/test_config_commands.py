@@ -31,17 +31,17 @@ def test_the_file_to_begin_with_has_every_setting_at_its_default_and_explained(t
 
 def test_every_value_is_told_with_where_it_comes_from(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('[classic]\nslot = "1"\n[profile.spare.classic]\nhost = "spare"\npin = "file:x"\n')
+    path.write_text('[source]\nslot = "1"\n[profile.spare.source]\nhost = "spare"\npin = "file:x"\n')
     done = keyferry(
         "config", "show", "--origin", "--json", "--config", path, "--profile", "spare", "--user", "me",
         KEYFERRY_LIMITS_ANSWER="7",
     )  # fmt: skip
     assert done.status == 0, done.err
     told = {one["setting"]: (one["value"], one["origin"]) for one in done.document["settings"]}
-    assert told["classic.slot"] == ("1", str(path))
-    assert told["classic.host"] == ("spare", f"{path} [profile.spare]")
-    assert told["classic.pin"] == ("file:x", f"{path} [profile.spare]")
-    assert told["cloudhsm.user"] == ("me", "flag")
+    assert told["source.slot"] == ("1", str(path))
+    assert told["source.host"] == ("spare", f"{path} [profile.spare]")
+    assert told["source.pin"] == ("file:x", f"{path} [profile.spare]")
+    assert told["destination.user"] == ("me", "flag")
     assert told["limits.answer"] == (7, "KEYFERRY_LIMITS_ANSWER")
     assert told["wrapping.bits"] == (2048, "default")
     assert "default" in keyferry("config", "show", "--origin", "--config", path).out
@@ -50,13 +50,13 @@ def test_every_value_is_told_with_where_it_comes_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[classic]\nhost = "-oProxyCommand=x"\n', "nothing that ssh can be told"),
-        ('[classic]\nssh_options = "Port"\n', "not NAME=VALUE"),
-        ('[classic]\npin = "1234"\n', "unknown source of a secret"),
+        ('[source]\nhost = "-oProxyCommand=x"\n', "nothing that ssh can be told"),
+        ('[source]\nssh_options = "Port"\n', "not NAME=VALUE"),
+        ('[source]\npin = "1234"\n', "unknown source of a secret"),
         ("[wrapping]\nbits = 1024\n", "bits"),
-        ('[cloudhsm]\ntool = "kmu"\n', "is not known"),
-        ('[cloudhsm]\nusr = "x"\n', "unknown key in [cloudhsm]: usr"),
-        ('[profile.x.cloudhsm]\nusr = "x"\n', "unknown key in [cloudhsm]: usr"),
+        ('[destination]\ntool = "kmu"\n', "is not known"),
+        ('[destination]\nusr = "x"\n', "unknown key in [destination]: usr"),
+        ('[profile.x.destination]\nusr = "x"\n', "unknown key in [destination]: usr"),
         ('[dialect]\ncmu_slot_flag = "slot"\n', "is not a flag"),
         ('[dialect]\nckdemo_pin_prompt = "a\\nb"\n', "is not the words of a prompt"),
         ('[dialect]\nckdemo_pin = "PIN"\n', "did you mean"),
@@ -72,7 +72,7 @@ def test_what_does_not_hold_together_is_named(tmp_path: Path, text: str, says: s
 
 def test_a_profile_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('[profile.spare.classic]\nhost = "spare"\n')
+    path.write_text('[profile.spare.source]\nhost = "spare"\n')
     assert keyferry("config", "check", "--config", path, "--profile", "spare").status == 0
     done = keyferry("config", "check", "--config", path, "--profile", "spar")
     assert done.status == 2

@@ -187,7 +187,7 @@ def test_keys_may_cross_at_the_same_time(run: Path) -> None:
         (without("done", "move"), "moved"),
         (changed("done", "wrap", sha256="0" * 64), "not what was wrapped"),
         (changed("intent", "import", sha256="0" * 64), "public key"),
-        (changed("done", "compare", places={"the Classic HSM": "0" * 64}), "public key"),
+        (changed("done", "compare", places={"the source HSM": "0" * 64}), "public key"),
         (changed("done", "export", places={"the PEM file": "0" * 64}), "public key"),
         (without_comparison, "compared"),
         (extractable_by_a_word, "not described as extractable"),
@@ -201,7 +201,7 @@ def test_keys_may_cross_at_the_same_time(run: Path) -> None:
         (changed("planned", sha256="0" * 64), "plan"),
         (changed("begin", run_id="other"), "001-key_mgmt_util.cast: line 1"),
         (never_came, "journal.jsonl: line "),
-        (changed("done", "wrap", host="cloudhsm"), "journal.jsonl: line "),
+        (changed("done", "wrap", host="destination"), "journal.jsonl: line "),
         (without("intent", "unwrap"), ""),
     ],
 )
@@ -242,4 +242,4 @@ def test_what_the_plan_has_stay_was_not_wrapped(run: Path) -> None:
     forge(run, journal=changed("planned", sha256=digest))
     told = by_package(run)
     assert told.verdict == "wrong"
-    assert f"plan.json: line 1: key {wrapped['classic_handle']} was wrapped" in told.words
+    assert f"plan.json: line 1: key {wrapped['source_handle']} was wrapped" in told.words

@@ -42,37 +42,37 @@ def test_all_is_well(world: World, tool: str) -> None:
     assert {one["verdict"] for one in done.document["checks"]} <= {"ok", "warn"}
     looked_at = {(one["host"], one["check"]) for one in done.document["checks"]}
     both = ("reachable", "shell", "umask", "free space", "clock", "configuration", "failure counter")
-    assert looked_at >= {(host, check) for host in ("classic", "cloudhsm") for check in both}
+    assert looked_at >= {(host, check) for host in ("source", "destination") for check in both}
     tools = ("vtl", "cmu", "ckdemo", "slots", "slot", "dialect", "authentication", "token")
-    assert looked_at >= {("classic", check) for check in tools}
-    assert looked_at >= {("cloudhsm", check) for check in (tool, "FIPS", "user")}
+    assert looked_at >= {("source", check) for check in tools}
+    assert looked_at >= {("destination", check) for check in (tool, "FIPS", "user")}
     assert (world.directory / "store.sqlite").read_bytes() == before
 
 
 def test_the_dialect_is_guessed_from_what_the_tools_say(tmp_path: Path) -> None:
     older = World.create(tmp_path / "older", luna="5", keys=1)
-    assert "like 5" in _found(_doctor(older), "classic", "dialect")["text"]
+    assert "like 5" in _found(_doctor(older), "source", "dialect")["text"]
 
 
 def test_a_login_is_made_when_asked_for(world: World) -> None:
     done = _doctor(world, "--login")
     assert done.status == 0, done.err
-    assert {_found(done, host, "login")["verdict"] for host in ("classic", "cloudhsm")} == {"ok"}
+    assert {_found(done, host, "login")["verdict"] for host in ("source", "destination")} == {"ok"}
     (world.directory / "secrets/password").write_text("not-the-password")
     refused = _doctor(world, "--login")
     assert refused.status == 8
-    assert "refused" in _found(refused, "cloudhsm", "login")["text"]
+    assert "refused" in _found(refused, "destination", "login")["text"]
 
 
 def test_haonly_is_told(world: World, tmp_path: Path) -> None:
     (tmp_path / "Chrystoki.conf").write_text("HAConfiguration = {\n  HAOnly = 1;\n}\n")
-    done = _doctor(world, KEYFERRY_CLASSIC_CONFIGURATION=str(tmp_path / "Chrystoki.conf"))
-    assert "HAOnly is on" in _found(done, "classic", "configuration")["text"]
+    done = _doctor(world, KEYFERRY_SOURCE_CONFIGURATION=str(tmp_path / "Chrystoki.conf"))
+    assert "HAOnly is on" in _found(done, "source", "configuration")["text"]
 
 
 def test_the_tool_of_the_cluster_is_guessed_where_none_is_chosen(world: World) -> None:
     world.config.write_text(world.config.read_text().replace('tool = "key_mgmt_util"\n', ""))
-    found = _found(_doctor(world), "cloudhsm", "tool")
+    found = _found(_doctor(world), "destination", "tool")
     assert found["verdict"] == "warn"
     assert '"cloudhsm-cli"' in found["hint"]
     (world.directory / "bin/cloudhsm-cli").unlink()
@@ -84,8 +84,8 @@ Seed = tuple[tuple[str, ...], dict[str, str]]
 
 
 def _unreachable(world: World) -> Seed:
-    arguments = ("--cloudhsm-bin", str(world.directory / "bin"))
-    return arguments, {"KEYFERRY_CLOUDHSM_HOST": "host", "KEYFERRY_CLOUDHSM_SSH_OPTIONS": "ProxyCommand=false"}
+    arguments = ("--destination-bin", str(world.directory / "bin"))
+    return arguments, {"KEYFERRY_DESTINATION_HOST": "host", "KEYFERRY_DESTINATION_SSH_OPTIONS": "ProxyCommand=false"}
 
 
 def _tool_missing(world: World) -> Seed:
@@ -99,7 +99,7 @@ def _tool_not_executable(world: World) -> Seed:
 
 
 def _configuration_unreadable(world: World) -> Seed:
-    return (), {"KEYFERRY_CLASSIC_CONFIGURATION": str(world.directory)}  # a folder: root, too, cannot read it
+    return (), {"KEYFERRY_SOURCE_CONFIGURATION": str(world.directory)}  # a folder: root, too, cannot read it
 
 
 def _other_slot(_world: World) -> Seed:
@@ -124,20 +124,20 @@ def _armed(tool: str, fault: str, at: str) -> Callable[[World], Seed]:
 
 
 def _in_front(command: str, script: str) -> Callable[[World], Seed]:
-    """Another command stands on the PATH of the CloudHSM client before the system's."""
+    """Another command stands on the PATH of the destination client before the system's."""
 
     def seed(world: World) -> Seed:
         path = world.directory / "front" / command
         path.parent.mkdir()
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        return (), {"KEYFERRY_CLOUDHSM_PREFIX": shlex.join(["env", f"PATH={path.parent}:/usr/bin:/bin"])}
+        return (), {"KEYFERRY_DESTINATION_PREFIX": shlex.join(["env", f"PATH={path.parent}:/usr/bin:/bin"])}
 
     return seed
 
 
 def _noise(_world: World) -> Seed:
-    return (), {"KEYFERRY_CLASSIC_PREFIX": shlex.join(["/bin/sh", "-c", 'echo "Have a nice day"; exec "$@"', "x"])}
+    return (), {"KEYFERRY_SOURCE_PREFIX": shlex.join(["/bin/sh", "-c", 'echo "Have a nice day"; exec "$@"', "x"])}
 
 
 FULL = "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo '/dev/sda 9 9 12 99% /'"
@@ -146,22 +146,22 @@ FULL = "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo '
 @pytest.mark.parametrize(
     ("seed", "host", "check", "verdict", "says"),
     [
-        (_unreachable, "cloudhsm", "reachable", "fail", "cannot be reached"),
-        (_noise, "classic", "shell", "warn", "Have a nice day"),
-        (_tool_missing, "classic", "cmu", "fail", "is not there"),
-        (_tool_not_executable, "classic", "ckdemo", "fail", "may not be run"),
-        (_configuration_unreadable, "classic", "configuration", "fail", "cannot be read"),
-        (_armed("key_mgmt_util", "daemon-down", "startup"), "cloudhsm", "daemon", "fail", "ended at its start"),
-        (_armed("ckdemo", "no-library", "startup"), "classic", "ckdemo starts", "fail", "cannot open shared object"),
-        (_other_slot, "classic", "slot", "fail", "0 slots are"),
-        (_other_user, "cloudhsm", "user", "fail", "no crypto user 'nobody'"),
-        (_armed("ckdemo", "pin-count-low", "tokenInfo"), "classic", "failure counter", "fail", "PIN_COUNT_LOW"),
-        (_armed("key_mgmt_util", "counter-raised", "listUsers"), "cloudhsm", "failure counter", "fail", "3 failed"),
-        (_armed("cloudhsm-cli", "user-locked", "user-list"), "cloudhsm", "failure counter", "fail", "is locked"),
-        (_armed("cloudhsm-cli", "not-configured", "startup"), "cloudhsm", "cluster", "fail", "ended at its start"),
-        (_one_hsm, "cloudhsm", "availability", "fail", "DESTINATION-AVAILABILITY"),
-        (_in_front("date", "echo 2020-01-01T00:00:00Z"), "cloudhsm", "clock", "warn", "s from ours"),
-        (_in_front("df", FULL), "cloudhsm", "free space", "fail", "12 KiB"),
+        (_unreachable, "destination", "reachable", "fail", "cannot be reached"),
+        (_noise, "source", "shell", "warn", "Have a nice day"),
+        (_tool_missing, "source", "cmu", "fail", "is not there"),
+        (_tool_not_executable, "source", "ckdemo", "fail", "may not be run"),
+        (_configuration_unreadable, "source", "configuration", "fail", "cannot be read"),
+        (_armed("key_mgmt_util", "daemon-down", "startup"), "destination", "daemon", "fail", "ended at its start"),
+        (_armed("ckdemo", "no-library", "startup"), "source", "ckdemo starts", "fail", "cannot open shared object"),
+        (_other_slot, "source", "slot", "fail", "0 slots are"),
+        (_other_user, "destination", "user", "fail", "no crypto user 'nobody'"),
+        (_armed("ckdemo", "pin-count-low", "tokenInfo"), "source", "failure counter", "fail", "PIN_COUNT_LOW"),
+        (_armed("key_mgmt_util", "counter-raised", "listUsers"), "destination", "failure counter", "fail", "3 failed"),
+        (_armed("cloudhsm-cli", "user-locked", "user-list"), "destination", "failure counter", "fail", "is locked"),
+        (_armed("cloudhsm-cli", "not-configured", "startup"), "destination", "cluster", "fail", "ended at its start"),
+        (_one_hsm, "destination", "availability", "fail", "DESTINATION-AVAILABILITY"),
+        (_in_front("date", "echo 2020-01-01T00:00:00Z"), "destination", "clock", "warn", "s from ours"),
+        (_in_front("df", FULL), "destination", "free space", "fail", "12 KiB"),
     ],
 )
 def test_a_seeded_fault_is_found_and_named(
@@ -174,7 +174,7 @@ def test_a_seeded_fault_is_found_and_named(
     assert finding["verdict"] == verdict
     assert says in finding["text"]
     assert finding["hint"]
-    other = "cloudhsm" if host == "classic" else "classic"
+    other = "destination" if host == "source" else "source"
     assert all(one["verdict"] != "fail" for one in done.document["checks"] if one["host"] == other)
 
 
@@ -184,7 +184,7 @@ def test_a_command_of_the_host_that_is_not_understood(world: World, command: str
     done = _doctor(world, *arguments, **environment)
     assert done.status == 10, done.err
     found = [one for one in done.document["checks"] if one["verdict"] == "fail"]
-    assert {one["host"] for one in found} == {"cloudhsm"}
+    assert {one["host"] for one in found} == {"destination"}
     assert any(f"{command}: its answer is not understood" in one["text"] for one in found)
 
 
@@ -193,7 +193,7 @@ def test_people_get_lines_with_hints(world: World) -> None:
     done = keyferry("doctor", "--config", world.config)
     assert done.status == 8
     [line] = [line for line in done.out.splitlines() if line.startswith("fail")]
-    assert line.split()[:3] == ["fail", "classic", "cmu"]
+    assert line.split()[:3] == ["fail", "source", "cmu"]
     assert "hint: name its folder" in done.out
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.out)

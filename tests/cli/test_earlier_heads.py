@@ -30,7 +30,7 @@ def extended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     assert world.migrate(**tool).status == 6
     heads = [head_of(run)]
     [bad] = [key for key in world.status()["keys"] if key["stage"] == "failed"]
-    resolved = keyferry("resolve", run, bad["classic_handle"], "--skip")
+    resolved = keyferry("resolve", run, bad["source_handle"], "--skip")
     assert resolved.status == 0, resolved.err
     heads.append(head_of(run))
     assert f"head: {heads[-1]}" in resolved.out

@@ -42,12 +42,12 @@ class Recorded:
         self.file, self.plan = directory / "recording", directory / "plan.json"
         listed = self.world.migrate("--dry-run", run="look").document["keys"]
         self.key = next(key for key in listed if key["state"] == "planned" and key["type"] == "AES")
-        words = ("--key", self.key["classic_handle"], "-o", self.plan, "--json", "--config", self.world.config)
+        words = ("--key", self.key["source_handle"], "-o", self.plan, "--json", "--config", self.world.config)
         [planned] = keyferry("plan", *words).document["keys"]
         self._do(recorder, planned)
 
     def _do(self, recorder: str, planned: dict[str, Any]) -> None:
-        handle = str(planned["classic_handle"])
+        handle = str(planned["source_handle"])
         person = Person(self.world, recorder, self.file)
         person.log_in_to_cluster()
         _public, private = person.make_pair()
@@ -201,14 +201,14 @@ def test_the_runbook_is_of_exactly_this_plan(tmp_path: Path) -> None:
 
 
 def test_an_ha_group_has_its_handles_looked_up(tmp_path: Path) -> None:
-    classic = {"label": "ha", "serial": "115", "kind": "HA group"}
-    text = explained(tmp_path, make(planned(), classic=classic))
+    source = {"label": "ha", "serial": "115", "kind": "HA group"}
+    text = explained(tmp_path, make(planned(), source=source))
     assert "the number beside `Find object` on your screen" in text
     assert "<handle of 42>" in text
 
 
 def test_another_tool_has_its_own_words(tmp_path: Path) -> None:
-    text = explained(tmp_path, make(planned(), cloudhsm={"user": "crypto_user", "tool": "cloudhsm-cli"}))
+    text = explained(tmp_path, make(planned(), destination={"user": "crypto_user", "tool": "cloudhsm-cli"}))
     assert "key generate-asymmetric-pair rsa --public-label classic_wrap" in text
     assert "key unwrap rsa-oaep --filter key-reference=<private reference> --hash-function sha1" in text
     assert "unWrapKey" not in text
@@ -250,5 +250,5 @@ def test_without_a_plan_the_procedure_is_explained(tmp_path: Path, monkeypatch: 
     assert "loginHSM -u CU -s CRYPTO_USER" in text
     assert "KEY_LABEL" in text
     assert "-w <private handle>" in text
-    named = keyferry("explain", KEYFERRY_CLOUDHSM_USER="me", KEYFERRY_CLOUDHSM_TOOL="cloudhsm-cli").out
+    named = keyferry("explain", KEYFERRY_DESTINATION_USER="me", KEYFERRY_DESTINATION_TOOL="cloudhsm-cli").out
     assert "login --username me" in named

@@ -47,7 +47,7 @@ def test_six_commands_with_a_wrong_password_type_it_once(world: World, tool: str
     for words in (
         ("migrate", "--all", *wrong),
         ("plan", "--all", "--out", tmp_path / "plan", *wrong),
-        ("inventory", "cloudhsm"),  # with the right secret: it is the user who must not be tried again
+        ("inventory", "destination"),  # with the right secret: it is the user who must not be tried again
         (*single, *wrong),
         ("doctor", "--login", *wrong),
         ("resume", world.directory / "run", *wrong),
@@ -63,15 +63,15 @@ def test_six_commands_with_a_wrong_password_type_it_once(world: World, tool: str
 def test_a_wrong_pin_is_typed_once_by_every_command_of_the_partition(world: World) -> None:
     wrong = (PIN, _wrong(world))
     assert world.migrate(*wrong).status == 4
-    for words in (("ckdemo", "list"), ("cmu", "list"), ("inventory", "classic"), ("migrate", "--all")):
+    for words in (("ckdemo", "list"), ("cmu", "list"), ("inventory", "source"), ("migrate", "--all")):
         done = _command(world, *words, *wrong)
         assert (done.status, "LOGIN-ONCE" in done.err) == (4, True), (words, done.err)
     assert _failures(world, "luna_role") == 1
 
 
-@pytest.mark.parametrize(("side", "tool"), [("classic", "ckdemo"), *(("cloudhsm", tool) for tool in DESTINATIONS)])
+@pytest.mark.parametrize(("side", "tool"), [("source", "ckdemo"), *(("destination", tool) for tool in DESTINATIONS)])
 def test_six_processes_at_once_type_a_wrong_secret_once(world: World, side: str, tool: str) -> None:
-    option, table = (PIN, "luna_role") if side == "classic" else (PASSWORD, "cloud_user")
+    option, table = (PIN, "luna_role") if side == "source" else (PASSWORD, "cloud_user")
     call = ("inventory", side, option, _wrong(world), "--config", world.config)
     with ThreadPoolExecutor(6) as threads:
         several = [threads.submit(keyferry, *call, **through(tool)) for _ in range(6)]
@@ -85,13 +85,20 @@ def test_doctor_types_neither_secret_where_one_is_forbidden(world: World) -> Non
     done = _command(world, "doctor", "--login", PIN, _wrong(world), **environment)
     assert (done.status, "LOGIN-ONCE" in done.err) == (4, True), done.err
     table = done.out.splitlines()
-    assert any(line.startswith("ok    classic   reachable") for line in table)
+    assert any(line.startswith("ok    source ") and "reachable" in line for line in table)
     [row] = [line for line in table if line.startswith("fail")]
-    assert row.startswith("fail  cloudhsm  login            the crypto user's password was refused by an earlier login")
+    assert row.startswith(
+        "fail  destination login            the crypto user's password was refused by an earlier login"
+    )
     assert "hint: find the right secret by other means" in table[table.index(row) + 1]
     done = _command(world, "doctor", "--login", "--json", PIN, _wrong(world), **environment)
     [finding] = [one for one in done.document["checks"] if one["verdict"] == "fail"]
-    assert (done.status, done.document["ready"], finding["check"], finding["host"]) == (4, False, "login", "cloudhsm")
+    assert (done.status, done.document["ready"], finding["check"], finding["host"]) == (
+        4,
+        False,
+        "login",
+        "destination",
+    )
     assert _failures(world, "luna_role") == 0
 
 
@@ -134,7 +141,7 @@ def test_an_emulator_folder_is_the_same_by_every_path(world: World, tmp_path: Pa
     (tmp_path / "link").symlink_to(world.directory)
     for path in (world.directory / "secrets" / ".." / "bin", tmp_path / "link" / "bin"):
         done = _command(
-            world, "inventory", "cloudhsm", PASSWORD, wrong, "--cloudhsm-bin", path, "--allow-raised-counter"
+            world, "inventory", "destination", PASSWORD, wrong, "--destination-bin", path, "--allow-raised-counter"
         )
         assert (done.status, "LOGIN-ONCE" in done.err) == (4, True), done.err
     assert _failures(world, "cloud_user") == 1
@@ -147,12 +154,12 @@ def test_a_refused_password_names_what_the_next_login_needs(world: World) -> Non
     assert _command(world, *command.split()).status == 0
     named = set(re.findall("--[a-z-]+", done.err))
     assert named == {"--type-again", "--allow-raised-counter"}
-    assert _command(world, "inventory", "cloudhsm", *named).status == 0
+    assert _command(world, "inventory", "destination", *named).status == 0
 
 
 def test_the_ledger_holds_no_secret_and_nobody_else_can_read_it(world: World, tmp_path: Path) -> None:
     assert world.migrate(PASSWORD, _wrong(world), XDG_STATE_HOME=str(tmp_path / "state")).status == 4
-    path = tmp_path / "state" / "keyferry" / "logins-cloudhsm.json"
+    path = tmp_path / "state" / "keyferry" / "logins-destination.json"
     assert path.stat().st_mode & 0o077 == path.parent.stat().st_mode & 0o077 == 0
     (entry,) = json.loads(path.read_text())["entries"]
     assert (entry["outcome"], entry["account"]["user"]) == ("refused", "crypto_user")
@@ -160,19 +167,19 @@ def test_the_ledger_holds_no_secret_and_nobody_else_can_read_it(world: World, tm
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "{}", '{"schema": "keyferry.logins/1", "entries": [{"account": 1}]}', "[" * 9999]
+    "damage", ["", "{}", '{"schema": "keyferry.logins/2", "entries": [{"account": 1}]}', "[" * 9999]
 )
 def test_a_ledger_that_is_not_understood_lets_nothing_be_typed(world: World, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "state" / "keyferry"
     folder.mkdir(parents=True)
-    (folder / "logins-cloudhsm.json").write_text(damage)
-    done = _command(world, "inventory", "cloudhsm", XDG_STATE_HOME=str(tmp_path / "state"))
+    (folder / "logins-destination.json").write_text(damage)
+    done = _command(world, "inventory", "destination", XDG_STATE_HOME=str(tmp_path / "state"))
     assert (done.status, "is not a ledger of logins" in done.err) == (8, True), done.err
 
 
 def test_a_ledger_that_cannot_be_written_lets_nothing_be_typed(world: World, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    done = _command(world, "inventory", "cloudhsm", XDG_STATE_HOME=str(tmp_path / "state"))
+    done = _command(world, "inventory", "destination", XDG_STATE_HOME=str(tmp_path / "state"))
     assert (done.status, "the ledger of refused logins cannot be used" in done.err) == (12, True), done.err
 
 

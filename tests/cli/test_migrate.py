@@ -38,7 +38,7 @@ def test_an_ha_group_is_migrated_by_the_handles_of_its_own_session(world: World)
 def test_a_slot_is_chosen_by_number_label_or_serial(world: World, prefix: str) -> None:
     slots = keyferry("vtl", "list-slots", "--json", "--config", world.config).document["slots"]
     value = slots[0]["number" if prefix in ("number:", "") else prefix.removesuffix(":")]
-    done = keyferry("inventory", "classic", "--json", "--slot", f"{prefix}{value}", "--config", world.config)
+    done = keyferry("inventory", "source", "--json", "--slot", f"{prefix}{value}", "--config", world.config)
     assert done.status == 0, done.err
     assert done.document["keys"]
 
@@ -46,11 +46,11 @@ def test_a_slot_is_chosen_by_number_label_or_serial(world: World, prefix: str) -
 def test_keys_are_named_by_handle_and_by_label(world: World) -> None:
     keys = [key for key in world.migrate("--dry-run", run="look").document["keys"] if key["state"] == "planned"]
     first, second = keys[:2]
-    done = world.migrate("--key", str(first["classic_handle"]), "--key", f"label:{second['label']}")
+    done = world.migrate("--key", str(first["source_handle"]), "--key", f"label:{second['label']}")
     assert done.status == 0, done.err
-    assert {key["classic_handle"] for key in done.document["keys"]} == {
-        first["classic_handle"],
-        second["classic_handle"],
+    assert {key["source_handle"] for key in done.document["keys"]} == {
+        first["source_handle"],
+        second["source_handle"],
     }
 
 
@@ -86,7 +86,7 @@ def test_suggested_labels_and_ids_are_taken_when_asked(ten_keys: World) -> None:
 
 def test_new_keys_may_be_made_so_that_they_cannot_leave(world: World) -> None:
     world.migrate("--non-extractable")
-    listed = keyferry("inventory", "cloudhsm", "--json", "--config", world.config)
+    listed = keyferry("inventory", "destination", "--json", "--config", world.config)
     assert {key["extractable"] for key in listed.document["keys"]} == {False}
 
 
@@ -121,7 +121,7 @@ def test_the_option_of_cmu_import_can_be_worded_otherwise(world: World) -> None:
     assert refused.status != 0
     assert "cmu_public_key_option" in refused.err
     done = world.migrate(
-        "--wrapping-label", "wrap_2", run="worded", KEYFERRY_CLASSIC_CMU_PUBLIC_KEY_OPTION="-publickey=rsa"
+        "--wrapping-label", "wrap_2", run="worded", KEYFERRY_SOURCE_CMU_PUBLIC_KEY_OPTION="-publickey=rsa"
     )
     assert done.status == 0, done.err
 

@@ -45,9 +45,9 @@ class Apart:
 
     def leg(self, steps: str, *more: object, **environment: str) -> Done:
         """On a host where the other side's tools and secrets are not."""
-        side = "classic" if steps == "4-5" else "cloudhsm"
-        other = "KEYFERRY_CLOUDHSM" if side == "classic" else "KEYFERRY_CLASSIC"
-        secret = "PASSWORD" if side == "classic" else "PIN"
+        side = "source" if steps == "4-5" else "destination"
+        other = "KEYFERRY_DESTINATION" if side == "source" else "KEYFERRY_SOURCE"
+        secret = "PASSWORD" if side == "source" else "PIN"
         gone = {f"{other}_BIN": "/nowhere", f"{other}_{secret}": "file:/nowhere"}
         call = ("--json", "--config", self.world.config, "--run-dir", self.run, "--steps", steps)
         return keyferry("migrate", *call, *more, **self.world.environment | through(self._tool) | gone | environment)
@@ -130,7 +130,8 @@ def test_a_public_key_that_is_not_this_runs_is_refused(apart: Apart, tmp_path: P
     if what == "missing":
         pem.unlink()
     elif what == "changed":
-        _swap(pem, pem.read_bytes()[:-40] + b"A" + pem.read_bytes()[-39:])
+        text = pem.read_bytes()
+        _swap(pem, text[:-40] + (b"B" if text[-40:-39] == b"A" else b"A") + text[-39:])
     else:
         (tmp_path / "x").mkdir()
         other = Apart(tmp_path / "x")
@@ -282,17 +283,17 @@ def test_a_part_that_was_killed_behind_its_last_line_is_completed_by_the_same_co
 def test_the_host_of_the_next_part_is_shown_and_an_early_part_says_so(tmp_path: Path) -> None:
     apart = Apart(tmp_path, keys=1)
     early = apart.leg("4-5", "--all")
-    assert (early.status, "first run steps 1-2 on the AWS CloudHSM client" in early.err) == (2, True), early.err
+    assert (early.status, "first run steps 1-2 on the destination client" in early.err) == (2, True), early.err
     assert apart.leg("1-2").status == 0
     status = keyferry("status", apart.run)
-    assert "next, on the CloudHSM Classic client: keyferry migrate" in status.out
-    assert keyferry("status", apart.run, "--json").document["next_on"] == "classic"
+    assert "next, on the source client: keyferry migrate" in status.out
+    assert keyferry("status", apart.run, "--json").document["next_on"] == "source"
     early = apart.leg("7")
-    assert (early.status, "steps 4-5 come first, on the CloudHSM Classic client" in early.err) == (8, True), early.err
+    assert (early.status, "steps 4-5 come first, on the source client" in early.err) == (8, True), early.err
 
 
 def test_each_host_cleans_up_and_examines_its_own_side(ended: Apart) -> None:
-    for side, other, secret in (("cloudhsm", "CLASSIC", "PIN"), ("classic", "CLOUDHSM", "PASSWORD")):
+    for side, other, secret in (("destination", "SOURCE", "PIN"), ("source", "DESTINATION", "PASSWORD")):
         gone = {f"KEYFERRY_{other}_BIN": "/nowhere", f"KEYFERRY_{other}_{secret}": "file:/nowhere"}
         words = ("--side", side, "--config", ended.world.config, "--json")
         looked = keyferry("doctor", "--login", *words, **ended.world.environment | gone)
@@ -301,6 +302,6 @@ def test_each_host_cleans_up_and_examines_its_own_side(ended: Apart) -> None:
         done = keyferry("cleanup", ended.run, "--yes", *words, **ended.world.environment | gone)
         assert done.status == 0, done.err
         stage = keyferry("status", ended.run, "--json").document["wrapping_key"]["stage"]
-        assert stage == ("ready" if side == "cloudhsm" else "cleaned up")
-        assert any(("half" if side == "cloudhsm" else "public key") in line for line in done.document["removed"])
+        assert stage == ("ready" if side == "destination" else "cleaned up")
+        assert any(("half" if side == "destination" else "public key") in line for line in done.document["removed"])
     assert keyferry("verify", ended.run).status == 0

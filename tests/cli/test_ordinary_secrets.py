@@ -89,7 +89,7 @@ def test_a_secret_that_names_a_slot(column: str, tmp_path: Path) -> None:
     row = world.store.row(f"SELECT {column} FROM luna_partition WHERE id = 1")  # noqa: S608 - our own names
     assert row is not None
     _with_secrets(world, row[column], "z8-Kq+41xy")
-    done = world.migrate(KEYFERRY_CLASSIC_SLOT="number:0")
+    done = world.migrate(KEYFERRY_SOURCE_SLOT="number:0")
     assert (done.status, WARNING in done.err) == (0, False), done.err
     events = _is_whole_and_tells_nothing(world)
     assert any(code == "o" and row[column] in data for code, data in events)
@@ -98,7 +98,7 @@ def test_a_secret_that_names_a_slot(column: str, tmp_path: Path) -> None:
 def test_a_password_that_is_typed_in_a_command_is_cut_from_that_command_alone(tmp_path: Path) -> None:
     world = World.create(tmp_path / "hsm", keys=1)
     _with_secrets(world, "C_Login", "user")
-    done = world.migrate(KEYFERRY_CLOUDHSM_PASSWORD_VISIBLE="true")
+    done = world.migrate(KEYFERRY_DESTINATION_PASSWORD_VISIBLE="true")
     assert (done.status, done.err.count(WARNING)) == (0, 1), done.err
     both_say("complete", world.directory / "run")
     shown = [(code, data) for code, data in _events(world) if f"[{PASSWORD}]" in data]

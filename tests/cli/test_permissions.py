@@ -53,7 +53,7 @@ def test_a_program_folder_that_everyone_can_write_to(world: World) -> None:
 @pytest.mark.parametrize("prefix", ["", "env"])
 def test_a_program_that_everyone_can_write_to(world: World, prefix: str) -> None:
     (world.directory / "bin/key_mgmt_util").chmod(0o757)
-    world.environment["KEYFERRY_CLOUDHSM_PREFIX"] = prefix
+    world.environment["KEYFERRY_DESTINATION_PREFIX"] = prefix
     _refused(world, "key_mgmt_util can be written by everyone")
 
 
@@ -79,7 +79,7 @@ def test_doctor_warns_of_groups_and_of_other_owners(world: World) -> None:
 
 
 class _Shell:
-    name = "cloudhsm"
+    name = "destination"
 
     def __init__(self, told: bytes | None = None) -> None:
         self._told = told

@@ -77,39 +77,39 @@ def test_the_plans_own_settings_hold_where_nothing_else_is_said(world: World) ->
 
 
 def _first(done: Done, state: str) -> int:
-    handle: int = next(key["cloudhsm_handle"] for key in done.document["keys"] if key["state"] == state)
+    handle: int = next(key["destination_handle"] for key in done.document["keys"] if key["state"] == state)
     return handle
 
 
 def test_an_ha_group_is_carried_by_what_its_keys_say_of_themselves(world: World) -> None:
     slots = keyferry("vtl", "list-slots", "--json", "--config", world.config).document["slots"]
     [group] = [slot for slot in slots if slot["ha"]]
-    slot = {"KEYFERRY_CLASSIC_SLOT": f"serial:{group['serial']}"}
+    slot = {"KEYFERRY_SOURCE_SLOT": f"serial:{group['serial']}"}
     lines = world.config.read_text().splitlines(keepends=True)
     world.config.write_text("".join(line for line in lines if not line.startswith("slot")))
     _, made = _plan(world, **slot)
     done = _carry(world)  # the plan says which slot
     assert done.status == 0, done.err
     assert done.states["verified"] == made.states["planned"]
-    planned = {key["classic_handle"] for key in made.document["keys"]}
-    assert {key["classic_handle"] for key in done.document["keys"]} == planned
+    planned = {key["source_handle"] for key in made.document["keys"]}
+    assert {key["source_handle"] for key in done.document["keys"]} == planned
     assert {line["key"] for line in _events(world, "key")} <= planned
 
 
 def _attribute(name: str, value: str) -> Callable[[World, dict[str, Any]], None]:
     def change(world: World, key: dict[str, Any]) -> None:
-        row = world.store.row("SELECT attributes FROM luna_object WHERE handle = ?", key["classic_handle"])
+        row = world.store.row("SELECT attributes FROM luna_object WHERE handle = ?", key["source_handle"])
         assert row is not None
         attributes = json.loads(row["attributes"]) | {name: value}
         world.store.run(
-            "UPDATE luna_object SET attributes = ? WHERE handle = ?", json.dumps(attributes), key["classic_handle"]
+            "UPDATE luna_object SET attributes = ? WHERE handle = ?", json.dumps(attributes), key["source_handle"]
         )
 
     return change
 
 
 def _gone(world: World, key: dict[str, Any]) -> None:
-    world.store.run("DELETE FROM luna_object WHERE handle = ?", key["classic_handle"])
+    world.store.run("DELETE FROM luna_object WHERE handle = ?", key["source_handle"])
 
 
 def _serial(world: World, _key: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _serial(world: World, _key: dict[str, Any]) -> None:
 
 
 def _there(world: World, key: dict[str, Any]) -> None:
-    carried = world.migrate("--key", str(key["classic_handle"]), "--wrapping-label", "w2", run="before")
+    carried = world.migrate("--key", str(key["source_handle"]), "--wrapping-label", "w2", run="before")
     assert carried.status == 0, carried.err
 
 
@@ -148,19 +148,24 @@ def test_another_world_is_refused_before_anything_is_changed(
 
 def test_a_key_that_came_since_stays(world: World) -> None:
     _, made = _plan(world)
-    row = world.store.row("SELECT * FROM luna_object WHERE handle = ?", made.document["keys"][-1]["classic_handle"])
+    row = world.store.row("SELECT * FROM luna_object WHERE handle = ?", made.document["keys"][-1]["source_handle"])
     assert row is not None
     values = (row["partition"], 999, row["attributes"])
     world.store.run("INSERT INTO luna_object (partition, handle, attributes) VALUES (?, ?, ?)", *values)
     done = _carry(world)
     assert done.status == 0, done.err
     assert "1 symmetric key came" in done.err
-    assert 999 not in {key["classic_handle"] for key in done.document["keys"]}
+    assert 999 not in {key["source_handle"] for key in done.document["keys"]}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CLOUDHSM_USER", "another"), ("CLOUDHSM_TOOL", "other_tool"), ("WRAPPING_BITS", "4096"), ("WRAPPING_LABEL", "w")],
+    [
+        ("DESTINATION_USER", "another"),
+        ("DESTINATION_TOOL", "other_tool"),
+        ("WRAPPING_BITS", "4096"),
+        ("WRAPPING_LABEL", "w"),
+    ],
 )
 def test_other_settings_are_refused_before_any_tool_is_started(world: World, name: str, value: str) -> None:
     _plan(world)
@@ -187,7 +192,7 @@ def test_a_plan_that_was_edited_or_overwritten_is_refused(world: World) -> None:
 
 def test_a_named_key_that_cannot_cross_makes_no_plan(world: World) -> None:
     listed = world.migrate("--dry-run", run="look").document["keys"]
-    stays = next(key["classic_handle"] for key in listed if key["rule"] == "KEY-EXTRACTABLE")
+    stays = next(key["source_handle"] for key in listed if key["rule"] == "KEY-EXTRACTABLE")
     path, done = _plan(world, "--key", str(stays))
     assert done.status == 8
     assert not path.exists()

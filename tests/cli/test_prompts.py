@@ -55,7 +55,7 @@ def test_both_secrets_are_asked_for_in_sight(world: World, command: tuple[str, .
 @pytest.mark.parametrize(
     ("command", "question"),
     [
-        (("inventory", "classic"), PIN),
+        (("inventory", "source"), PIN),
         (("kmu", "find-key"), PASSWORD),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_run_with_secrets_that_were_asked_for_shows_its_progress(world: World,
 def test_without_a_terminal_it_is_one_sentence(world: World, command: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "keyferry.cli", *command, "--config", world.config],
-        env=os.environ | {"KEYFERRY_CLASSIC_PIN": "prompt", "KEYFERRY_CLOUDHSM_PASSWORD": "prompt"},
+        env=os.environ | {"KEYFERRY_SOURCE_PIN": "prompt", "KEYFERRY_DESTINATION_PASSWORD": "prompt"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

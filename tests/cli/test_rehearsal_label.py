@@ -67,7 +67,7 @@ def test_both_kinds_of_host_report_an_emulated_tool(tmp_path: Path) -> None:
     (tmp_path / "cmu").write_bytes(b"#!/bin/sh\n#" + b" " * 512 + b"\n" + MARKER + b"\n")
     for path in tmp_path.iterdir():
         path.chmod(0o755)
-    with LocalHost("classic", tmp_path) as here, FarHost("classic", Way(""), str(tmp_path)) as far:
+    with LocalHost("source", tmp_path) as here, FarHost("source", Way(""), str(tmp_path)) as far:
         for host in (here, far):
             assert [host.program(tool).emulated for tool in ("vtl", "cmu")] == [True, False]
 

@@ -49,7 +49,7 @@ def test_the_verified_keys_are_the_same_on_both_sides(luna: str, tool: str, tmp_
     verified = [key for key in done.document["keys"] if key["state"] == "verified"]
     assert verified
     for key in verified:
-        assert classic_value(world, key["classic_handle"]) == cloud_value(world, key["cloudhsm_handle"])
+        assert classic_value(world, key["source_handle"]) == cloud_value(world, key["destination_handle"])
 
 
 def test_a_key_that_did_not_cross_is_not_on_the_new_side(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_key_that_did_not_cross_is_not_on_the_new_side(tmp_path: Path) -> None
     there = {bytes(row["value"]) for row in world.store.rows("SELECT value FROM cloud_key WHERE class = 4")}
     skipped = [key for key in done.document["keys"] if key["state"] == "skipped"]
     assert skipped
-    assert not there & {classic_value(world, key["classic_handle"]) for key in skipped}
+    assert not there & {classic_value(world, key["source_handle"]) for key in skipped}
 
 
 @pytest.mark.parametrize(

@@ -53,18 +53,18 @@ def _ssh(folder: Path, script: str) -> dict[str, str]:
     (folder / "front").mkdir()
     (folder / "front/ssh").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "front/ssh").chmod(0o755)
-    return {"PATH": f"{folder / 'front'}:{os.environ['PATH']}", "KEYFERRY_CLASSIC_HOST": "hsm"}
+    return {"PATH": f"{folder / 'front'}:{os.environ['PATH']}", "KEYFERRY_SOURCE_HOST": "hsm"}
 
 
 def _migrate(folder: Path, script: str) -> tuple[int, str]:
     world = World.create(folder / "hsm", keys=1)
-    done = world.migrate("--classic-bin", str(world.directory / "bin"), **_ssh(folder, script))
+    done = world.migrate("--source-bin", str(world.directory / "bin"), **_ssh(folder, script))
     return done.status, done.err
 
 
 def test_a_word_of_the_loader_on_every_command_changes_nothing(tmp_path: Path) -> None:
     world = World.create(tmp_path / "hsm", keys=3)
-    both = {"KEYFERRY_CLASSIC_PREFIX": LOADER, "KEYFERRY_CLOUDHSM_PREFIX": LOADER}
+    both = {"KEYFERRY_SOURCE_PREFIX": LOADER, "KEYFERRY_DESTINATION_PREFIX": LOADER}
     done = world.migrate(**both)
     assert done.status == 0, done.err
     both_say("complete", world.directory / "run")
@@ -84,7 +84,7 @@ def test_a_host_key_that_ssh_refuses(tmp_path: Path, said: str, state: str, advi
     (tmp_path / "said").write_text(ART + said)
     status, told = _migrate(tmp_path, f"cat '{tmp_path}/said' >&2; exit 255")
     assert status == 9, told
-    assert f"the classic host cannot be reached: its ssh host key {state}" in told
+    assert f"the source host cannot be reached: its ssh host key {state}" in told
     assert advice in told
     assert never not in told
     assert "Host key verification failed" in told
@@ -101,7 +101,7 @@ while [ $n -lt 3 ] && IFS= read -r line; do printf '%s\n' "$line"; n=$((n + 1));
 
 
 @pytest.mark.parametrize(
-    ("then", "what"), [("", "cannot be reached"), (LATER, "the connection to the classic host was lost")]
+    ("then", "what"), [("", "cannot be reached"), (LATER, "the connection to the source host was lost")]
 )
 @pytest.mark.parametrize("end", ["", "client_loop: send disconnect: Broken pipe"])
 def test_a_lost_connection_is_told_without_the_picture_of_the_host_key(

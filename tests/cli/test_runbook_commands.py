@@ -27,7 +27,7 @@ SPECIAL = {
 def _ran(world: World, tool: str) -> Done:
     """Two keys cross: one as it is, one with attributes of its own."""
     keys = [key for key in world.migrate("--dry-run", run="look").document["keys"] if key["state"] == "planned"]
-    plain, special = (key["classic_handle"] for key in keys[:2])
+    plain, special = (key["source_handle"] for key in keys[:2])
     wanted = world.directory / "keys.json"
     wanted.write_text(json.dumps([{"handle": plain}, {"handle": special, **SPECIAL[tool]}]))
     label = ("--wrapping-label", "classic_wrap")  # the document's, which the runbook prints

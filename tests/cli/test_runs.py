@@ -22,11 +22,11 @@ def test_an_ended_run_is_told_as_it_is(world: World) -> None:
     done = world.migrate()
     run = world.directory / "run"
     status = keyferry("status", run, "--json").document
-    assert (status["schema"], status["state"], status["next"]) == ("keyferry.status/1", "ended", None)
+    assert (status["schema"], status["state"], status["next"]) == ("keyferry.status/2", "ended", None)
     wrapping_key = done.document["wrapping_key"]
     assert status["wrapping_key"] == wrapping_key | {"stage": "ready"}
-    ends = [(key["classic_handle"], key["state"], key["cloudhsm_handle"]) for key in done.document["keys"]]
-    assert [(key["classic_handle"], key["stage"], key["cloudhsm_handle"]) for key in status["keys"]] == ends
+    ends = [(key["source_handle"], key["state"], key["destination_handle"]) for key in done.document["keys"]]
+    assert [(key["source_handle"], key["stage"], key["destination_handle"]) for key in status["keys"]] == ends
     assert status["head"] == done.document["head"] is not None
     assert f"head: {status['head']}" in keyferry("verify", run).out
     table = keyferry("status", run)
@@ -46,7 +46,7 @@ def test_a_run_that_broke_off_says_how_it_goes_on(world: World) -> None:
     status = keyferry("status", run, "--json").document
     assert (status["state"], status["next"]) == ("resumable", f"keyferry resume {run}")
     assert f"head: {status['head']}" in keyferry("verify", run).out
-    # The Classic side may or may not have wrapped the last key meanwhile.
+    # The source may or may not have wrapped the last key meanwhile.
     assert (status["stages"]["verified"], status["stages"]["needs operator"]) == (1, 1)
     assert sum(status["stages"].values()) == 3
 

@@ -52,7 +52,7 @@ def test_a_file_says_what_each_key_shall_be(world: World) -> None:
     path = _file(
         world,
         {
-            "handle": first["classic_handle"],
+            "handle": first["source_handle"],
             "label": first["label"],
             "new_label": "renamed",
             "id": "till-9",
@@ -60,25 +60,25 @@ def test_a_file_says_what_each_key_shall_be(world: World) -> None:
             "quorum": 2,
             "shared_users": [str(user)],
         },
-        {"handle": second["classic_handle"]},
+        {"handle": second["source_handle"]},
     )
     done = _run(world, "--from", path)
     assert done.status == 0, done.err
-    new = {key["classic_handle"]: key for key in done.document["keys"]}
-    assert new.keys() == {first["classic_handle"], second["classic_handle"]}
-    one = new[first["classic_handle"]]
+    new = {key["source_handle"]: key for key in done.document["keys"]}
+    assert new.keys() == {first["source_handle"], second["source_handle"]}
+    one = new[first["source_handle"]]
     assert (one["state"], one["new_label"], one["id"]) == ("verified", "renamed", "till-9")
-    row = world.store.row("SELECT * FROM cloud_key WHERE handle = ?", one["cloudhsm_handle"])
+    row = world.store.row("SELECT * FROM cloud_key WHERE handle = ?", one["destination_handle"])
     assert row is not None
     assert (row["label"], row["approvers"]) == (b"renamed", 2)
     assert "EXTRACTABLE" not in row["flags"]
-    assert new[second["classic_handle"]]["new_label"] == second["label"]
+    assert new[second["source_handle"]]["new_label"] == second["label"]
     both_say("complete", world.directory / "run")
 
 
 def test_a_plan_keeps_what_a_file_said(world: World) -> None:
     first = _planned(world)[0]
-    path = _file(world, {"handle": first["classic_handle"], "new_label": "renamed", "extractable": False})
+    path = _file(world, {"handle": first["source_handle"], "new_label": "renamed", "extractable": False})
     plan = world.directory / "plan.json"
     made = keyferry("plan", "--from", path, "-o", plan, "--json", "--config", world.config)
     assert made.status == 0, made.err
@@ -121,6 +121,6 @@ def test_which_keys_is_said_in_one_way(world: World, words: tuple[str, ...]) -> 
 
 def test_a_named_key_of_a_file_that_cannot_cross_ends_the_command(world: World) -> None:
     keys = world.migrate("--dry-run", run="look").document["keys"]
-    stays = next(key["classic_handle"] for key in keys if key["rule"] == "KEY-EXTRACTABLE")
+    stays = next(key["source_handle"] for key in keys if key["rule"] == "KEY-EXTRACTABLE")
     done = _run(world, "--from", _file(world, {"handle": stays}))
     assert done.status == 8, done.err

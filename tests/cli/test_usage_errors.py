@@ -25,8 +25,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "key").write_text("not a key")
     path = tmp_path / "keyferry.toml"
     path.write_text(
-        '[classic]\nbin = "nothing"\nslot = "label:x"\npin = "file:nowhere"\n'
-        '[cloudhsm]\nbin = "nothing"\nuser = "cu"\npassword = "file:nowhere"\n'
+        '[source]\nbin = "nothing"\nslot = "label:x"\npin = "file:nowhere"\n'
+        '[destination]\nbin = "nothing"\nuser = "cu"\npassword = "file:nowhere"\n'
     )
     return path
 
@@ -37,7 +37,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("migrate", "--key", "abc"), "--key abc: neither a handle nor label:TEXT"),
         (("plan", "--out", "plan.json", "--key", "lable:x"), "--key lable:x: neither a handle nor label:TEXT"),
         ((*MIGRATE, "--slot", "lable:par43"), "did you mean label:par43?"),
-        (("inventory", "classic", "--slot", "number:one"), "number: is followed by 'one'"),
+        (("inventory", "source", "--slot", "number:one"), "number: is followed by 'one'"),
         (("doctor", "--slot", "serial:"), "serial: is followed by ''"),
         ((*MIGRATE, "--from", "missing.csv"), "missing.csv"),
         (("ckdemo", "show", "abc"), "'abc' is no object"),
@@ -58,16 +58,16 @@ def test_words_that_no_tool_is_needed_to_judge(config: Path, words: tuple[str, .
 @pytest.mark.parametrize(
     ("words", "status", "schema"),
     [
-        (("migrate",), 2, "keyferry.run/1"),
-        (("migrate", "nowhere.json"), 2, "keyferry.run/1"),
-        ((*MIGRATE, "--reason", "x"), 2, "keyferry.run/1"),
-        ((*MIGRATE, "--run-dir", "key"), 2, "keyferry.run/1"),
-        (MIGRATE, 2, "keyferry.run/1"),
-        ((*MIGRATE, "--profile", "none"), 2, "keyferry.run/1"),
+        (("migrate",), 2, "keyferry.run/2"),
+        (("migrate", "nowhere.json"), 2, "keyferry.run/2"),
+        ((*MIGRATE, "--reason", "x"), 2, "keyferry.run/2"),
+        ((*MIGRATE, "--run-dir", "key"), 2, "keyferry.run/2"),
+        (MIGRATE, 2, "keyferry.run/2"),
+        ((*MIGRATE, "--profile", "none"), 2, "keyferry.run/2"),
         (PLAN, 2, "keyferry.planned/1"),
         (("plan", "--out", "key", "--all"), 2, "keyferry.planned/1"),
-        (("resume", "nowhere"), 2, "keyferry.run/1"),
-        (("resume", "key"), 2, "keyferry.run/1"),
+        (("resume", "nowhere"), 2, "keyferry.run/2"),
+        (("resume", "key"), 2, "keyferry.run/2"),
     ],
 )
 def test_an_error_before_the_run_folder_is_a_document_too(
@@ -106,9 +106,9 @@ def test_a_rehearsal_that_cannot_begin_is_a_document_too(config: Path) -> None:
     assert (done.status, done.document["exit_code"], done.document["run_dir"]) == (2, 2, None)
 
 
-@pytest.mark.parametrize("words", [MIGRATE, PLAN, ("inventory", "cloudhsm"), ("doctor",), ("config", "check")])
+@pytest.mark.parametrize("words", [MIGRATE, PLAN, ("inventory", "destination"), ("doctor",), ("config", "check")])
 def test_a_setting_of_ssh_that_would_have_no_effect(config: Path, words: tuple[str, ...]) -> None:
-    done = keyferry(*words, "--config", config, KEYFERRY_CLOUDHSM_SSH_OPTIONS="Port=22 stricthostkeychecking=no")
+    done = keyferry(*words, "--config", config, KEYFERRY_DESTINATION_SSH_OPTIONS="Port=22 stricthostkeychecking=no")
     assert (done.status, "stricthostkeychecking=no has no effect" in done.err) == (2, True), done.err
 
 
@@ -125,7 +125,7 @@ def test_other_options_and_the_same_values_are_taken(option: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("KEYFERRY_CLASIC_PIN", "KEYFERRY_CLASSIC_PIN"), ("KEYFERRY_RUN_SESSION", "KEYFERRY_RUN_SESSIONS")],
+    [("KEYFERRY_CLASIC_PIN", "KEYFERRY_SOURCE_PIN"), ("KEYFERRY_RUN_SESSION", "KEYFERRY_RUN_SESSIONS")],
 )
 def test_a_misspelt_variable_is_named_with_the_nearest(config: Path, name: str, near: str) -> None:
     done = keyferry(*MIGRATE, "--config", config, **{name: "1"})
@@ -136,15 +136,15 @@ def test_a_misspelt_variable_is_named_with_the_nearest(config: Path, name: str, 
 
 def test_variables_that_something_reads_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "keyferry.toml"
-    file.write_text('[classic]\npin = "env:KEYFERRY_A"\n[profile.other.cloudhsm]\npassword = "env:KEYFERRY_B"\n')
+    file.write_text('[source]\npin = "env:KEYFERRY_A"\n[profile.other.destination]\npassword = "env:KEYFERRY_B"\n')
     for name in ("KEYFERRY_A", "KEYFERRY_B", "KEYFERRY_C", "KEYFERRY_TRACEBACK", "KEYFERRY_LONG", "KEYFERRY_TEST_X"):
         monkeypatch.setenv(name, "1")
     with pytest.raises(UsageError, match="KEYFERRY_C"):
         load(file, {})
-    load(file, {("cloudhsm", "password"): "env:KEYFERRY_C"})
+    load(file, {("destination", "password"): "env:KEYFERRY_C"})
 
 
 def test_a_label_that_has_a_colon_can_be_named(tmp_path: Path) -> None:
     file = tmp_path / "keyferry.toml"
-    file.write_text('[classic]\nslot = "label:a:b"\n')
-    assert load(file, {}).text("classic", "slot") == "label:a:b"
+    file.write_text('[source]\nslot = "label:a:b"\n')
+    assert load(file, {}).text("source", "slot") == "label:a:b"

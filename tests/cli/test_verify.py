@@ -268,7 +268,7 @@ def test_a_manifest_of_other_fields_is_refused(run: Path, value: object) -> None
         if value is ...:
             del told[name]
         head = bytes.fromhex(whole["journal"]["head"])
-        told["head"] = hashlib.sha256(b"keyferry-run/1\nmanifest\n" + head + canonical(told)).hexdigest()
+        told["head"] = hashlib.sha256(b"keyferry-run/2\nmanifest\n" + head + canonical(told)).hexdigest()
         (run / "manifest.json").write_bytes(canonical(told))
         for said in (by_package(run), by_script_here(run)):
             assert said.verdict == "wrong", (name, said)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from place import MakePlace, Place
 
 LIMITS = Limits(start=20, answer=20, login=20, generate=60)
@@ -62,7 +62,7 @@ class Seat:
         tool.login(self.user, self.password, Logins())
         return tool
 
-    def unwrapped(self, tool: CloudHsmCli, **changes: Any) -> CloudHandle:
+    def unwrapped(self, tool: CloudHsmCli, **changes: Any) -> DestinationHandle:
         pair = tool.generate_pair("ferry_wrap", 2048)
         tool.generate_file(pair.public.handle, "public.pem")
         wrap_with_openssl(VALUE, self.host.directory / "public.pem", self.host.directory / "key.wrapped")

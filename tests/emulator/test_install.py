@@ -38,8 +38,8 @@ def test_everything_is_there_and_private(make_place: MakePlace) -> None:
 def test_the_configuration_leads_to_the_partition(make_place: MakePlace) -> None:
     place = make_place()
     settings = tomllib.loads((place.directory / "keyferry.toml").read_text())
-    assert settings["classic"] == {"bin": "bin", "slot": "label:par43", "pin": "file:secrets/pin"}
-    assert settings["cloudhsm"].keys() == {"bin", "tool", "user", "password"}
+    assert settings["source"] == {"bin": "bin", "slot": "label:par43", "pin": "file:secrets/pin"}
+    assert settings["destination"].keys() == {"bin", "tool", "user", "password"}
     assert place.session().slot.label == "par43"
 
 

@@ -14,7 +14,7 @@ from keyferry.errors import (
     UnreachableError,
     UsageError,
 )
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
 from keyferry.tools.limits import Limits
@@ -134,10 +134,10 @@ def test_labels_that_no_word_can_hold_are_not_typed(make: MakeCluster) -> None:
 def test_a_handle_that_is_not_there_is_refused(make: MakeCluster) -> None:
     tool = make().login()
     with pytest.raises(ToolRefusedError) as refused:
-        tool.get_attributes(CloudHandle(99999))
+        tool.get_attributes(DestinationHandle(99999))
     assert refused.value.code == "0xa8"
     with pytest.raises(ToolRefusedError):
-        tool.find_single_key(CloudHandle(99999))
+        tool.find_single_key(DestinationHandle(99999))
 
 
 def test_an_exit_ends_the_session(make: MakeCluster) -> None:

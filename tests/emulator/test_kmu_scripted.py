@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import NeedsOperatorError, UnknownScreenError
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil
@@ -35,7 +35,7 @@ HALF = (
 SET = "setAttribute -o 7 -a 1"
 QUESTION = "\t\tThis attribute is defined as a boolean value.\n\t\tEnter the boolean attribute value (0 or 1):"
 CHANGED = f"\n\tCfm3SetAttribute returned: 0x00 : {OK}\n\n\tCluster Status:\n\tNode id 4 status: 0x00000000 : {OK}\n"
-KEY = CloudHandle(7)
+KEY = DestinationHandle(7)
 
 
 class Place:

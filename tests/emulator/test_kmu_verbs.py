@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import NeedsOperatorError, ToolRefusedError, UsageError
-from keyferry.pkcs11 import CloudHandle, Kcv
+from keyferry.pkcs11 import DestinationHandle, Kcv
 from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.driver import SecretKeyRequest
 from kmu_cluster import clusters
@@ -67,7 +67,7 @@ def test_what_cannot_be_set_is_refused(cluster: Cluster) -> None:
             tool.set_attribute(handle, dialect.ATTRIBUTES["LABEL"], value=True)
         assert (refused.value.code, "not modifiable" in refused.value.what) == ("usage", True)
         with pytest.raises(ToolRefusedError) as refused:
-            tool.set_attribute(CloudHandle(99999), value=True)
+            tool.set_attribute(DestinationHandle(99999), value=True)
         assert refused.value.code == "0xa8"
         assert tool.find_keys(label="still") == (handle,)
 

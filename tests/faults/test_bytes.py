@@ -13,7 +13,7 @@ import pytest
 
 import player
 from keyferry.errors import Exit, KeyferryError, ToolRefusedError
-from keyferry.pkcs11 import ClassicHandle, CloudHandle, Slot
+from keyferry.pkcs11 import DestinationHandle, Slot, SourceHandle
 from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
@@ -36,7 +36,7 @@ BY_HAND = Path(__file__).parents[2] / "transcripts" / "by-hand"
 LIMITS = Limits(start=20, answer=20, login=20, generate=20)
 THE_PIN, THE_PASSWORD = Secret(PIN, b"by-hand-pin-5"), Secret(PASSWORD, b"by-hand-word-6")
 ENDS = {Exit.UNREACHABLE, Exit.UNKNOWN_SCREEN, Exit.LOGIN_REFUSED}
-SLOT, KEY, WRAPPING = Slot(1), ClassicHandle(214), ClassicHandle(219)
+SLOT, KEY, WRAPPING = Slot(1), SourceHandle(214), SourceHandle(219)
 
 
 class Stage:
@@ -109,7 +109,7 @@ def key_mgmt_util(here: Stage) -> Iterator[object]:
     yield pair
     tool.export_public_key(pair.public, "ferry.pem")
     yield None
-    request = UnwrapRequest("ledger.wrapped", CloudHandle(pair.private), "ledger=2031", "AES", "sha1", id="a94f")
+    request = UnwrapRequest("ledger.wrapped", DestinationHandle(pair.private), "ledger=2031", "AES", "sha1", id="a94f")
     made = tool.unwrap_key(request)
     yield made
     yield tool.find_keys(key_class=4)
@@ -138,7 +138,7 @@ def cloudhsm_cli(here: Stage) -> Iterator[object]:
     yield tool.list_keys(cli.KeyFilter(key_class="secret-key"))
     yield tool.key(made.handle)
     with pytest.raises(ToolRefusedError):
-        tool.delete(CloudHandle(41))
+        tool.delete(DestinationHandle(41))
     yield None
     tool.logout()
     yield None

@@ -20,5 +20,5 @@ def test_a_refused_check_value_leaves_the_length_as_the_proof(tmp_path: Path) ->
     lines = map(json.loads, (world.directory / "run" / "journal.jsonl").read_text().splitlines())
     [refused] = [line for line in lines if line.get("no_check_value")]
     assert refused["no_check_value"] == "CKR_FUNCTION_FAILED"
-    [key] = [key for key in done.document["keys"] if key["classic_handle"] == refused["key"]]
+    [key] = [key for key in done.document["keys"] if key["source_handle"] == refused["key"]]
     assert (key["kcv"], key["proof"]) == (None, "length")

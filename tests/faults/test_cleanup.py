@@ -12,7 +12,7 @@ import pytest
 from keyferry.emulator.classic.objects import AES, secret_key
 from keyferry.errors import CheckFailedError
 from keyferry.migration.cleanup import _check_needed
-from keyferry.pkcs11 import ClassicHandle, Sha256
+from keyferry.pkcs11 import Sha256, SourceHandle
 from keyferry.run.state import KeyState, PairStage, PairState, RunState, Stage
 from killed import holds
 from place import Place
@@ -127,7 +127,7 @@ def test_so_does_one_that_is_over_but_for_an_answer(tmp_path: Path, mocker: Mock
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "journal.jsonl").touch()
     (tmp_path / "run").mkdir()
-    handle = ClassicHandle(7)
+    handle = SourceHandle(7)
     pair = PairState(PairStage.READY, "classic_wrap", sha256=Sha256("ab" * 32))
     other = RunState(ended=True, pair=pair, keys={handle: KeyState(handle, stage=stage)})
     mocker.patch("keyferry.run.state.load", return_value=other)
@@ -135,9 +135,9 @@ def test_so_does_one_that_is_over_but_for_an_answer(tmp_path: Path, mocker: Mock
         _check_needed(RunState(ended=True, pair=pair), tmp_path / "run")
 
 
-@pytest.mark.parametrize("side", ["classic", "cloudhsm"])
+@pytest.mark.parametrize("side", ["source", "destination"])
 def test_what_only_has_the_label_is_not_the_pair(world: World, side: str) -> None:
-    if side == "classic":
+    if side == "source":
         Place(world.directory).session().create(secret_key(AES, bytes(32)) | {"CKA_LABEL": b"classic_wrap"})
     else:
         world.store.run("UPDATE cloud_key SET label = ? WHERE class = 4", b"classic_wrap")

@@ -50,7 +50,7 @@ def test_killed_while_the_manifest_is_written_the_record_can_still_be_completed(
 def test_killed_while_a_wrapped_file_is_fetched_nothing_of_it_stays(undisturbed: Plain) -> None:
     world = undisturbed.fresh("wrapped")
     (key,) = undisturbed.done.document["keys"]
-    assert killed(world, _AT_RENAME, [f"{key['classic_handle']}.wrapped", *migration(world)])
+    assert killed(world, _AT_RENAME, [f"{key['source_handle']}.wrapped", *migration(world)])
     undisturbed.is_reached(world, world.resume())
     assert not list((world.directory / "run").rglob("*.part"))
     both_say("complete", world.directory / "run")

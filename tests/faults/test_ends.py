@@ -140,7 +140,7 @@ def test_a_slot_swapped_between_listing_and_session_gets_no_pin(world: World) ->
     assert typed(world, "partition PIN") == 0
 
 
-@pytest.mark.parametrize("option", ["--classic-bin", "--cloudhsm-bin"])
+@pytest.mark.parametrize("option", ["--source-bin", "--destination-bin"])
 def test_a_tool_that_is_not_there(world: World, option: str, tmp_path: Path) -> None:
     done = world.migrate(option, str(tmp_path / "nowhere"))
     assert done.status == 9, done.err
@@ -228,7 +228,7 @@ def test_a_cluster_of_one_hsm_is_refused_before_a_password_is_typed(tmp_path: Pa
     assert "DESTINATION-AVAILABILITY" in done.err
     assert typed(world, "crypto user's password") == 0
     world.store.set("key_availability_check", "off")
-    configured = world.migrate(run="2", KEYFERRY_CLOUDHSM_KEY_AVAILABILITY_CHECK="false", **through("cloudhsm-cli"))
+    configured = world.migrate(run="2", KEYFERRY_DESTINATION_KEY_AVAILABILITY_CHECK="false", **through("cloudhsm-cli"))
     assert configured.status == 0, configured.err
 
 
@@ -264,7 +264,7 @@ def test_a_wrapping_label_that_is_taken_is_refused_before_anything(world: World)
 def test_a_named_key_that_cannot_cross_ends_it_before_anything(world: World) -> None:
     planned = world.migrate("--dry-run", run="look").document["keys"]
     skipped = next(key for key in planned if key["state"] == "skipped")
-    done = world.migrate("--key", str(skipped["classic_handle"]))
+    done = world.migrate("--key", str(skipped["source_handle"]))
     assert done.status == 8
     assert skipped["rule"] in done.err
     assert done.document["wrapping_key"] is None
@@ -279,7 +279,7 @@ def test_keys_without_a_check_value_fail_when_one_is_demanded(world: World) -> N
 
 def plain_key(world: World) -> str:
     keys = world.migrate("--dry-run", run="plain").document["keys"]
-    return str(next(key["classic_handle"] for key in keys if key["state"] == "planned"))
+    return str(next(key["source_handle"] for key in keys if key["state"] == "planned"))
 
 
 def journal(world: World) -> list[str]:

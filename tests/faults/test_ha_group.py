@@ -34,7 +34,7 @@ def _on_group(world: World, *words: object) -> Done:
 @pytest.mark.parametrize("member", [1, 2])
 def test_a_raised_counter_of_any_member_is_near_a_lock_out(world: World, member: int) -> None:
     world.store.run("UPDATE luna_role SET failures = 1 WHERE partition = ?", member)
-    for words in (("inventory", "classic"), ("cmu", "list")):
+    for words in (("inventory", "source"), ("cmu", "list")):
         done = _on_group(world, *words)
         assert (done.status, "CKF_USER_PIN_COUNT_LOW" in done.err) == (5, True), done.err
     told = _on_group(world, "doctor").out
@@ -42,7 +42,7 @@ def test_a_raised_counter_of_any_member_is_near_a_lock_out(world: World, member:
     row = world.store.row("SELECT failures FROM luna_role WHERE partition = ?", member)
     assert row is not None
     assert row["failures"] == 1
-    assert _on_group(world, "inventory", "classic", "--allow-raised-counter").status == 0
+    assert _on_group(world, "inventory", "source", "--allow-raised-counter").status == 0
 
 
 def test_hidden_members_are_said_to_be_not_seen(world: World) -> None:
@@ -61,7 +61,7 @@ def test_seen_members_are_not_worth_a_word(world: World) -> None:
 def test_where_no_counter_is_seen_an_unfinished_login_blocks(world: World) -> None:
     world.store.set("ha_only", "1")
     world.arm("ckdemo", "die", "login")
-    assert _on_group(world, "inventory", "classic").status == 9
-    assert _on_group(world, "inventory", "classic").status == 4
+    assert _on_group(world, "inventory", "source").status == 9
+    assert _on_group(world, "inventory", "source").status == 4
     world.store.set("ha_only", "")
-    assert _on_group(world, "inventory", "classic").status == 0
+    assert _on_group(world, "inventory", "source").status == 0

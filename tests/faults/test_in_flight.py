@@ -28,7 +28,7 @@ def world(tmp_path: Path) -> World:
 @pytest.mark.parametrize("prefix", ["", "env"])
 @pytest.mark.parametrize("tool", DESTINATIONS)
 def test_an_unwrap_that_ends_late_is_waited_for_and_adopted(world: World, tool: str, prefix: str) -> None:
-    world.environment.update(through(tool) | {"KEYFERRY_CLOUDHSM_PREFIX": prefix, "KEYFERRY_LIMITS_ANSWER": "20"})
+    world.environment.update(through(tool) | {"KEYFERRY_DESTINATION_PREFIX": prefix, "KEYFERRY_LIMITS_ANSWER": "20"})
     killed_while_deaf(world, tool)
     done = world.resume()
     assert (done.status, done.states, len(arrivals(world))) == (0, {"verified": 2}, 2), done.err
@@ -57,7 +57,7 @@ def test_a_tool_that_cannot_be_checked_leaves_the_key_to_an_operator(world: Worl
     (asked,) = [key for key in done.document["keys"] if key["state"] == "needs_operator"]
     assert asked["rule"] == "OUTCOME-UNKNOWN"
     assert "cannot be checked" in asked["detail"]
-    assert keyferry("resolve", world.directory / "run", asked["classic_handle"], "--retry").status == 0
+    assert keyferry("resolve", world.directory / "run", asked["source_handle"], "--retry").status == 0
     world.store.run("DELETE FROM fault")
     again = world.resume()
     assert "verified" in again.states

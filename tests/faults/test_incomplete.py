@@ -124,7 +124,7 @@ def test_a_signed_run_goes_on_and_its_record_stays_whole(world: World, tmp_path:
     head = head_of(run)
     assert keyferry("sign", "--rehearsal", run, "--key", make_key(tmp_path, "alice")).status == 0
     [bad] = [key for key in world.status()["keys"] if key["stage"] == "failed"]
-    assert keyferry("resolve", run, bad["classic_handle"], "--retry").status == 0
+    assert keyferry("resolve", run, bad["source_handle"], "--retry").status == 0
     assert world.resume().status == 0
     both_say("complete", run, head=head)
     both_say("complete", run, head=head_of(run))

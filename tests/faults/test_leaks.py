@@ -67,7 +67,7 @@ def test_no_secret_is_told_by_an_error(world: World, tool: str, fault: str, at: 
 
 
 def test_a_password_typed_in_sight_is_not_in_the_record(world: World) -> None:
-    done = world.migrate(KEYFERRY_CLOUDHSM_PASSWORD_VISIBLE="true")
+    done = world.migrate(KEYFERRY_DESTINATION_PASSWORD_VISIBLE="true")
     assert done.status == 0, done.err
     assert find_in_files(world.directory / "run", known_secrets(world)) == []
     assert find((done.out + done.err).encode(), known_secrets(world)) == []
@@ -83,7 +83,7 @@ def test_no_secret_is_in_a_process_table(
     secrets = {"PIN": pin.encode(), "password": password.encode()}
     seen = _watched(monkeypatch, secrets)
     result = _migrate(
-        world, tmp_path / "run", {("classic", "pin"): "env:A_VARIABLE_WITH_THE_PIN", ("cloudhsm", "tool"): tool}
+        world, tmp_path / "run", {("source", "pin"): "env:A_VARIABLE_WITH_THE_PIN", ("destination", "tool"): tool}
     )
     assert result.exit_code == 0
     assert seen["prompts"] > 100

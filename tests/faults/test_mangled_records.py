@@ -54,7 +54,7 @@ def _commands(run: Path, whole: Path, config: Path, secret: Path) -> Iterator[tu
 
 def test_no_damage_to_a_record_ends_in_a_traceback(world: World, tmp_path: Path) -> None:
     config, secret = tmp_path / "keyferry.toml", tmp_path / "secret"
-    config.write_text('[classic]\nbin = "/nonexistent"\nslot = "1"\n[cloudhsm]\nbin = "/nonexistent"\nuser = "x"\n')
+    config.write_text('[source]\nbin = "/nonexistent"\nslot = "1"\n[destination]\nbin = "/nonexistent"\nuser = "x"\n')
     secret.write_text("secret-of-nobody")
     secret.chmod(0o600)
     defects = {}

@@ -94,8 +94,8 @@ def test_an_hsm_that_joined_must_have_the_keys_that_were_verified_before(world: 
     [first] = [key for key in refused.document["keys"] if key["state"] == "needs_operator"]
     assert first["rule"] == "CLUSTER-COVERAGE"
     world.store.run("INSERT OR IGNORE INTO cloud_copy SELECT handle, 99 FROM cloud_key")
-    answer = ("--adopt", first["cloudhsm_handle"])
-    assert keyferry("resolve", world.directory / "run", first["classic_handle"], *answer).status == 0
+    answer = ("--adopt", first["destination_handle"])
+    assert keyferry("resolve", world.directory / "run", first["source_handle"], *answer).status == 0
     resumed = world.resume()
     assert (resumed.status, resumed.states) == (0, {"verified": 3}), resumed.err
     assert [len(line["serials"]) for line in _journal(world, "hsms") if line["baseline"]] == [2, 3, 3]

@@ -61,7 +61,7 @@ def test_nothing_is_typed_before_the_disk_has_what_cannot_be_done_again(
 ) -> None:
     world = World.create(tmp_path / "hsm", keys=8)
     loose = _watched(mocker, tmp_path / "run/journal.jsonl")
-    result = migrate(load(world.config, {("cloudhsm", "tool"): tool}), Selection(), tmp_path / "run", Bus())
+    result = migrate(load(world.config, {("destination", "tool"): tool}), Selection(), tmp_path / "run", Bus())
     assert result.error is None, result.error
     # Wrapped, moved and verified are found again; what tells of sessions, `verify` takes from their files.
     may = {("done", "wrap"), ("done", "move"), ("key", "verified"), ("closed", None), ("banner", None), ("hsms", None)}

@@ -127,14 +127,14 @@ def test_a_handle_that_another_key_has_meanwhile_is_not_taken_for_the_key(plain:
     assert (done.status, done.states) == (6, {"failed": 1, "planned": 1}), done.err
     assert done.rules == {"ATTRIBUTES-MATCH"}
     (failed,) = [key for key in done.document["keys"] if key["state"] == "failed"]
-    assert keyferry("resolve", world.directory / "run", failed["classic_handle"], "--retry").status == 0
+    assert keyferry("resolve", world.directory / "run", failed["source_handle"], "--retry").status == 0
     assert world.resume().states == {"verified": 2}
 
 
 def test_a_handle_of_classic_that_another_key_has_meanwhile_is_not_wrapped(plain: Plain) -> None:
     world = plain.fresh("recycled-classic")
     assert killed_after_line(world, plain.line("done", "allow wrapping"), *migration(world))
-    first, second = (key["classic_handle"] for key in world.status()["keys"])
+    first, second = (key["source_handle"] for key in world.status()["keys"])
     for old, new in ((first, -1), (second, first), (-1, second)):
         world.store.run("UPDATE luna_object SET handle = ? WHERE handle = ? AND partition = 1", new, old)
     done = world.resume()

@@ -59,9 +59,9 @@ def doubtful(world: World) -> tuple[int, list[int]]:
     world.arm("key_mgmt_util", "die", "unWrapKey", nth=2)
     assert world.migrate().status == 9
     (key,) = [key for key in world.status()["keys"] if key["rule"] == "OUTCOME-UNKNOWN"]
-    known = {key["cloudhsm_handle"] for key in world.status()["keys"]}
+    known = {key["destination_handle"] for key in world.status()["keys"]}
     (mine,) = set(arrivals(world)) - known
-    return key["classic_handle"], [mine, copied(world, mine)]
+    return key["source_handle"], [mine, copied(world, mine)]
 
 
 def test_two_that_may_be_it_need_a_person(world: World) -> None:
@@ -83,7 +83,7 @@ def test_the_one_that_a_person_names_is_proved(world: World, which: int) -> None
     assert world.status()["keys"][1]["decision"] == "adopt"
     done = world.resume()
     ended(done, 0, verified=3)
-    assert both[which] in [one["cloudhsm_handle"] for one in done.document["keys"]]
+    assert both[which] in [one["destination_handle"] for one in done.document["keys"]]
 
 
 def test_a_person_may_give_a_key_up_or_have_it_done_again(world: World) -> None:
@@ -100,8 +100,8 @@ def test_what_is_tried_again_is_neither_of_them(world: World) -> None:
     assert resolve(world, key, "--retry").status == 0
     done = world.resume()
     ended(done, 0, verified=3)
-    (again,) = [one for one in done.document["keys"] if one["classic_handle"] == key]
-    assert again["cloudhsm_handle"] not in both
+    (again,) = [one for one in done.document["keys"] if one["source_handle"] == key]
+    assert again["destination_handle"] not in both
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_an_answer_that_cannot_be_is_refused(world: World, key: str, order: tupl
     (done,) = [one for one in status["keys"] if one["stage"] == "verified"]
     words = {
         "key": mine,
-        "other": done["classic_handle"],
-        "taken": done["cloudhsm_handle"],
+        "other": done["source_handle"],
+        "taken": done["destination_handle"],
         "pair": status["wrapping_key"]["private_handle"],
     }
     before = lines(world, "resolve")
@@ -139,7 +139,7 @@ def test_a_key_on_some_nodes_is_taken_once_the_cluster_is_whole(world: World) ->
     (half,) = [one for one in first.document["keys"] if one["state"] == "needs_operator"]
     world.store.run("INSERT OR IGNORE INTO cloud_copy SELECT k.handle, n.id FROM cloud_key k, cloud_node n")
     (newest,) = world.store.rows("SELECT handle FROM cloud_key WHERE label = ?", half["new_label"].encode())
-    assert resolve(world, half["classic_handle"], "--adopt", newest["handle"]).status == 0
+    assert resolve(world, half["source_handle"], "--adopt", newest["handle"]).status == 0
     ended(world.resume(), 0, verified=3)
 
 
@@ -203,7 +203,7 @@ def test_a_second_controller_is_refused(world: World) -> None:
     journal, _found = Journal.reopen(world.directory / "run" / "journal.jsonl")
     done = world.resume()
     assert done.status == 11, done.err
-    assert resolve(world, world.status()["keys"][0]["classic_handle"], "--skip").status == 11
+    assert resolve(world, world.status()["keys"][0]["source_handle"], "--skip").status == 11
     journal.close()
     ended(world.resume(), 0, verified=3)
 
@@ -265,13 +265,13 @@ def test_a_wrapped_file_that_was_changed_meanwhile_is_not_unwrapped(world: World
     world.arm("key_mgmt_util", "hang", "unWrapKey", nth=2)
     world.migrate(KEYFERRY_LIMITS_ANSWER="1")
     (key,) = [key for key in world.status()["keys"] if key["rule"] == "OUTCOME-UNKNOWN"]
-    blob = world.directory / "run" / "files" / f"{key['classic_handle']}.wrapped"
+    blob = world.directory / "run" / "files" / f"{key['source_handle']}.wrapped"
     blob.chmod(0o600)
     blob.write_bytes(bytes(256))
     done = world.resume()
     ended(done, 6, verified=2, failed=1)
     assert done.rules == {"BLOB-INTACT"}
-    assert resolve(world, key["classic_handle"], "--retry").status == 0
+    assert resolve(world, key["source_handle"], "--retry").status == 0
     ended(world.resume(), 0, verified=3)
 
 
@@ -279,7 +279,7 @@ def test_a_key_that_somebody_moved_meanwhile_is_not_moved_again(world: World) ->
     world.arm("key_mgmt_util", "hang", "unWrapKey", nth=2)
     world.migrate(KEYFERRY_LIMITS_ANSWER="1")
     (left,) = [key for key in world.status()["keys"] if key["stage"] not in ("verified", "skipped", "needs operator")]
-    by_hand(world, left["classic_handle"])
+    by_hand(world, left["source_handle"])
     done = world.resume()
     ended(done, 0, verified=2, skipped=1)
     assert done.rules == {"ALREADY-THERE"}
@@ -289,7 +289,7 @@ def test_a_key_that_was_deleted_on_classic_fails_alone(world: World) -> None:
     world.arm("ckdemo", "hang", "wrapKey", nth=2)
     world.migrate(KEYFERRY_LIMITS_ANSWER="1")
     (left,) = [key for key in world.status()["keys"] if key["stage"] == "planned"]
-    world.store.run("DELETE FROM luna_object WHERE handle = ?", left["classic_handle"])
+    world.store.run("DELETE FROM luna_object WHERE handle = ?", left["source_handle"])
     done = world.resume()
     ended(done, 3, verified=2, failed=1)
     assert done.rules == {"PLAN-MATCH"}
@@ -298,7 +298,7 @@ def test_a_key_that_was_deleted_on_classic_fails_alone(world: World) -> None:
 def test_an_arrived_key_that_is_gone_does_not_balance(world: World) -> None:
     world.arm("key_mgmt_util", "die", "unWrapKey", nth=2)
     world.migrate()
-    (there,) = [key["cloudhsm_handle"] for key in world.status()["keys"] if key["stage"] == "verified"]
+    (there,) = [key["destination_handle"] for key in world.status()["keys"] if key["stage"] == "verified"]
     deleted(world, there)
     done = world.resume()
     assert (done.status, "TOTALS-BALANCE" in done.err, f"gone: {there}" in done.err) == (6, True, True), done.err

@@ -137,12 +137,12 @@ class Story(RuleBasedStateMachine):
         self.begun = self.begun or (self.world.directory / "run" / "journal.jsonl").exists()
         assert "Traceback" not in done.err, done.err
         assert done.status in ENDS | {9, 10}, done.err
-        assert done.document["schema"] == "keyferry.run/1"
+        assert done.document["schema"] == "keyferry.run/2"
 
     def is_there(self, key: dict[str, Any]) -> None:
         """A verified key has the value of its source, unless somebody took it away since."""
-        handle = key["cloudhsm_handle"]
-        assert handle in self.gone or self.value(handle) == self.sources_by_handle()[key["classic_handle"]]
+        handle = key["destination_handle"]
+        assert handle in self.gone or self.value(handle) == self.sources_by_handle()[key["source_handle"]]
 
     def planned(self) -> list[KeyState]:
         """Keys that are not on the destination yet, once the run has made its pair."""

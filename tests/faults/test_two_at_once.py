@@ -89,14 +89,14 @@ def test_a_key_that_another_run_unwraps_at_the_same_moment_stops_the_run(when: s
     assert (done.status, done.states) == (7, {"needs_operator": 1, "planned": 2}), done.err
     assert (first["rule"], {key["state"] for key in others}) == ("ALREADY-THERE", {"planned"})
     (theirs,) = set(arrivals(world)) & {
-        key["cloudhsm_handle"]
+        key["destination_handle"]
         for key in keyferry("status", world.directory / "second", "--json").document["keys"]
-        if key["classic_handle"] == first["classic_handle"]
+        if key["source_handle"] == first["source_handle"]
     }
     assert str(theirs) in first["detail"]
-    assert str(first["cloudhsm_handle"]) in first["detail"]
+    assert str(first["destination_handle"]) in first["detail"]
     run = world.directory / "run"
-    assert keyferry("resolve", run, first["classic_handle"], "--adopt", first["cloudhsm_handle"]).status == 0
+    assert keyferry("resolve", run, first["source_handle"], "--adopt", first["destination_handle"]).status == 0
     last = world.resume()
     assert (last.status, last.states) == (0, {"verified": 1, "skipped": 2}), last.err
     both_say("complete", run)

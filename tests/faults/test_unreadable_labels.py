@@ -34,7 +34,7 @@ def created(directory: Path, luna: str, labels: tuple[str, ...]) -> World:
 @pytest.mark.parametrize("luna", ["5", "7"])
 def test_an_unreadable_object_is_skipped_and_the_others_are_migrated(tmp_path: Path, luna: str) -> None:
     world = created(tmp_path / "hsm", luna, BROKEN)
-    listed = keyferry("inventory", "classic", "--json", "--config", world.config)
+    listed = keyferry("inventory", "source", "--json", "--config", world.config)
     assert {key["label"] for key in listed.document["keys"]} >= set(BROKEN), listed.err
     done = world.migrate("--relabel")
     assert (done.status, done.states) == (0, {"verified": 2, "skipped": len(BROKEN)}), done.err
@@ -45,9 +45,9 @@ def test_an_unreadable_object_is_skipped_and_the_others_are_migrated(tmp_path: P
 def test_another_key_is_migrated_by_name_and_the_unreadable_one_is_refused(tmp_path: Path) -> None:
     world = created(tmp_path / "hsm", "7", BROKEN[:1])
     keys = {key["state"]: key for key in world.migrate("--dry-run", run="look").document["keys"]}
-    done = world.migrate("--key", str(keys["planned"]["classic_handle"]))
+    done = world.migrate("--key", str(keys["planned"]["source_handle"]))
     assert (done.status, done.states) == (0, {"verified": 1}), done.err
-    refused = world.migrate("--key", str(keys["skipped"]["classic_handle"]), run="refused")
+    refused = world.migrate("--key", str(keys["skipped"]["source_handle"]), run="refused")
     assert (refused.status, "OBJECT-UNREADABLE" in refused.err) == (8, True), refused.err
 
 

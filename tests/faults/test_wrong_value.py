@@ -22,7 +22,7 @@ REMOVAL = {"key_mgmt_util": "deleteKey -k {}", "cloudhsm-cli": "key delete --fil
 
 def resolve(world: World, *order: object) -> Done:
     (key,) = [key for key in world.status()["keys"] if key["stage"] == "needs operator"]
-    return keyferry("resolve", world.directory / "run", key["classic_handle"], *order)
+    return keyferry("resolve", world.directory / "run", key["source_handle"], *order)
 
 
 @pytest.mark.parametrize("tool", UNWRAP)
@@ -44,7 +44,7 @@ def test_a_wrong_first_key_stops_every_resume_until_it_is_decided(tool: str, tmp
     status = world.status()
     (key,) = [key for key in status["keys"] if key["stage"] == "needs operator"]
     assert (status["state"], key["rule"], removal in key["detail"]) == ("needs operator", "KCV-MATCH", True)
-    assert status["next"].endswith(f"{key['classic_handle']} --retry | --skip")
+    assert status["next"].endswith(f"{key['source_handle']} --retry | --skip")
     assert removal in keyferry("status", world.directory / "run").out
     adopted = resolve(world, "--adopt", wrong)
     assert (adopted.status, "KCV-MATCH" in adopted.err, "nothing was recorded" in adopted.err) == (2, True, True)

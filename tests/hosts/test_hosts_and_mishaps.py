@@ -87,9 +87,9 @@ def _record_is_intact(hosts: TwoHosts) -> bool:
 @pytest.mark.parametrize(
     ("side", "tool", "at", "step", "state", "means"),
     [
-        ("classic", "ckdemo", "wrapKey", "5.2", "failed", "this key is unchanged on the Classic side"),
-        ("cloudhsm", "key_mgmt_util", "unWrapKey", "7.2", "needs_operator", "was unwrapped is not known"),
-        ("cloudhsm", "cloudhsm-cli", "key-unwrap-rsa-oaep", "7.2", "needs_operator", "was unwrapped is not known"),
+        ("source", "ckdemo", "wrapKey", "5.2", "failed", "this key is unchanged on the source"),
+        ("destination", "key_mgmt_util", "unWrapKey", "7.2", "needs_operator", "was unwrapped is not known"),
+        ("destination", "cloudhsm-cli", "key-unwrap-rsa-oaep", "7.2", "needs_operator", "was unwrapped is not known"),
     ],
 )
 def test_a_connection_cut_in_the_middle_of_a_command(
@@ -113,51 +113,51 @@ def test_a_connection_cut_in_the_middle_of_a_command(
 
 
 def test_a_connection_that_is_half_open_is_noticed(hosts: TwoHosts) -> None:
-    hosts.cloudhsm.world.arm("key_mgmt_util", "hang", "unWrapKey")
-    with Relay(hosts.cloudhsm.port) as relay:
-        _through(relay, hosts, hosts.cloudhsm)
+    hosts.destination.world.arm("key_mgmt_util", "hang", "unWrapKey")
+    with Relay(hosts.destination.port) as relay:
+        _through(relay, hosts, hosts.destination)
         done = _migrate_until(hosts, "7.2", relay.fall_silent, KEYFERRY_LIMITS_ANSWER="2")
     assert done.status == 9, done.err
     assert done.states["needs_operator"] == 1
-    assert "the connection to the cloudhsm host was lost" in done.err
+    assert "the connection to the destination host was lost" in done.err
     assert _record_is_intact(hosts)
 
 
 def test_a_slow_link_that_trickles_is_only_slow(hosts: TwoHosts) -> None:
-    with Relay(hosts.classic.port, delay=0.002, piece=200) as relay:
-        _through(relay, hosts, hosts.classic)
+    with Relay(hosts.source.port, delay=0.002, piece=200) as relay:
+        _through(relay, hosts, hosts.source)
         done = hosts.migrate()
     assert done.status == 0, done.err
     assert done.states["verified"] >= 3
 
 
 def test_a_wrong_host_key_is_never_passed_over(hosts: TwoHosts) -> None:
-    other = (hosts.cloudhsm.folder / "host_key.pub").read_text().split()
-    known = hosts.classic.folder / "known_hosts"
-    known.write_text(f"[127.0.0.1]:{hosts.classic.port} {other[0]} {other[1]}\n")
-    hosts.classic.options["StrictHostKeyChecking"] = "no"
+    other = (hosts.destination.folder / "host_key.pub").read_text().split()
+    known = hosts.source.folder / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{hosts.source.port} {other[0]} {other[1]}\n")
+    hosts.source.options["StrictHostKeyChecking"] = "no"
     hosts.write_config()
     overridden = hosts.migrate()
     assert overridden.status == 2
     assert "StrictHostKeyChecking=no has no effect" in overridden.err
-    del hosts.classic.options["StrictHostKeyChecking"]
+    del hosts.source.options["StrictHostKeyChecking"]
     hosts.write_config()
     done = hosts.migrate()
     assert done.status == 9
     assert "Host key verification failed" in done.err
     assert "do not remove the known key" in done.err
     assert "nothing was changed" in done.err
-    assert hosts.classic.connections == 0
+    assert hosts.source.connections == 0
 
 
 def test_the_doctor_names_a_host_key_that_is_not_known(hosts: TwoHosts) -> None:
     well = keyferry("doctor", "--json", "--config", hosts.config)
     assert well.status == 0, well.out
-    (hosts.classic.folder / "known_hosts").write_text("")
+    (hosts.source.folder / "known_hosts").write_text("")
     done = keyferry("doctor", "--json", "--config", hosts.config)
     assert done.status == 8
     [finding] = [one for one in done.document["checks"] if one["verdict"] == "fail"]
-    assert (finding["host"], finding["check"]) == ("classic", "host key")
+    assert (finding["host"], finding["check"]) == ("source", "host key")
     assert "compare its fingerprint" in finding["hint"]
     keys = [one["text"] for one in well.document["checks"] if one["check"] == "host key"]
     assert len(set(keys)) == 2
@@ -165,29 +165,29 @@ def test_the_doctor_names_a_host_key_that_is_not_known(hosts: TwoHosts) -> None:
 
 
 def _broken_by_both(hosts: TwoHosts) -> dict[str, str]:
-    (hosts.classic.world.directory / "bin/ckdemo").chmod(0o644)
+    (hosts.source.world.directory / "bin/ckdemo").chmod(0o644)
     front = hosts.folder / "front"
     front.mkdir()
     for command, says in (("date", "echo 2020-01-01T00:00:00Z"), ("df", "echo x; echo '/dev/sda 9 9 12 99% /'")):
         (front / command).write_text(f"#!/bin/sh\n{says}\n")
         (front / command).chmod(0o755)
     return {
-        "KEYFERRY_CLASSIC_CONFIGURATION": str(hosts.folder),
-        "KEYFERRY_CLOUDHSM_PREFIX": f"env 'PATH={front}:/usr/bin:/bin'",
-        "KEYFERRY_CLOUDHSM_USER": "nobody",
+        "KEYFERRY_SOURCE_CONFIGURATION": str(hosts.folder),
+        "KEYFERRY_DESTINATION_PREFIX": f"env 'PATH={front}:/usr/bin:/bin'",
+        "KEYFERRY_DESTINATION_USER": "nobody",
     }
 
 
 def _broken_tools(hosts: TwoHosts) -> dict[str, str]:
-    hosts.classic.world.arm("ckdemo", "no-library", "startup")
-    hosts.cloudhsm.world.arm("key_mgmt_util", "daemon-down", "startup")
+    hosts.source.world.arm("ckdemo", "no-library", "startup")
+    hosts.destination.world.arm("key_mgmt_util", "daemon-down", "startup")
     return {}
 
 
 def _broken_counters(hosts: TwoHosts) -> dict[str, str]:
-    hosts.classic.world.arm("ckdemo", "pin-count-low", "tokenInfo")
-    hosts.cloudhsm.world.arm("cloudhsm-cli", "user-locked", "user-list")
-    hosts.cloudhsm.world.store.run("DELETE FROM cloud_node WHERE id = (SELECT MAX(id) FROM cloud_node)")
+    hosts.source.world.arm("ckdemo", "pin-count-low", "tokenInfo")
+    hosts.destination.world.arm("cloudhsm-cli", "user-locked", "user-list")
+    hosts.destination.world.store.run("DELETE FROM cloud_node WHERE id = (SELECT MAX(id) FROM cloud_node)")
     return through("cloudhsm-cli")
 
 
@@ -197,23 +197,23 @@ def _broken_counters(hosts: TwoHosts) -> dict[str, str]:
         (
             _broken_by_both,
             {
-                ("classic", "ckdemo", "may not be run"),
-                ("classic", "configuration", "cannot be read"),
-                ("cloudhsm", "clock", "s from ours"),
-                ("cloudhsm", "free space", "12 KiB"),
-                ("cloudhsm", "user", "no crypto user 'nobody'"),
+                ("source", "ckdemo", "may not be run"),
+                ("source", "configuration", "cannot be read"),
+                ("destination", "clock", "s from ours"),
+                ("destination", "free space", "12 KiB"),
+                ("destination", "user", "no crypto user 'nobody'"),
             },
         ),
         (
             _broken_tools,
-            {("classic", "ckdemo starts", "cannot open shared object"), ("cloudhsm", "daemon", "ended at its start")},
+            {("source", "ckdemo starts", "cannot open shared object"), ("destination", "daemon", "ended at its start")},
         ),
         (
             _broken_counters,
             {
-                ("classic", "failure counter", "PIN_COUNT_LOW"),
-                ("cloudhsm", "failure counter", "is locked"),
-                ("cloudhsm", "availability", "DESTINATION-AVAILABILITY"),
+                ("source", "failure counter", "PIN_COUNT_LOW"),
+                ("destination", "failure counter", "is locked"),
+                ("destination", "availability", "DESTINATION-AVAILABILITY"),
             },
         ),
     ],
@@ -238,13 +238,13 @@ def test_sudo_that_wants_a_terminal_is_told_from_sudo_that_wants_a_password() ->
 
 
 def test_an_unknown_host_key_is_not_taken_on_trust(hosts: TwoHosts) -> None:
-    (hosts.classic.folder / "known_hosts").write_text("")
+    (hosts.source.folder / "known_hosts").write_text("")
     assert hosts.migrate().status == 9
-    assert hosts.classic.connections == 0
+    assert hosts.source.connections == 0
 
 
 def test_a_refused_key(hosts: TwoHosts) -> None:
-    (hosts.cloudhsm.folder / "authorized").write_text("")
+    (hosts.destination.folder / "authorized").write_text("")
     done = hosts.migrate()
     assert done.status == 9
     assert "Permission denied" in done.err
@@ -253,10 +253,10 @@ def test_a_refused_key(hosts: TwoHosts) -> None:
 
 
 def test_a_tool_that_is_not_there_is_named_with_its_host(hosts: TwoHosts) -> None:
-    done = hosts.migrate("--all", "--classic-bin", "/no where")
+    done = hosts.migrate("--all", "--source-bin", "/no where")
     assert done.status == 9
     assert "vtl is not there or may not be run: looked in /no where" in done.err
-    assert "host classic" in done.err
+    assert "host source" in done.err
 
 
 def test_a_run_that_is_killed_leaves_nothing_there(hosts: TwoHosts) -> None:
@@ -268,7 +268,7 @@ def test_a_run_that_is_killed_leaves_nothing_there(hosts: TwoHosts) -> None:
             child.kill()
             break
     child.communicate(timeout=LIMIT)
-    for side in (hosts.classic, hosts.cloudhsm):
+    for side in (hosts.source, hosts.destination):
         side.wait_until_left()
     assert hosts.leftovers == []
     # A host that went down itself could not clean up; and ssh's sockets lie where keyferry itself ran.
@@ -291,4 +291,4 @@ def test_sudo_that_asks_for_nothing(hosts: TwoHosts) -> None:
     done = hosts.migrate()
     assert done.status == 0, done.err
     assert hosts.leftovers == []
-    assert json.loads((hosts.folder / "run/run.json").read_text())["settings"]["classic.sudo"] == "true"
+    assert json.loads((hosts.folder / "run/run.json").read_text())["settings"]["source.sudo"] == "true"

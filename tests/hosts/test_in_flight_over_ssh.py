@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not os.access(SSHD, os.X_OK), reason="no sshd he
 
 def test_a_tool_of_another_host_that_ignores_the_hang_up_is_waited_for(tmp_path: Path) -> None:
     with two_hosts(tmp_path, keys=1) as hosts:
-        world = hosts.cloudhsm.world
+        world = hosts.destination.world
         world.config.write_text(hosts.config.read_text())
         world.environment["KEYFERRY_LIMITS_ANSWER"] = "20"
         killed_while_deaf(world, "key_mgmt_util")

@@ -53,7 +53,7 @@ def test_over_ssh_all_is_as_it_is_here(tmp_path: Path, tool: str) -> None:
         done = hosts.migrate(**through(tool))
         assert done.status == 0, done.err
         assert done.states["verified"] >= 3
-        assert (hosts.classic.connections, hosts.cloudhsm.connections) == (1, 1)
+        assert (hosts.source.connections, hosts.destination.connections) == (1, 1)
         assert hosts.leftovers == []
         tools = [tool for tool, _secret in _typed(hosts)]
         assert (tools.count("ckdemo"), tools.count(tool)) == (1, 1)
@@ -65,9 +65,9 @@ def test_over_ssh_all_is_as_it_is_here(tmp_path: Path, tool: str) -> None:
             assert header["tool"] == "ckdemo" or ["v", "SECRET-SHOWN -"] not in [event[1:] for event in events]
             assert header["size"] == Path(str(header["path"])).stat().st_size
     facts = {entry["side"]: entry["facts"] for entry in hosts.journal if entry["kind"] == "host"}
-    for side in ("classic", "cloudhsm"):
+    for side in ("source", "destination"):
         assert {"host_name", "machine_id", "os", "clock", "clock_offset", "host_key"} <= facts[side].keys()
-    assert facts["classic"]["host_key"] != facts["cloudhsm"]["host_key"]
+    assert facts["source"]["host_key"] != facts["destination"]["host_key"]
     folders = [Path(entry["folder"]) for entry in hosts.journal if entry["kind"] == "folder"]
     assert len(folders) == 4
     assert not any(folder.exists() for folder in folders)
@@ -87,6 +87,6 @@ def test_what_an_account_prints_and_lacks_changes_nothing(tmp_path: Path, login:
         assert done.states["verified"] >= 3
         assert hosts.leftovers == []
     facts = {entry["side"]: entry["facts"] for entry in hosts.journal if entry["kind"] == "host"}
-    assert facts["classic"]["host_key"] != "SHA256:none"
+    assert facts["source"]["host_key"] != "SHA256:none"
     shown = [event for _header, events in _sessions(hosts) for event in events if "Authorised use" in str(event[2])]
     assert shown == []

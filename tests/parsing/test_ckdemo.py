@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fixture_files import Fixture, check_cases, check_document, errors, of_tool
 from keyferry.errors import UnknownScreenError
-from keyferry.pkcs11 import ClassicHandle, PublicKey
+from keyferry.pkcs11 import PublicKey, SourceHandle
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo.parsing import VERBS, parse
 from keyferry.tools.ckdemo.screens import Shown
@@ -116,7 +116,7 @@ def test_every_listing_is_read_as_it_was_printed(objects: tuple[tuple[int, str],
 def test_every_display_is_read_as_it_was_printed(attributes: dict[str, str], handle: int) -> None:
     attributes |= {"CKA_CLASS": "04000000"}
     lines = "".join(f"{name}={value}\r\n" for name, value in attributes.items())
-    assert screens.shown(f"Object\r\nhandle={handle}\r\n{lines}\r\n") == Shown(ClassicHandle(handle), attributes)
+    assert screens.shown(f"Object\r\nhandle={handle}\r\n{lines}\r\n") == Shown(SourceHandle(handle), attributes)
 
 
 @PATIENT
@@ -137,7 +137,7 @@ def test_a_damaged_screen_gives_a_document_or_the_documented_error(
 
 
 def _shown(**attributes: str) -> Shown:
-    return Shown(ClassicHandle(1), attributes)
+    return Shown(SourceHandle(1), attributes)
 
 
 @pytest.mark.parametrize(("value", "number"), [("1f00000000000000", 31), ("1f000000", 31), ("00010000", 256)])

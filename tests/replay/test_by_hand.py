@@ -10,7 +10,7 @@ import pytest
 
 import player
 from keyferry.errors import ToolRefusedError
-from keyferry.pkcs11 import ClassicHandle, CloudHandle, Slot
+from keyferry.pkcs11 import DestinationHandle, Slot, SourceHandle
 from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
@@ -34,7 +34,7 @@ RECORDINGS = sorted(BY_HAND.glob("*.cast"))
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
 LIMITS = Limits(start=20, answer=20, login=20, generate=20)
 THE_PIN, THE_PASSWORD = Secret(PIN, b"by-hand-pin-5"), Secret(PASSWORD, b"by-hand-word-6")
-SLOT, KEY, WRAPPING = Slot(1), ClassicHandle(214), ClassicHandle(219)
+SLOT, KEY, WRAPPING = Slot(1), SourceHandle(214), SourceHandle(219)
 SIZES = pytest.mark.parametrize("read_size", [1, 7, 65536])
 
 
@@ -159,7 +159,7 @@ def test_ckdemo(tmp_path: Path, read_size: int) -> None:
 
 
 def _request(wrapping: int, label: str, key_type: str, id: str | None) -> UnwrapRequest:
-    return UnwrapRequest("ledger.wrapped", CloudHandle(wrapping), label, key_type, "sha1", id=id)
+    return UnwrapRequest("ledger.wrapped", DestinationHandle(wrapping), label, key_type, "sha1", id=id)
 
 
 @SIZES
@@ -192,12 +192,12 @@ def test_key_mgmt_util_as_the_pages_of_2017_to_2022_mix_it(tmp_path: Path, read_
         pair = tool.generate_rsa_key_pair("ferry_wrap", 2048, exponent=65541, extractable=True)
         tool.export_public_key(pair.public, "ferry.pem")
         handles = tool.find_keys()
-        owner = tool.get_key_info(CloudHandle(41))
+        owner = tool.get_key_info(DestinationHandle(41))
         made = tool.unwrap_key(_request(pair.private, "ledger3", "DES3", None))
         tool.find_single_key(made.handle)
         attributes = tool.get_attributes(made.handle)
         with pytest.raises(ToolRefusedError) as refused:
-            tool.delete_key(CloudHandle(524301))
+            tool.delete_key(DestinationHandle(524301))
         tool.logout()
         tool.close()
     assert (pair.public, pair.private) == (262187, 262184)
@@ -229,7 +229,7 @@ def test_cloudhsm_cli(tmp_path: Path, read_size: int) -> None:
         listed = [(key.handle, key.label) for key in tool.list_keys(cli.KeyFilter(key_class="secret-key"))]
         found = described(tool.key(made.handle))
         with pytest.raises(ToolRefusedError, match="matched 48 keys"):
-            tool.delete(CloudHandle(41))
+            tool.delete(DestinationHandle(41))
         tool.logout()
         tool.close()
     assert (pair.public.handle, pair.private.handle) == (2621490, 2621000)

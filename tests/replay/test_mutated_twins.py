@@ -100,14 +100,14 @@ TWINS = {
 }
 
 
-CLASSIC = ("vtl", "cmu", "ckdemo")
+SOURCE = ("vtl", "cmu", "ckdemo")
 
 
 def _is_new(recording: Path, tool: str, number: int) -> bool:
     """Each tool's texts are the same whatever stands on the other side. Of the two recordings that have such a tool
     of the cluster one is enough for each twin; the long form takes both.
     """
-    if tool in CLASSIC:
+    if tool in SOURCE:
         return recording.name.endswith("g2")
     return (recording / f"001-{tool}.cast").exists() and (LONG or number % 2 == recording.name.startswith("luna-7"))
 

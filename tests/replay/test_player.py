@@ -7,7 +7,7 @@ import pytest
 
 import player
 from keyferry.errors import KeyferryError
-from keyferry.pkcs11 import ClassicHandle, Slot
+from keyferry.pkcs11 import Slot, SourceHandle
 from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
@@ -55,7 +55,7 @@ def sessions_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def host(sessions_folder: Path, tmp_path: Path) -> Iterator[LocalHost]:
-    with LocalHost("classic", player.install(sessions_folder, tmp_path, {"pin": "tell-nobody"})) as host:
+    with LocalHost("source", player.install(sessions_folder, tmp_path, {"pin": "tell-nobody"})) as host:
         yield host
 
 
@@ -66,7 +66,7 @@ def test_each_start_of_a_tool_plays_its_next_recording(host: LocalHost, tmp_path
     cmu = Cmu(sessions, host, LIMITS, Slot(1), PIN, Logins(), ha=False)
     assert [one.label for one in cmu.list()] == ["payments key"]
     assert player.not_played(tmp_path) == ["010-cmu.cast"]
-    assert cmu.get_attributes(ClassicHandle(7))["extractable"] == "true"
+    assert cmu.get_attributes(SourceHandle(7))["extractable"] == "true"
     assert player.not_played(tmp_path) == []
     with pytest.raises(KeyferryError) as failed:
         cmu.list()

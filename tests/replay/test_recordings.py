@@ -27,8 +27,8 @@ def replay(recording: Path, folder: Path, *, read_size: int = WHOLE, answer: int
     tools = player.install(recording, folder, SECRETS)
     config = folder / "keyferry.toml"
     config.write_text(
-        f'[classic]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
-        f'[cloudhsm]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
+        f'[source]\nbin = "{tools}"\nslot = "{outcome["slot"]}"\n'
+        f'[destination]\nbin = "{tools}"\nuser = "{outcome["user"]}"\n'
         f'tool = "{outcome.get("tool", "key_mgmt_util")}"\n'
         f"password_visible = {str(outcome['password_visible']).lower()}\n"
     )

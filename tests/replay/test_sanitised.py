@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from test_recordings import RECORDINGS, SECRETS, expected
 
 import player
-from keyferry.pkcs11 import CloudHandle, Slot
+from keyferry.pkcs11 import DestinationHandle, Slot
 from keyferry.recording.reader import read
 from keyferry.sanitize.sanitize import sanitize
 from keyferry.secrets import Secret
@@ -61,7 +61,7 @@ class Follower:
 
     def __init__(self, tool: KeyMgmtUtil) -> None:
         self._tool = tool
-        self.made: list[CloudHandle] = []
+        self.made: list[DestinationHandle] = []
         self.attributes: list[Attributes] = []
 
     def follow(self, line: str) -> None:
@@ -96,14 +96,14 @@ class Follower:
                 assert verb == "exit"
                 self._tool.close()
 
-    def _known(self, handle: str) -> CloudHandle:
+    def _known(self, handle: str) -> DestinationHandle:
         """A handle that is typed is one that the tool told before."""
         assert int(handle) in self.made
-        return CloudHandle(int(handle))
+        return DestinationHandle(int(handle))
 
 
 def _request(flags: dict[str, str]) -> UnwrapRequest:
-    handle, kind = CloudHandle(int(flags["-w"])), TYPES[flags["-kt"]]
+    handle, kind = DestinationHandle(int(flags["-w"])), TYPES[flags["-kt"]]
     return UnwrapRequest(flags["-f"], handle, flags["-l"], kind, "sha1", id=flags.get("-id"))
 
 
@@ -174,7 +174,7 @@ def _unwrap_request(line: str) -> cli.UnwrapRequest:
     kinds = {"aes": "AES", "des3": "DES3", "generic-secret": "GENERIC_SECRET"}
     return cli.UnwrapRequest(
         _word(line, "--data-path "),
-        CloudHandle(int(_word(line, "key-reference="), 16)),
+        DestinationHandle(int(_word(line, "key-reference="), 16)),
         _word(line, "--label "),
         kinds[_word(line, "--key-type-class ")],
         "sha1",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, KeyClass
+from keyferry.pkcs11 import DestinationHandle, Kcv, KeyClass, SourceHandle
 from keyferry.planning.evaluate import PlannedKey
 from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 _SOURCE = SourceKey(
-    handle=ClassicHandle(42),
+    handle=SourceHandle(42),
     label="payments",
     key_class=KeyClass.SECRET,
     type="AES",
@@ -22,7 +22,7 @@ _SOURCE = SourceKey(
     attributes={},
 )
 _DESTINATION = DestinationKey(
-    handle=CloudHandle(262150),
+    handle=DestinationHandle(262150),
     label="payments",
     key_class=KeyClass.SECRET,
     type="AES",

@@ -157,9 +157,9 @@ def copied(world: World, handle: int) -> int:
     return _insert(world, dict(key))
 
 
-def by_hand(world: World, classic_handle: int) -> int:
-    """Somebody brings a key of the Classic partition to the cluster under its own label: its handle there."""
-    (row,) = world.store.rows("SELECT attributes FROM luna_object WHERE partition = 1 AND handle = ?", classic_handle)
+def by_hand(world: World, source_handle: int) -> int:
+    """Somebody brings a key of the source partition to the cluster under its own label: its handle there."""
+    (row,) = world.store.rows("SELECT attributes FROM luna_object WHERE partition = 1 AND handle = ?", source_handle)
     shown = {name: bytes.fromhex(value) for name, value in json.loads(row["attributes"]).items()}
     like = _private_half(world)
     key = dict(like) | {"class": _SECRET, "type": shown["CKA_KEY_TYPE"][0], "label": shown["CKA_LABEL"], "id": b""}

@@ -141,7 +141,7 @@ def _file(path: Path, dice: random.Random) -> str:
 def _fit(run: Path) -> None:
     """Chain everything anew, as somebody would who can rewrite it all; stop where it cannot be."""
     sessions: dict[str, tuple[str, str, int]] = {}
-    head, out, entries = hashlib.sha256(b"keyferry-journal/1").hexdigest(), b"", []
+    head, out, entries = hashlib.sha256(b"keyferry-journal/2").hexdigest(), b"", []
     journal = run / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_bytes().splitlines()]
     for number, line in enumerate(lines, start=1):

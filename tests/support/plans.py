@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def make(*keys: PlannedKey, **changes: Any) -> Plan:
     """With the default settings and a user; `changes` are of the plan's own fields."""
-    settings = order(config.load(None, {("cloudhsm", "user"): "crypto_user"}), Selection()).settings
+    settings = order(config.load(None, {("destination", "user"): "crypto_user"}), Selection()).settings
     plan = Plan(
         run_id="0badcafe",
         keyferry="0.1.0",
         made="2026-03-01T10:00:00.000Z",
         selection=Selection(keys=("42", "label:a b"), reid=True),
         settings=settings,
-        classic={"label": "par43", "serial": "1582163089435", "kind": "partition"},
-        cloudhsm={"user": "crypto_user", "tool": "key_mgmt_util"},
+        source={"label": "par43", "serial": "1582163089435", "kind": "partition"},
+        destination={"user": "crypto_user", "tool": "key_mgmt_util"},
         keys=keys,
     )
     return replace(plan, **changes)

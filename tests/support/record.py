@@ -101,15 +101,15 @@ def record(name: str, target: Path) -> None:
 
 def _note_outcome(target: Path, world: Path, document: dict[str, Any], status: int) -> None:
     settings = tomllib.loads((world / "keyferry.toml").read_text())
-    cloudhsm = settings["cloudhsm"]
+    destination = settings["destination"]
     del document["run_dir"]
     document["rehearsal"] = False  # what plays a recording is no emulated tool
     about = {
         "run_id": RUN_ID,
-        "slot": settings["classic"]["slot"],
-        "user": cloudhsm["user"],
-        "tool": cloudhsm["tool"],
-        "password_visible": cloudhsm.get("password_visible", False),
+        "slot": settings["source"]["slot"],
+        "user": destination["user"],
+        "tool": destination["tool"],
+        "password_visible": destination.get("password_visible", False),
         "status": status,
         "document": document,
     }

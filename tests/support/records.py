@@ -80,7 +80,7 @@ def restamp(run: Path) -> None:
     del manifest["head"]
     body = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode() + b"\n"
     before = bytes.fromhex(manifest["journal"]["head"])
-    manifest["head"] = hashlib.sha256(b"keyferry-run/1\nmanifest\n" + before + body).hexdigest()
+    manifest["head"] = hashlib.sha256(b"keyferry-run/2\nmanifest\n" + before + body).hexdigest()
     (run / "manifest.json").chmod(0o600)
     (run / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, separators=(",", ":")) + "\n")
 
@@ -102,7 +102,7 @@ def rechain(path: Path, continues: str | None = None) -> tuple[str, str, int]:
             end = [word for word in value[2].split() if word == "end"]
             value[2] = " ".join([str(count), before.hex(), *new, *end])
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        before = hashlib.sha256(b"keyferry-transcript/1\n" + kind.encode() + b"\n" + before + body).digest()
+        before = hashlib.sha256(b"keyferry-transcript/2\n" + kind.encode() + b"\n" + before + body).digest()
         if kind == "h":
             new.clear()
         else:
@@ -111,7 +111,7 @@ def rechain(path: Path, continues: str | None = None) -> tuple[str, str, int]:
         out.append(body + b"\n")
     path.chmod(0o600)
     path.write_bytes(b"".join(out))
-    first = hashlib.sha256(b"keyferry-transcript/1\nheader\n" + bytes(32) + out[0][:-1]).hexdigest()
+    first = hashlib.sha256(b"keyferry-transcript/2\nheader\n" + bytes(32) + out[0][:-1]).hexdigest()
     return first, before.hex(), count - 1
 
 
@@ -126,7 +126,7 @@ def forge(
     """
     path = run / "journal.jsonl"
     sessions: dict[str, tuple[str, str, int]] = {}
-    head, out = hashlib.sha256(b"keyferry-journal/1").hexdigest(), b""
+    head, out = hashlib.sha256(b"keyferry-journal/2").hexdigest(), b""
     lines = journal([json.loads(line) for line in path.read_bytes().splitlines()])
     for number, line in enumerate(lines, start=1):
         file = str(line.get("file"))

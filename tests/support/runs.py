@@ -62,7 +62,7 @@ def assert_not_wrong(run: Path) -> None:
 
 def through(tool: str) -> dict[str, str]:
     """The environment in which the cluster is reached through this tool, where it is one of the cluster's."""
-    return {"KEYFERRY_CLOUDHSM_TOOL": tool} if tool in DESTINATIONS else {}
+    return {"KEYFERRY_DESTINATION_TOOL": tool} if tool in DESTINATIONS else {}
 
 
 @dataclass(frozen=True, slots=True)

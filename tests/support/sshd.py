@@ -161,15 +161,15 @@ def _free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class TwoHosts:
-    """A Classic client and a CloudHSM client, and a third place from which both are reached."""
+    """A source client and a destination client, and a third place from which both are reached."""
 
     folder: Path
-    classic: SshHost
-    cloudhsm: SshHost
+    source: SshHost
+    destination: SshHost
 
     def write_config(self, extra: str = "") -> None:
-        """keyferry.toml; `extra` holds lines for the end of [classic]."""
-        sides = (("classic", self.classic, extra), ("cloudhsm", self.cloudhsm, ""))
+        """keyferry.toml; `extra` holds lines for the end of [source]."""
+        sides = (("source", self.source, extra), ("destination", self.destination, ""))
         self.config.write_text("".join(_section(name, host, more) for name, host, more in sides))
 
     @property
@@ -186,13 +186,13 @@ class TwoHosts:
 
     @property
     def leftovers(self) -> list[str]:
-        return self.classic.leftovers + self.cloudhsm.leftovers
+        return self.source.leftovers + self.destination.leftovers
 
 
 def _section(name: str, host: SshHost, extra: str) -> str:
     """The emulator's own settings of one side, but reached over ssh."""
     settings: dict[str, Any] = tomllib.loads(host.world.config.read_text())[name]
-    secret = "pin" if name == "classic" else "password"
+    secret = "pin" if name == "source" else "password"
     settings |= {
         "host": "127.0.0.1",
         "ssh_options": host.ssh_options,
@@ -205,9 +205,9 @@ def _section(name: str, host: SshHost, extra: str) -> str:
 @contextlib.contextmanager
 def two_hosts(folder: Path, *, keys: int = 6, login: str = "", settings: str = "") -> Iterator[TwoHosts]:
     with (
-        sshd(folder / "classic host", login=login, settings=settings, keys=keys) as classic,
-        sshd(folder / "cloudhsm", login=login, settings=settings, keys=1) as cloudhsm,
+        sshd(folder / "classic host", login=login, settings=settings, keys=keys) as source,
+        sshd(folder / "destination", login=login, settings=settings, keys=1) as destination,
     ):
-        hosts = TwoHosts(folder, classic, cloudhsm)
+        hosts = TwoHosts(folder, source, destination)
         hosts.write_config()
         yield hosts

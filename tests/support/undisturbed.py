@@ -47,7 +47,7 @@ class Plain:
         assert done.status == 0, done.err
         assert holds(world) == self.holds
         assert done.document["totals"] == self.done.document["totals"]
-        same = ("classic_handle", "label", "new_label", "type", "bits", "state", "proof", "kcv")
+        same = ("source_handle", "label", "new_label", "type", "bits", "state", "proof", "kcv")
         for key, plain in zip(done.document["keys"], self.done.document["keys"], strict=True):
             assert [key[name] for name in same] == [plain[name] for name in same]
         assert world.status()["state"] == "ended"

@@ -19,7 +19,7 @@ SECRET = Secret("crypto user's password", b"password-of-ours")
 
 
 def _cluster(*serials: str, user: str = "cu", number: str | None = None, emulator: str | None = None) -> Account:
-    return Account("cloudhsm", user, frozenset(serials), number, emulator)
+    return Account("destination", user, frozenset(serials), number, emulator)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def _cluster(*serials: str, user: str = "cu", number: str | None = None, emulato
         (_cluster("hsm-1"), _cluster("hsm-1", emulator="here:/a"), False),
         (_cluster(emulator="here:/a"), _cluster(emulator="here:/b"), False),
         (_cluster(emulator="here:/a"), _cluster(emulator="there:/a"), False),
-        (_cluster("1"), Account("classic", "cu", frozenset({"1"})), False),
+        (_cluster("1"), Account("source", "cu", frozenset({"1"})), False),
     ],
 )
 def test_what_cannot_be_told_apart_counts_as_the_same(one: Account, other: Account, same: bool) -> None:
@@ -44,7 +44,7 @@ def test_what_cannot_be_told_apart_counts_as_the_same(one: Account, other: Accou
 
 
 def test_an_unfinished_login_is_decided_by_the_counter_where_there_is_one(tmp_path: Path) -> None:
-    ledger, counted = Ledger(tmp_path), Account("cloudhsm", "cu", counted=True)
+    ledger, counted = Ledger(tmp_path), Account("destination", "cu", counted=True)
     ledger.write(_cluster(), UNFINISHED, "key_mgmt_util")
     assert ledger.blocking(counted) is None
     assert ledger.blocking(_cluster()) is not None
@@ -82,7 +82,7 @@ def test_a_login_that_ends_without_an_outcome_stays_unfinished(tmp_path: Path) -
         logins.claim(SECRET, "cloudhsm-cli")
     entry = Ledger(tmp_path).blocking(_cluster("hsm-1"))
     assert (entry and entry.outcome) == UNFINISHED
-    Ledger(tmp_path).lock("cloudhsm")  # it was given back
+    Ledger(tmp_path).lock("destination")  # it was given back
 
 
 def test_a_secret_that_the_tool_did_not_ask_for_was_not_typed(tmp_path: Path) -> None:

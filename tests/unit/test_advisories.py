@@ -31,6 +31,6 @@ def test_des3_may_be_refused_by_a_cluster() -> None:
 
 
 def test_keys_that_only_their_length_will_prove_are_counted() -> None:
-    assert "1 key has no check value on the Classic side; its proof" in told(planned(kcv=None), planned())
-    assert "2 keys have no check value on the Classic side; their proof" in told(*[planned(kcv=None)] * 2)
+    assert "1 key has no check value on the source; its proof" in told(planned(kcv=None), planned())
+    assert "2 keys have no check value on the source; their proof" in told(*[planned(kcv=None)] * 2)
     assert "check value" not in told(planned())

@@ -11,7 +11,7 @@ import pytest
 from keyferry.errors import ToolRefusedError
 from keyferry.migration.already_there import AlreadyThere
 from keyferry.migration.results import KeyResult
-from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv
+from keyferry.pkcs11 import DestinationHandle, Kcv, SourceHandle
 from keyferry.planning.evaluate import PlannedKey
 from keys import arrived, source
 
@@ -30,30 +30,34 @@ class Cluster:
     cheap: bool = False
     described: list[int] = field(default_factory=list)
 
-    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:
-        return believed if self.cheap and len(believed) == len(self.keys) else [CloudHandle(one) for one in self.keys]
+    def secret_keys_now(self, believed: AbstractSet[DestinationHandle]) -> Collection[DestinationHandle]:
+        return (
+            believed
+            if self.cheap and len(believed) == len(self.keys)
+            else [DestinationHandle(one) for one in self.keys]
+        )
 
-    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+    def labelled_secrets(self, label: str) -> Sequence[DestinationHandle]:
         return [key.handle for key in self.keys.values() if key.label == label]
 
-    def describe(self, handle: CloudHandle) -> DestinationKey:
+    def describe(self, handle: DestinationHandle) -> DestinationKey:
         self.described.append(handle)
         if handle not in self.keys:
             raise ToolRefusedError("gone", code="0xa8", tool="x")
         return self.keys[handle]
 
     def make(self, handle: int, **how: Any) -> None:
-        self.keys[handle] = arrived(handle=CloudHandle(handle), **how)
+        self.keys[handle] = arrived(handle=DestinationHandle(handle), **how)
 
 
 LABEL, VALUE = "orders", Kcv("a1b2c3")
 
 
 def wanted(**how: Any) -> KeyResult:
-    return KeyResult(PlannedKey(source(handle=ClassicHandle(7)), None, LABEL, "id", id_given=False, kcv=VALUE, **how))
+    return KeyResult(PlannedKey(source(handle=SourceHandle(7)), None, LABEL, "id", id_given=False, kcv=VALUE, **how))
 
 
-def ask(there: AlreadyThere, cluster: Cluster, result: KeyResult) -> list[CloudHandle]:
+def ask(there: AlreadyThere, cluster: Cluster, result: KeyResult) -> list[DestinationHandle]:
     return there.others(cast("Destination", cluster), result)
 
 
@@ -80,11 +84,11 @@ def test_a_key_that_arrived_since_counts_by_label_and_by_value(made: dict[str, A
 
 def test_what_this_run_made_does_not_count() -> None:
     cluster = Cluster()
-    there, result = AlreadyThere([], [CloudHandle(40)], again=False), wanted()
+    there, result = AlreadyThere([], [DestinationHandle(40)], again=False), wanted()
     cluster.make(40, label=LABEL, kcv=VALUE)
     cluster.make(41, label=LABEL, kcv=VALUE)
-    result.cloudhsm_handle = CloudHandle(41)
-    there.arrived(CloudHandle(41))
+    result.destination_handle = DestinationHandle(41)
+    there.arrived(DestinationHandle(41))
     assert ask(there, cluster, result) == []
     cluster.make(42, label=LABEL, kcv=VALUE)
     assert ask(there, cluster, result) == [42]
@@ -94,7 +98,7 @@ def test_what_this_run_made_does_not_count() -> None:
 def test_with_again_what_was_there_at_the_plan_does_not_count(again: bool, found: list[int]) -> None:
     cluster = Cluster()
     cluster.make(50, label=LABEL, kcv=VALUE)
-    there = AlreadyThere([CloudHandle(50)], [], again=again)
+    there = AlreadyThere([DestinationHandle(50)], [], again=again)
     cluster.make(51, label="moved", kcv=VALUE)
     assert ask(there, cluster, wanted()) == found
 
@@ -103,14 +107,14 @@ def test_what_an_operator_said_is_another_key_does_not_count() -> None:
     cluster = Cluster()
     cluster.make(50, label=LABEL, kcv=VALUE)
     result = wanted()
-    result.beside = frozenset({CloudHandle(50)})
+    result.beside = frozenset({DestinationHandle(50)})
     assert ask(AlreadyThere([], [], again=False), cluster, result) == []
 
 
 def test_one_deleted_and_one_made_is_seen_by_its_label_where_only_numbers_are_asked() -> None:
     cluster = Cluster(cheap=True)
     cluster.make(50, label="old", kcv=Kcv("000000"))
-    there = AlreadyThere([CloudHandle(50)], [], again=False)
+    there = AlreadyThere([DestinationHandle(50)], [], again=False)
     del cluster.keys[50]
     cluster.make(51, label=LABEL, kcv=VALUE)
     assert ask(there, cluster, wanted()) == [51]

@@ -30,7 +30,7 @@ def _links(path: Path) -> list[str]:
     links, before = [], bytes(32)
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1]):
         kind = json.loads(line)[1] if number else "header"
-        before = hashlib.sha256(b"keyferry-transcript/1\n" + kind.encode() + b"\n" + before + line).digest()
+        before = hashlib.sha256(b"keyferry-transcript/2\n" + kind.encode() + b"\n" + before + line).digest()
         links.append(before.hex())
     return links
 

@@ -16,7 +16,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.pkcs11 import ClassicHandle, Slot
+from keyferry.pkcs11 import Slot, SourceHandle
 from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PIN = Secret("partition-pin", b"correct-horse")
-KEY, WRAPPING = ClassicHandle(9), ClassicHandle(149)
+KEY, WRAPPING = SourceHandle(9), SourceHandle(149)
 
 PRELUDE = """
 import os, select, sys
@@ -65,7 +65,7 @@ class Stage:
         self.tools, self.record = directory / "bin", directory / "record"
         self.tools.mkdir()
         self.record.mkdir()
-        self.host = LocalHost("classic", self.tools)
+        self.host = LocalHost("source", self.tools)
         self.sessions = Sessions(self.record, "run", [PIN])
 
     def open(self, script: str, answer: float = 20.0) -> Ckdemo:
@@ -163,7 +163,7 @@ def test_an_object_that_was_not_asked_for_is_not_taken(stage: Stage) -> None:
 def test_a_handle_that_cannot_be_typed_is_not(stage: Stage) -> None:
     tool = stage.play("line = status()")
     with pytest.raises(CheckFailedError, match="above 10000"):
-        tool.display_object(ClassicHandle(10_001))
+        tool.display_object(SourceHandle(10_001))
     assert stage.typed == []
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
-from keyferry.pkcs11 import ClassicHandle
+from keyferry.pkcs11 import SourceHandle
 from keyferry.tools.ckdemo import screens
 from keyferry.tools.cmu import screens as cmu
 from keyferry.tools.lines import clean
@@ -59,8 +59,8 @@ def test_cmu_lists_what_is_known_to_contain_line_breaks() -> None:
     text = "handle=4\tlabel=a\nhandle=5\tlabel=b\nhandle=6\tlabel=c\n"
     known = frozenset({("a", "handle=5\tlabel=b")})
     assert [(one.handle, one.label) for one in cmu.listing(text, known)] == [
-        (ClassicHandle(4), "a"),
-        (ClassicHandle(6), "c"),
+        (SourceHandle(4), "a"),
+        (SourceHandle(6), "c"),
     ]
     with pytest.raises(UnknownScreenError):
         cmu.listing("handle=4\tlabel=a\nother\n", known)

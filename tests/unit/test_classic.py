@@ -1,4 +1,4 @@
-"""How an object of the Classic partition is described from what ckdemo shows of it."""
+"""How an object of the source partition is described from what ckdemo shows of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
-from keyferry.pkcs11 import ClassicHandle, KeyClass
+from keyferry.pkcs11 import KeyClass, SourceHandle
 from keyferry.tools.ckdemo.screens import Listed, Shown
 from keyferry.tools.classic.source import describe, told
 from keyferry.tools.endpoints import SourceKey
 
-HANDLE = ClassicHandle(42)
+HANDLE = SourceHandle(42)
 AES = {
     "CKA_CLASS": "0400000000000000",
     "CKA_KEY_TYPE": "1f00000000000000",

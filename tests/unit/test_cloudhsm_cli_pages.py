@@ -12,7 +12,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.secrets import Secret
 from keyferry.terminal.prompts import Heard
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
@@ -31,7 +31,7 @@ def _page(*handles: int, total: int, token: str | None) -> Heard:
 
 
 def _tool(*pages: Heard) -> CloudHsmCli:
-    console = Mock(**{"hear.side_effect": pages, "recorder.redact": str, "host": "cloudhsm"})
+    console = Mock(**{"hear.side_effect": pages, "recorder.redact": str, "host": "destination"})
     return CloudHsmCli(console, Limits())
 
 
@@ -93,6 +93,6 @@ def test_a_failed_login_counts_as_refused_unless_its_text_is_documented(text: st
 def test_a_key_command_is_refused_only_with_a_documented_text(text: str, refused: bool) -> None:
     answer = Heard(json.dumps({"error_code": 1, "data": text}), "aws-cloudhsm >")
     tool = _tool(answer, answer)
-    for change in (lambda: tool.generate_pair("w", 2048), lambda: tool.delete(CloudHandle(7))):
+    for change in (lambda: tool.generate_pair("w", 2048), lambda: tool.delete(DestinationHandle(7))):
         with pytest.raises(ToolRefusedError if refused else UnknownScreenError):
             change()

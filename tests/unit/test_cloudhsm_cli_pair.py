@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import MismatchError
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.screens import Key, Pair
 
@@ -21,7 +21,7 @@ PRIVATE: dict[str, str | bool | int] = {
 
 
 def _key(attributes: dict[str, str | bool | int], number: int = 7) -> Key:
-    return Key(CloudHandle(number), attributes, covered=True, coverage=("full", "full"))
+    return Key(DestinationHandle(number), attributes, covered=True, coverage=("full", "full"))
 
 
 def _destination(private: Key) -> CloudHsmCliDestination:
@@ -54,9 +54,9 @@ def test_an_extractable_half_that_was_asked_for_is_taken() -> None:
 @pytest.mark.parametrize("shown", [one for one in LACKING if one.get("class") and one.get("extractable") is not True])
 def test_every_listing_of_the_private_half_shows_what_it_may_do(shown: dict[str, str | bool | int]) -> None:
     with pytest.raises(MismatchError) as error:
-        _destination(_key(shown)).coverage(CloudHandle(7))
+        _destination(_key(shown)).coverage(DestinationHandle(7))
     assert error.value.rule == "WRAPPING-KEY-MATCH"
 
 
 def test_a_private_half_that_may_unwrap_is_covered() -> None:
-    assert _destination(_key(PRIVATE)).coverage(CloudHandle(7)).words
+    assert _destination(_key(PRIVATE)).coverage(DestinationHandle(7)).words

@@ -17,7 +17,7 @@ from keyferry.errors import (
     UnreachableError,
     UsageError,
 )
-from keyferry.pkcs11 import ClassicHandle, Slot
+from keyferry.pkcs11 import Slot, SourceHandle
 from keyferry.secrets import Secret
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.sessions import Sessions
@@ -69,7 +69,7 @@ def cmu(tmp_path: Path, typed: Path) -> Iterator[Make]:
     logins = Logins()
     folder = tmp_path / "bin"
     folder.mkdir()
-    with LocalHost("classic", folder) as host:
+    with LocalHost("source", folder) as host:
         sessions = Sessions(tmp_path, "run", [PIN])
 
         def make(script: str, *, ha: bool = False, token: str | None = None) -> Cmu:
@@ -161,7 +161,7 @@ def test_an_import_has_the_slot_first_and_believes_no_words(cmu: Make, tmp_path:
 def test_a_refused_import_names_the_setting(cmu: Make, script: str) -> None:
     with pytest.raises((ToolRefusedError, UnknownScreenError)) as refused:
         cmu(f"ask({ASK!r})\n{script}").import_public_key("key.pem", "classic_wrap")
-    assert "`[classic] cmu_public_key_option`" in (refused.value.hint or "")
+    assert "`[source] cmu_public_key_option`" in (refused.value.hint or "")
 
 
 def _holds(kind: str, folder: Path, *, gone: str = "5", then: str = "") -> str:
@@ -180,20 +180,20 @@ def _holds(kind: str, folder: Path, *, gone: str = "5", then: str = "") -> str:
 
 def test_a_public_key_is_deleted(cmu: Make, tmp_path: Path) -> None:
     tool = cmu(_holds("publicKey", tmp_path))
-    tool.delete(ClassicHandle(5), tool.public_key(ClassicHandle(5)))
+    tool.delete(SourceHandle(5), tool.public_key(SourceHandle(5)))
     assert (tmp_path / "deleted").read_text() == "['delete', '-slot=1', '-handle=5', '-force']"
 
 
 @pytest.mark.parametrize("gone", ["", "4", "45"])
 def test_silence_is_no_proof_that_a_key_was_deleted(cmu: Make, tmp_path: Path, gone: str) -> None:
     with pytest.raises(MismatchError, match="is gone"):
-        cmu(_holds("publicKey", tmp_path, gone=gone)).delete(ClassicHandle(5))
+        cmu(_holds("publicKey", tmp_path, gone=gone)).delete(SourceHandle(5))
 
 
 @pytest.mark.parametrize("kind", ["secretKey", "privateKey", "certificate", "data"])
 def test_nothing_but_a_public_key_is_deleted(cmu: Make, tmp_path: Path, kind: str) -> None:
     with pytest.raises(CheckFailedError) as refused:
-        cmu(_holds(kind, tmp_path)).delete(ClassicHandle(5))
+        cmu(_holds(kind, tmp_path)).delete(SourceHandle(5))
     assert refused.value.rule == "SOURCE-READ-ONLY"
     assert not (tmp_path / "deleted").exists()
 
@@ -201,15 +201,15 @@ def test_nothing_but_a_public_key_is_deleted(cmu: Make, tmp_path: Path, kind: st
 @pytest.mark.parametrize("then", ["secretKey", "publicKey\nid=01"])
 def test_a_handle_that_became_another_object_is_not_deleted(cmu: Make, tmp_path: Path, then: str) -> None:
     tool = cmu(_holds("publicKey", tmp_path, then=then))
-    seen = tool.public_key(ClassicHandle(5))
+    seen = tool.public_key(SourceHandle(5))
     with pytest.raises(CheckFailedError) as refused:
-        tool.delete(ClassicHandle(5), seen)
+        tool.delete(SourceHandle(5), seen)
     assert refused.value.rule == "SOURCE-READ-ONLY"
     assert not (tmp_path / "deleted").exists()
 
 
 def test_by_a_handle_nothing_of_an_ha_slot_is_read_or_changed(cmu: Make, tmp_path: Path, typed: Path) -> None:
-    tool, handle = cmu(_holds("publicKey", tmp_path), ha=True), ClassicHandle(5)
+    tool, handle = cmu(_holds("publicKey", tmp_path), ha=True), SourceHandle(5)
     for act in (
         lambda: tool.delete(handle),
         lambda: tool.set_attributes(handle, {"wrap": "1"}),
@@ -236,25 +236,25 @@ def _keeps(kind: str, folder: Path, label: str = "a") -> str:
 
 
 def test_an_attribute_is_set_and_read_back(cmu: Make, tmp_path: Path) -> None:
-    after = cmu(_keeps("publicKey", tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "1"})
+    after = cmu(_keeps("publicKey", tmp_path)).set_attributes(SourceHandle(5), {"wrap": "1"})
     assert after["wrap"] == "true"
     assert (tmp_path / "kept").read_text() == "['-slot=1', '-handle=5', '-wrap=1']"
 
 
 def test_silence_is_no_proof_that_an_attribute_was_set(cmu: Make, tmp_path: Path) -> None:
     with pytest.raises(MismatchError, match="'wrap': 'true'"):
-        cmu(_keeps("publicKey", tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "0"})
+        cmu(_keeps("publicKey", tmp_path)).set_attributes(SourceHandle(5), {"wrap": "0"})
 
 
 def test_what_was_not_to_be_set_must_not_change(cmu: Make, tmp_path: Path) -> None:
     with pytest.raises(MismatchError, match="'label': 'b'"):
-        cmu(_keeps("publicKey", tmp_path, label="b")).set_attributes(ClassicHandle(5), {"wrap": "1"})
+        cmu(_keeps("publicKey", tmp_path, label="b")).set_attributes(SourceHandle(5), {"wrap": "1"})
 
 
 @pytest.mark.parametrize("kind", ["secretKey", "privateKey", "certificate", "data"])
 def test_nothing_but_a_public_key_is_set(cmu: Make, tmp_path: Path, kind: str) -> None:
     with pytest.raises(CheckFailedError) as refused:
-        cmu(_keeps(kind, tmp_path)).set_attributes(ClassicHandle(5), {"wrap": "1"})
+        cmu(_keeps(kind, tmp_path)).set_attributes(SourceHandle(5), {"wrap": "1"})
     assert refused.value.rule == "SOURCE-READ-ONLY"
     assert not (tmp_path / "kept").exists()
 

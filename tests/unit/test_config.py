@@ -34,9 +34,9 @@ def _write(path: Path, text: str) -> Path:
 def test_without_sources_everything_is_its_default() -> None:
     config = load(None, {})
     assert config.number(*BITS) == 2048
-    assert config.text("classic", "cmu_public_key_option") == "-pubkey=rsa"
-    assert config.flag("cloudhsm", "password_visible") is False
-    assert config.folder("classic", "bin") is None
+    assert config.text("source", "cmu_public_key_option") == "-pubkey=rsa"
+    assert config.flag("destination", "password_visible") is False
+    assert config.folder("source", "bin") is None
     assert {config.origin(section, key) for section, keys in DEFAULTS.items() for key in keys} == {"default"}
 
 
@@ -59,11 +59,11 @@ def test_each_source_beats_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_folder_is_relative_to_the_file_that_names_it(tmp_path: Path) -> None:
-    named = _write(tmp_path / "deep/named.toml", "[classic]\nbin = 'tools'\n[cloudhsm]\nbin = '/opt'\n")
+    named = _write(tmp_path / "deep/named.toml", "[source]\nbin = 'tools'\n[destination]\nbin = '/opt'\n")
     config = load(named, {})
-    assert config.folder("classic", "bin") == tmp_path / "deep/tools"
-    assert str(config.folder("cloudhsm", "bin")) == "/opt"
-    assert config.base("classic", "bin") == tmp_path / "deep"
+    assert config.folder("source", "bin") == tmp_path / "deep/tools"
+    assert str(config.folder("destination", "bin")) == "/opt"
+    assert config.base("source", "bin") == tmp_path / "deep"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_an_account_that_the_host_does_not_know(monkeypatch: pytest.MonkeyPatch,
         monkeypatch.delenv(name, raising=False)
     mocker.patch("pwd.getpwuid", side_effect=KeyError("uid not found"))
     assert account() == f"uid {os.getuid()}"
-    assert load(None, {}).text("classic", "slot") == ""
+    assert load(None, {}).text("source", "slot") == ""
 
 
 @pytest.mark.parametrize("place", [("wrapping", "extractable"), ("run", "allow_raised_counter")])

@@ -136,7 +136,7 @@ def test_the_command_tells_both_sides_and_ends_with_6(runs: tuple[Path, Path], c
     assert different.status == 6
     assert "<- only one side typed this" in different.out or "<- typed" in different.out
     assert "step 1.2" in different.err
-    assert keyferry("transcript", "diff", *runs, "--json").document["schema"] == "keyferry.diff/1"
+    assert keyferry("transcript", "diff", *runs, "--json").document["schema"] == "keyferry.diff/2"
 
 
 @pytest.fixture
@@ -232,19 +232,19 @@ def test_values_pair_off_one_to_one(handles: list[int], order: list[int]) -> Non
     pairing = Pairing(frozenset())
     for handle in handles:
         ours, theirs = marked_line(f"getAttribute -o {handle}", ""), marked_line(f"getAttribute -o {there[handle]}", "")
-        assert pairing.same(ours, theirs, "cloudhsm")
+        assert pairing.same(ours, theirs, "destination")
     new, taken = max(handles) + 1, there[handles[0]]
-    assert not pairing.same(marked_line(f"findKey -k {new}", ""), marked_line(f"findKey -k {taken}", ""), "cloudhsm")
+    assert not pairing.same(marked_line(f"findKey -k {new}", ""), marked_line(f"findKey -k {taken}", ""), "destination")
 
 
 def test_names_of_the_plan_are_no_values() -> None:
     ours, theirs = marked_output("CKA_LABEL=payments\n"), marked_output("CKA_LABEL=payroll\n")
-    assert Pairing(frozenset()).same(ours, theirs, "classic")
-    assert not Pairing(frozenset({"payments"})).same(ours, theirs, "classic")
+    assert Pairing(frozenset()).same(ours, theirs, "source")
+    assert not Pairing(frozenset({"payments"})).same(ours, theirs, "source")
 
 
 @pytest.mark.parametrize(("theirs", "same"), [(1216, True), (24, False)])
 def test_how_long_a_private_key_is_written_is_a_value(theirs: int, same: bool) -> None:
     ours = 1218 if same else 32
     one, other = (marked_output(f'"key-length-bytes": {length},\n') for length in (ours, theirs))
-    assert Pairing(frozenset()).same(one, other, "cloudhsm") == same
+    assert Pairing(frozenset()).same(one, other, "destination") == same

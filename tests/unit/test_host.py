@@ -26,22 +26,22 @@ def _mode(path: Path) -> int:
 def test_a_program_is_named_by_its_path_and_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _tool(tmp_path / "bin")
     monkeypatch.chdir(tmp_path)
-    with LocalHost("classic", Path("bin")) as host:
+    with LocalHost("source", Path("bin")) as host:
         program = host.program("cmu", "list", "-slot=1")
         assert program.argv == (str(path), "list", "-slot=1")
         assert program.sha256 == hashlib.sha256(b"#!/bin/sh\n").hexdigest()
-        assert (program.tool, program.host, program.cwd) == ("cmu", "classic", host.directory)
+        assert (program.tool, program.host, program.cwd) == ("cmu", "source", host.directory)
 
 
 def test_the_environment_of_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _tool(tmp_path / "bin")
-    for name in ("SOME_PIN", "KEYFERRY_CLASSIC_PIN", "KEPT", "LC_ALL"):
+    for name in ("SOME_PIN", "KEYFERRY_SOURCE_PIN", "KEPT", "LC_ALL"):
         monkeypatch.setenv(name, "value")
     with LocalHost("here", tmp_path / "bin", without=frozenset({"SOME_PIN"})) as host:
         env = host.program("cmu").env
     assert env["KEPT"] == "value"
     assert (env["LC_ALL"], env["TERM"]) == ("C", "dumb")
-    assert not {"SOME_PIN", "KEYFERRY_CLASSIC_PIN"} & env.keys()
+    assert not {"SOME_PIN", "KEYFERRY_SOURCE_PIN"} & env.keys()
 
 
 @pytest.mark.parametrize("mode", [None, 0o644])

@@ -27,9 +27,9 @@ def test_one_hsm_seen_again_is_enough(now: list[str]) -> None:
 @pytest.mark.parametrize("now", [{}, {"label": "payments", "kind": "partition"}, SEEN | {"serial": "1583"}])
 def test_a_field_that_is_not_shown_again_is_not_the_same(now: dict[str, str]) -> None:
     with pytest.raises(CheckFailedError) as refused:
-        same_identity("classic", SEEN, now)
+        same_identity("source", SEEN, now)
     assert "serial" in (refused.value.seen or "")
 
 
 def test_a_side_that_is_the_same() -> None:
-    same_identity("classic", SEEN, SEEN | {"firmware": "7.9"})
+    same_identity("source", SEEN, SEEN | {"firmware": "7.9"})

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import MismatchError, NeedsOperatorError
-from keyferry.pkcs11 import ClassicHandle, PublicKey
+from keyferry.pkcs11 import PublicKey, SourceHandle
 from keyferry.text import printable
 from keyferry.tools.ckdemo.screens import Shown
 from keyferry.tools.classic import imported
@@ -41,12 +41,12 @@ CKDEMO = {
     "CKA_MODIFIABLE": "01",
     "CKA_NEVER_EXTRACTABLE": "01",
 }
-SHOWN = Shown(ClassicHandle(5), CKDEMO)
+SHOWN = Shown(SourceHandle(5), CKDEMO)
 
 
 def test_the_same_in_any_spelling_is_taken() -> None:
     imported.demand_same(SHOWN, KEY, CMU)
-    imported.demand_same(Shown(ClassicHandle(5), {}), KEY, CMU)
+    imported.demand_same(Shown(SourceHandle(5), {}), KEY, CMU)
     imported.demand_same(SHOWN, KEY, {name: CMU[name] for name in ("class", "modulus", "publicexponent")})
 
 
@@ -83,11 +83,11 @@ def test_whatever_contradicts_stops_the_run(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", ["token", "local", "decrypt", "sign", "unwrap"])
 def test_what_no_import_makes_is_noticed_also_where_ckdemo_does_not_show_it(name: str) -> None:
     with pytest.raises(MismatchError):
-        imported.demand_same(Shown(ClassicHandle(5), {}), KEY, CMU | {name: "false" if name == "token" else "true"})
+        imported.demand_same(Shown(SourceHandle(5), {}), KEY, CMU | {name: "false" if name == "token" else "true"})
 
 
 def test_a_second_import_at_the_same_time_is_told_as_that() -> None:
-    error = imported.several("classic_wrap", "cmu", [ClassicHandle(7), None, ClassicHandle(9)])
+    error = imported.several("classic_wrap", "cmu", [SourceHandle(7), None, SourceHandle(9)])
     assert "another run" in error.what
     assert "copy" in error.what
     assert "classic_wrap" in error.what

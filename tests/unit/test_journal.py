@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
-FIRST = hashlib.sha256(b"keyferry-journal/1").hexdigest()
+FIRST = hashlib.sha256(b"keyferry-journal/2").hexdigest()
 
 
 @pytest.fixture

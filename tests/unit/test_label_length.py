@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.planning.key_list import Want
 from keyferry.planning.selection import refuse_untypeable
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
@@ -32,7 +32,7 @@ def test_the_longest_name(tool: CanBeTold) -> None:
 
 
 def test_no_command_of_key_mgmt_util_makes_a_longer_one() -> None:
-    handle = CloudHandle(7)
+    handle = DestinationHandle(7)
     for text, id_ in ((TOO_LONG, None), ("x", TOO_LONG)):
         with pytest.raises(UsageError, match="126"):
             commands.unwrap_key(commands.UnwrapRequest("f", handle, text, "AES", "sha1", id_))

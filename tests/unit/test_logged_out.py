@@ -8,14 +8,14 @@ from unittest.mock import Mock
 import pytest
 
 from keyferry.errors import ToolRefusedError
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEY = CloudHandle(41)
+KEY = DestinationHandle(41)
 
 
 class Tool:
@@ -28,7 +28,7 @@ class Tool:
         self.logins += 1
         self.logged_in = self.helps
 
-    def generate_file(self, _handle: CloudHandle, _file: str) -> None:
+    def generate_file(self, _handle: DestinationHandle, _file: str) -> None:
         self._demand(self.wrong)
 
     def count(self) -> int:

@@ -57,7 +57,7 @@ PARTITION = {"label": "par43", "serial": "1582163089435", "kind": "partition"}
 
 
 def plan(kind: str = "partition") -> Plan:
-    return make(planned(source(id="till-7")), classic=PARTITION | {"kind": kind})
+    return make(planned(source(id="till-7")), source=PARTITION | {"kind": kind})
 
 
 def wrong(changed: dict[str, Act | None], of: Plan | None) -> list[tuple[str, State]]:
@@ -144,7 +144,7 @@ def test_the_imported_key_is_the_one_that_wraps_also_without_a_plan() -> None:
 @pytest.mark.parametrize("kind", ["partition", "HA group"])
 @pytest.mark.parametrize(("label", "shown"), [("clé", "636cc3a9"), ("till ", "till")])
 def test_a_label_is_displayed_as_ckdemo_spells_it(kind: str, label: str, shown: str) -> None:
-    of = make(planned(source(label=label, id="till-7"), new_label="payments"), classic=PARTITION | {"kind": kind})
+    of = make(planned(source(label=label, id="till-7"), new_label="payments"), source=PARTITION | {"kind": kind})
     described = replace(RUN["describe"], told={**RUN["describe"].told, "label": shown})
     assert wrong({"describe": described}, of) == []
 
@@ -232,7 +232,7 @@ TYPED = {"extractable": "False", "shared_users": "11,4", "quorum": "2"}
     ],
 )
 def test_each_key_has_attributes_of_its_own(typed: dict[str, str], told: dict[str, str], state: State) -> None:
-    of = make(planned(source(id="till-7"), want=HELD), classic=PARTITION)
+    of = make(planned(source(id="till-7"), want=HELD), source=PARTITION)
     unwrap = replace(RUN["unwrap"], told=UNWRAPPED | typed)
     held = act(What.LOOK, KMU, held="14", **told) if told else None
     acts = [one for one in (RUN | {"unwrap": unwrap, "held": held}).values() if one]
@@ -243,7 +243,7 @@ def test_each_key_has_attributes_of_its_own(typed: dict[str, str], told: dict[st
 def test_usages_are_the_ones_that_the_tool_was_told(said: str | None, state: State) -> None:
     """No message has a word of Python's."""
     key = planned(source(id="till-7", attributes={"CKA_SIGN": "00", "CKA_ENCRYPT": "01"}))
-    of = make(key, classic=PARTITION, cloudhsm={"user": "crypto_user", "tool": "cloudhsm-cli"})
+    of = make(key, source=PARTITION, destination={"user": "crypto_user", "tool": "cloudhsm-cli"})
     told = UNWRAPPED | {"ENCRYPT": "True"} | ({} if said is None else {"SIGN": said})
     acts = list((RUN | {"unwrap": replace(RUN["unwrap"], told=told)}).values())
     [found] = [one for one in Check(acts, of).findings() if one.step == "7.2"]

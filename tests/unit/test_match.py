@@ -128,7 +128,7 @@ def test_a_key_that_is_judged_otherwise(one: PlannedKey, seen: str) -> None:
 
 
 def test_the_parties_are_those_of_the_plan() -> None:
-    same_parties({"serial": "1"}, {"serial": "1", "slot": "4"}, "classic")
+    same_parties({"serial": "1"}, {"serial": "1", "slot": "4"}, "source")
     for now in ({"serial": "2"}, {}):
-        with pytest.raises(CheckFailedError, match="classic side"):
-            same_parties({"serial": "1"}, now, "classic")
+        with pytest.raises(CheckFailedError, match="source side"):
+            same_parties({"serial": "1"}, now, "source")

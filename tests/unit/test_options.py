@@ -7,16 +7,16 @@ import inspect
 
 import pytest
 
-CLASSIC = {"classic_bin", "slot", "pin"}
-CLOUDHSM = {"cloudhsm_bin", "user", "password"}
+SOURCE = {"classic_bin", "slot", "pin"}
+DESTINATION = {"cloudhsm_bin", "user", "password"}
 SIDES = {
     "vtl": {"classic_bin"},
-    "cmu": CLASSIC | {"allow_raised_counter"},
-    "ckdemo": CLASSIC | {"allow_raised_counter"},
-    "kmu": CLOUDHSM | {"allow_raised_counter"},
-    "cloudhsm_cli": CLOUDHSM | {"allow_raised_counter"},
+    "cmu": SOURCE | {"allow_raised_counter"},
+    "ckdemo": SOURCE | {"allow_raised_counter"},
+    "kmu": DESTINATION | {"allow_raised_counter"},
+    "cloudhsm_cli": DESTINATION | {"allow_raised_counter"},
 }
-ALL = CLASSIC | CLOUDHSM | {"allow_raised_counter", "wrapping_label"}
+ALL = SOURCE | DESTINATION | {"allow_raised_counter", "wrapping_label"}
 
 
 @pytest.mark.parametrize("module", SIDES)

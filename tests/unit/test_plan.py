@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyferry.errors import UsageError
-from keyferry.pkcs11 import ClassicHandle, KeyClass
+from keyferry.pkcs11 import KeyClass, SourceHandle
 from keyferry.planning import plan as planfile
 from keyferry.planning.key_list import Want
 from keyferry.planning.rules import Verdict
@@ -40,18 +40,18 @@ def test_what_was_written_is_read_again() -> None:
 
 
 def test_the_handle_of_the_record_is_the_one_written() -> None:
-    elsewhere = planned(source(handle=7), known_as=ClassicHandle(42))
+    elsewhere = planned(source(handle=7), known_as=SourceHandle(42))
     [key] = planfile.loads(make(elsewhere).canonical()).keys
     assert (key.handle, key.key.handle, key.known_as) == (42, 42, None)
 
 
 def test_a_key_has_the_fields_of_the_contract() -> None:
     document = json.loads(make(*KEYS).canonical())
-    assert document["schema"] == "keyferry.plan/1"
+    assert document["schema"] == "keyferry.plan/2"
     first = document["keys"][0]
     del first["source"], first["id_given"], first["wanted"]
     assert first == {
-        "classic_handle": 42,
+        "source_handle": 42,
         "label": "payments",
         "new_label": "payments",
         "id": "till-7",
@@ -62,7 +62,7 @@ def test_a_key_has_the_fields_of_the_contract() -> None:
         "detail": None,
         "proof": None,
         "kcv": "a1b2c3",
-        "cloudhsm_handle": None,
+        "destination_handle": None,
     }
     assert [key["state"] for key in document["keys"]] == [
         "planned",
@@ -103,16 +103,17 @@ def _delete(name: str) -> Callable[[dict[str, Any]], None]:
         _set("keys", 0, "more", to=1),
         _set("keys", 0, "source", "more", to=1),
         _set("selection", "more", to=True),
-        _set("settings", "cloudhsm.password", to="x"),
+        _set("settings", "destination.password", to="x"),
         _delete("keys"),
         _delete("made"),
-        _set("schema", to="keyferry.plan/2"),
+        _set("schema", to="keyferry.plan/1"),
+        _set("schema", to="keyferry.plan/3"),
         _set("steps", 3, "number", to="9"),
         _set("selection", "again", to=1),
         _set("selection", "keys", 0, to=7),
-        _set("classic", "serial", to=7),
+        _set("source", "serial", to=7),
         _set("settings", "wrapping.bits", to=2048.0),
-        _set("keys", 0, "classic_handle", to=True),
+        _set("keys", 0, "source_handle", to=True),
         _set("keys", 0, "bits", to=256.0),
         _set("keys", 0, "label", to="another"),
         _set("keys", 0, "kcv", to="A1B2C3"),
@@ -162,7 +163,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "name"), [("classic", "label"), ("classic", "serial"), ("classic", "kind"), ("cloudhsm", "user")]
+    ("side", "name"), [("source", "label"), ("source", "serial"), ("source", "kind"), ("destination", "user")]
 )
 def test_a_plan_that_does_not_say_who_the_sides_were_is_no_plan(side: str, name: str) -> None:
     document = json.loads(make(*KEYS).canonical())

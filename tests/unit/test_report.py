@@ -74,7 +74,7 @@ def test_the_model_tells_what_the_journal_does(run: Path, tool: str) -> None:
     assert (report.complete, report.ending) == (True, "complete")
     assert dict(report.totals) == {"planned": 10, "verified": 4, "skipped": 5, "failed": 1, "needs_operator": 0}
     assert {name for name, _ in report.operator} == {"user", "host", "system"}
-    assert dict(report.classic)["firmware"] == "7.3.3"
+    assert dict(report.source)["firmware"] == "7.3.3"
     assert {one.name: one.sessions for one in report.tools} == {tool: 1, "vtl": 5, "ckdemo": 1, "cmu": 4}
     assert report.head == json.loads((run / "manifest.json").read_text())["head"]
 
@@ -86,7 +86,7 @@ def test_the_wrapping_key_has_its_fingerprint_four_ways(run: Path) -> None:
         "the public half's attributes",
         "the private half's attributes",
         "the PEM file",
-        "the Classic HSM",
+        "the source HSM",
     ]
     assert {digest for _, digest in key.places} == {key.sha256}
     assert key.file_sha256 != key.sha256
@@ -98,17 +98,17 @@ def test_a_key_goes_from_handle_to_handle(run: Path, tool: str) -> None:
     verified = [key for key in report.keys if key.crossed]
     assert len(verified) == 4
     for key in verified:
-        end = ends[key.classic_handle]
-        assert (key.cloudhsm_handle, key.kcv, key.proof) == (end["handle"], end["kcv"], end["proof"])
+        end = ends[key.source_handle]
+        assert (key.destination_handle, key.kcv, key.proof) == (end["handle"], end["kcv"], end["proof"])
         assert key.kcv_there == key.kcv or key.proof == "length"
         assert key.wrapped_sha256 == key.moved_sha256
         assert key.attributes.history_lost == ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")
         full = (("cluster-coverage", "full"), ("key-coverage", "full"))
         assert (key.nodes, key.coverage) == (((), full) if tool == "cloudhsm-cli" else ((0, 1), ()))
         assert [act.step for act in key.acts] == ["5.2", "6", "7.2"]
-        assert key.acts[0].commands[-1].typed == str(key.classic_handle)
+        assert key.acts[0].commands[-1].typed == str(key.source_handle)
         [unwrap] = [one for one in key.acts[2].commands if one.typed.startswith(UNWRAPS[tool])]
-        assert f" {key.classic_handle}.wrapped " in unwrap.typed
+        assert f" {key.source_handle}.wrapped " in unwrap.typed
 
 
 def test_every_place_is_where_it_says(run: Path) -> None:
@@ -125,7 +125,7 @@ def test_every_place_is_where_it_says(run: Path) -> None:
 def test_steps_have_the_documents_numbers_and_both_hosts(run: Path) -> None:
     steps = {step.number: step for step in build(load(run)).steps}
     assert [number for number, step in steps.items() if step.first is None] == ["7.1"]
-    assert (steps["3"].side, steps["4.6"].side, steps["7.2"].side) == ("both", "classic", "cloudhsm")
+    assert (steps["3"].side, steps["4.6"].side, steps["7.2"].side) == ("both", "source", "destination")
     assert steps["5.2"].keys == 5
     assert {act.key for act in steps["5.2"].acts} == {next(act.key for act in steps["7.2"].acts)}
 
@@ -191,7 +191,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_outside(run: Path) -> No
     page = _check(to_html(report))
     assert {"svg", "table", "h1"} <= page.tags
     for key in report.keys:
-        assert str(key.classic_handle) in page.text
+        assert str(key.source_handle) in page.text
         assert (key.wrapped_sha256 or "") in page.text
     assert all(words in page.text for words in report.not_proven)
     assert report.wrapping_key
@@ -233,7 +233,7 @@ def test_tables_of_the_markdown_keep_their_columns(run: Path) -> None:
 
 def test_the_json_is_the_model(run: Path, tool: str) -> None:
     document = json.loads(to_json(build(load(run))))
-    assert document["schema"] == "keyferry.report/1"
+    assert document["schema"] == "keyferry.report/2"
     assert len(document["keys"]) == 10
     assert document["steps"][1]["acts"][0]["place"].startswith(f"sessions/001-{tool}.cast:")
 

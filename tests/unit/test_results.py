@@ -23,7 +23,7 @@ from keyferry.errors import (
     first_of,
 )
 from keyferry.migration.results import KeyResult, RunResult
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.planning.rules import Verdict
 from keys import planned, source
 
@@ -90,9 +90,9 @@ def test_totals_count_every_key_once() -> None:
 def test_the_document_of_a_key_that_crossed() -> None:
     result = KeyResult(planned(source(label="a b"), new_label="a_b-42", new_id="kf-1"))
     result.end("verified")
-    result.proof, result.cloudhsm_handle = "kcv", CloudHandle(9)
+    result.proof, result.destination_handle = "kcv", DestinationHandle(9)
     assert result.json() == {
-        "classic_handle": 42,
+        "source_handle": 42,
         "label": "a b",
         "new_label": "a_b-42",
         "id": "kf-1",
@@ -103,7 +103,7 @@ def test_the_document_of_a_key_that_crossed() -> None:
         "detail": None,
         "proof": "kcv",
         "kcv": "a1b2c3",
-        "cloudhsm_handle": 9,
+        "destination_handle": 9,
     }
 
 
@@ -119,7 +119,7 @@ def test_the_document_is_json_whatever_a_label_holds() -> None:
     stays = planned(source(label="\udcff\x00é"), verdict=Verdict("LABEL-TYPEABLE", "x"))
     run = RunResult(Path("run"), [KeyResult(stays)])
     document = json.loads(json.dumps(run.json(), ensure_ascii=False).encode())
-    assert document["schema"] == "keyferry.run/1"
+    assert document["schema"] == "keyferry.run/2"
     assert document["wrapping_key"] is None
     assert document["keys"][0]["label"] == "?\x00é"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
-HEADER = {"tool": "vtl", "host": "classic", "path": "/bin/vtl", "sha256": "0" * 64}
+HEADER = {"tool": "vtl", "host": "source", "path": "/bin/vtl", "sha256": "0" * 64}
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -93,7 +93,7 @@ def test_a_run_that_is_over_has_one_head_over_it_all_and_no_write_bits(tmp_path:
     head = manifest.pop("head")
     body = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode() + b"\n"
     before = bytes.fromhex(manifest["journal"]["head"])
-    assert run.head == head == hashlib.sha256(b"keyferry-run/1\nmanifest\n" + before + body).hexdigest()
+    assert run.head == head == hashlib.sha256(b"keyferry-run/2\nmanifest\n" + before + body).hexdigest()
     assert not any(stat.S_IMODE(path.stat().st_mode) & 0o222 for path in run.path.rglob("*") if path.is_file())
 
 
@@ -107,11 +107,11 @@ def test_a_session_that_was_not_completed_has_no_head(tmp_path: Path) -> None:
 
 def test_a_run_that_began_says_how(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", tmp_path)
-    run.begin({"cloudhsm.user": "cu"})
+    run.begin({"destination.user": "cu"})
     about = json.loads((run.path / "run.json").read_bytes())
     (line,) = (run.path / "journal.jsonl").read_bytes().splitlines()
     assert about["run_id"] == json.loads(line)["run_id"] == run.run_id
-    assert about["settings"] == json.loads(line)["settings"] == {"cloudhsm.user": "cu"}
+    assert about["settings"] == json.loads(line)["settings"] == {"destination.user": "cu"}
 
 
 def test_a_full_disk_is_an_error_of_its_own(tmp_path: Path, mocker: MockerFixture) -> None:

@@ -49,7 +49,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def _planned(handle: int, label: str) -> dict[str, Any]:
-    return {"classic_handle": handle, "label": label, "state": "planned", "rule": None, "detail": None}
+    return {"source_handle": handle, "label": label, "state": "planned", "rule": None, "detail": None}
 
 
 def write(run: RunDirectory, **line: Any) -> None:
@@ -89,7 +89,7 @@ def test_the_wrapping_pair_goes_its_own_way(run: RunDirectory, length: int) -> N
     pair = state.load(run.path).pair
     assert pair.stage is PAIR_WAY[length - 1][1]
     if length == len(PAIR_WAY):
-        assert (pair.label, pair.public, pair.private, pair.classic, pair.sha256) == ("wrap", 1, 2, 149, "cd")
+        assert (pair.label, pair.public, pair.private, pair.source, pair.sha256) == ("wrap", 1, 2, 149, "cd")
 
 
 def test_an_unknown_outcome_is_open_and_a_known_failure_is_not(run: RunDirectory) -> None:

@@ -21,7 +21,7 @@ def _slots(directory: Path, script: str, answer: float = 20) -> tuple[SlotRow, .
     tool = directory / "vtl"
     tool.write_text(f"#!{sys.executable} -IS\nimport os, sys\n{script}\n")
     tool.chmod(0o755)
-    with LocalHost("classic", directory) as host:
+    with LocalHost("source", directory) as host:
         return list_slots(Sessions(directory, "run", []), host, Limits(answer=answer))
 
 

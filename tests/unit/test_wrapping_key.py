@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keyferry.errors import MismatchError
 from keyferry.migration.wrapping_key import Wrapping, WrappingKey, hash_of, read_pem
-from keyferry.pkcs11 import ClassicHandle, CloudHandle, KeyClass, PublicKey, Sha256
+from keyferry.pkcs11 import DestinationHandle, KeyClass, PublicKey, Sha256, SourceHandle
 from keyferry.planning.job import WrappingWish
 from keyferry.tools.endpoints import Pair
 from keys import arrived
@@ -115,12 +115,12 @@ def test_an_extractable_half_is_taken_only_where_the_user_wants_it(mocker: Mocke
 
 
 def test_the_result_names_all_handles() -> None:
-    pair = Pair(CloudHandle(407), CloudHandle(408))
-    key = WrappingKey("classic_wrap", pair, ClassicHandle(149), OURS, Sha256("1" * 64))
+    pair = Pair(DestinationHandle(407), DestinationHandle(408))
+    key = WrappingKey("classic_wrap", pair, SourceHandle(149), OURS, Sha256("1" * 64))
     assert key.json() == {
         "label": "classic_wrap",
         "public_handle": 407,
         "private_handle": 408,
-        "classic_handle": 149,
+        "source_handle": 149,
         "sha256": "1" * 64,
     }

@@ -10,6 +10,7 @@ import typer
 from keyferry import __version__
 from keyferry.cli.output import crash, helptexts, render, streams
 from keyferry.errors import InternalError, InterruptedRunError, KeyferryError
+from keyferry.former import FORMER_SECTIONS, renamed
 from keyferry.terminal import signals
 
 if TYPE_CHECKING:
@@ -73,6 +74,21 @@ def _register(typed: Sequence[str]) -> None:
             app.command(name)(getattr(module, name))
 
 
+def _refuse_former(words: Sequence[str]) -> None:
+    """UsageError for a word of Keyferry 0.1 that has another name now; what follows `--` is not looked at."""
+    words = words[: words.index("--")] if "--" in words else words
+    for before, word in zip(("", *words), words, strict=False):
+        side = FORMER_SECTIONS.get(word)
+        if side and before in ("inventory", "--side"):
+            raise renamed(f"{before} {word}", f"{before} {side}")
+        option, equals, value = word.partition("=")
+        for former, now in FORMER_SECTIONS.items():
+            if option == f"--{former}-bin":
+                raise renamed(option, f"--{now}-bin")
+            if (option, equals, value) == ("--side", "=", former):
+                raise renamed(word, f"--side={now}")
+
+
 class _Stopped(BaseException):
     """SIGTERM or SIGHUP where no run listens for it: all is left in good order, as a terminal with its echo on.
 
@@ -98,6 +114,7 @@ def _deaf() -> None:
 
 
 def _command() -> None:
+    _refuse_former(sys.argv[1:])
     _register(sys.argv[1:])
     helptexts.name_values()
     try:

@@ -17,29 +17,29 @@ from keyferry.errors import UsageError
 app = typer.Typer(no_args_is_help=True, help="The configuration file.")
 
 ABOUT = {
-    "classic": "The Classic (Luna) side: vtl, cmu and ckdemo.",
-    "classic.host": "what ssh takes; empty: this machine",
-    "classic.ssh_options": "more of ssh_config: Port=2222 ProxyJump=bastion",
-    "classic.prefix": "words before each command there: docker exec -it NAME",
-    "classic.sudo": "sudo -n before each command there",
-    "classic.bin": "the tools' folder; empty: the usual places",
-    "classic.slot": "serial:, label: or number: of the partition or HA group",
-    "classic.pin": "prompt, fd:N, file:PATH (0600), cmd:ARGV or env:NAME",
-    "classic.configuration": "the client's own file, which doctor reads",
-    "classic.cmu_public_key_option": "how cmu import is told that a file is a public key",
-    "cloudhsm": "The CloudHSM side.",
-    "cloudhsm.host": "as for [classic]",
-    "cloudhsm.ssh_options": "as for [classic]",
-    "cloudhsm.prefix": "as for [classic]",
-    "cloudhsm.sudo": "as for [classic]",
-    "cloudhsm.bin": "the tool's folder; empty: /opt/cloudhsm/bin",
-    "cloudhsm.user": "the crypto user whose applications will use the keys",
-    "cloudhsm.password": "sources as for pin",
-    "cloudhsm.configuration": "the client's own file, which doctor reads",
-    "cloudhsm.password_visible": "for clients before 3.2.0: type the password with -p",
-    "cloudhsm.tool": "key_mgmt_util or cloudhsm-cli",
-    "cloudhsm.key_availability_check": "false for a cluster with one HSM (cloudhsm-cli)",
-    "cloudhsm.key_quota": "keys that the cluster can hold; 0: as AWS documents it for the HSM's type",
+    "source": "The Classic (Luna) side: vtl, cmu and ckdemo.",
+    "source.host": "what ssh takes; empty: this machine",
+    "source.ssh_options": "more of ssh_config: Port=2222 ProxyJump=bastion",
+    "source.prefix": "words before each command there: docker exec -it NAME",
+    "source.sudo": "sudo -n before each command there",
+    "source.bin": "the tools' folder; empty: the usual places",
+    "source.slot": "serial:, label: or number: of the partition or HA group",
+    "source.pin": "prompt, fd:N, file:PATH (0600), cmd:ARGV or env:NAME",
+    "source.configuration": "the client's own file, which doctor reads",
+    "source.cmu_public_key_option": "how cmu import is told that a file is a public key",
+    "destination": "The destination.",
+    "destination.host": "as for [source]",
+    "destination.ssh_options": "as for [source]",
+    "destination.prefix": "as for [source]",
+    "destination.sudo": "as for [source]",
+    "destination.bin": "the tool's folder; empty: /opt/cloudhsm/bin",
+    "destination.user": "the crypto user whose applications will use the keys",
+    "destination.password": "sources as for pin",
+    "destination.configuration": "the client's own file, which doctor reads",
+    "destination.password_visible": "for clients before 3.2.0: type the password with -p",
+    "destination.tool": "key_mgmt_util or cloudhsm-cli",
+    "destination.key_availability_check": "false for a cluster with one HSM (cloudhsm-cli)",
+    "destination.key_quota": "keys that the cluster can hold; 0: as AWS documents it for the HSM's type",
     "dialect": "What this site's clients word otherwise than the vendor documents it.",
     "wrapping": "The wrapping pair.",
     "wrapping.bits": "2048, 3072 or 4096",
@@ -86,7 +86,7 @@ def show(
         for key in keys
     ]
     if json:
-        render.document({"schema": "keyferry.config/1", "settings": rows})
+        render.document({"schema": "keyferry.config/2", "settings": rows})
     else:
         render.table("", list(rows[0]), [list(row.values()) for row in rows])
 

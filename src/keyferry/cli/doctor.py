@@ -37,7 +37,7 @@ def doctor(
             forbidden = error
         stops = any(one.verdict == "fail" for one in found)
     if json:
-        render.document({"schema": "keyferry.doctor/1", "ready": not stops, "checks": [one.json() for one in found]})
+        render.document({"schema": "keyferry.doctor/2", "ready": not stops, "checks": [one.json() for one in found]})
     else:
         sys.stdout.write("".join(map(_line, found)))
     if forbidden:
@@ -48,4 +48,4 @@ def doctor(
 
 def _line(finding: Finding) -> str:
     hint = f"{'':<33}hint: {printable(finding.hint)}\n" if finding.hint else ""
-    return f"{finding.verdict:<6}{finding.host:<10}{finding.check:<17}{printable(finding.text)}\n{hint}"
+    return f"{finding.verdict:<6}{finding.host:<12}{finding.check:<17}{printable(finding.text)}\n{hint}"

@@ -45,7 +45,7 @@ NonExtractable = Annotated[bool, typer.Option("--non-extractable", help="New key
 
 
 class Steps(StrEnum):
-    """What can be done apart: on the CloudHSM client, on the Classic client, on the first again."""
+    """What can be done apart: on the destination client, on the source client, on the first again."""
 
     MAKE = "1-2"
     LEAVE = "4-5"
@@ -195,7 +195,7 @@ def _tell(result: RunResult) -> None:
         key = result.wrapping_key
         sys.stdout.write(
             f"wrapping key {key.label}: {key.pair.public} and {key.pair.private} on the destination,"
-            f" {key.classic_handle} on the source;\n"
+            f" {key.source_handle} on the source;\n"
             "  both stay there, and in the cluster's backups, until they are removed\n"
         )
     if is_rehearsal(result.run_dir):

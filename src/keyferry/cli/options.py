@@ -17,33 +17,35 @@ from keyferry.errors import UsageError
 _SOURCES = "prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
 _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
     "classic_bin": (
-        ("classic", "bin"),
-        Annotated[str | None, typer.Option("--classic-bin", metavar="DIR", help="Where vtl, cmu and ckdemo are.")],
+        ("source", "bin"),
+        Annotated[str | None, typer.Option("--source-bin", metavar="DIR", help="Where vtl, cmu and ckdemo are.")],
     ),
     "cloudhsm_bin": (
-        ("cloudhsm", "bin"),
-        Annotated[str | None, typer.Option("--cloudhsm-bin", metavar="DIR", help="Where the tool of the cluster is.")],
+        ("destination", "bin"),
+        Annotated[
+            str | None, typer.Option("--destination-bin", metavar="DIR", help="Where the tool of the cluster is.")
+        ],
     ),
     "slot": (
-        ("classic", "slot"),
+        ("source", "slot"),
         Annotated[
             str | None,
             typer.Option("--slot", metavar="[number:|label:|serial:]VALUE", help="The partition or HA group."),
         ],
     ),
     "pin": (
-        ("classic", "pin"),
+        ("source", "pin"),
         Annotated[
             str | None,
             typer.Option("--pin", metavar="SOURCE", help=f"Of the partition: {_SOURCES}."),
         ],
     ),
     "user": (
-        ("cloudhsm", "user"),
+        ("destination", "user"),
         Annotated[str | None, typer.Option("--user", metavar="NAME", help="The crypto user on the cluster.")],
     ),
     "password": (
-        ("cloudhsm", "password"),
+        ("destination", "password"),
         Annotated[
             str | None,
             typer.Option("--password", metavar="SOURCE", help=f"Of the crypto user: {_SOURCES}."),
@@ -92,8 +94,8 @@ _AGAIN: dict[str, Any] = {
 class Side(StrEnum):
     """One side of a migration, for a host that has no access to the other."""
 
-    CLASSIC = "classic"
-    CLOUDHSM = "cloudhsm"
+    SOURCE = "source"
+    DESTINATION = "destination"
 
 
 OneSide = Annotated[Side | None, typer.Option("--side", help="Only this side, on a host without the other's tools.")]
@@ -126,12 +128,12 @@ def with_settings_alone(command: Callable[..., None]) -> Callable[..., None]:
     return _with(_TOOLS, command, logs_in=False)
 
 
-def with_classic(command: Callable[..., None]) -> Callable[..., None]:
+def with_source(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that logs in to the partition alone."""
     return _with(("classic_bin", "slot", "pin", "allow_raised_counter"), command)
 
 
-def with_cloudhsm(command: Callable[..., None]) -> Callable[..., None]:
+def with_destination(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that logs in to the cluster alone."""
     return _with(("cloudhsm_bin", "user", "password", "allow_raised_counter"), command)
 

@@ -35,9 +35,9 @@ class Tool(StrEnum):
 
 
 Keys = Annotated[int, typer.Option("--keys", min=1, help="Symmetric keys in the emulated partition.")]
-LunaOption = Annotated[Luna, typer.Option("--luna", help="Client generation of the Classic side.")]
+LunaOption = Annotated[Luna, typer.Option("--luna", help="Client generation of the source.")]
 KmuOption = Annotated[Kmu, typer.Option("--kmu", help="Output generation of key_mgmt_util.")]
-DestinationOption = Annotated[Tool, typer.Option("--destination", help="The tool of the CloudHSM side.")]
+DestinationOption = Annotated[Tool, typer.Option("--destination", help="The tool of the destination.")]
 Nodes = Annotated[int, typer.Option("--nodes", min=1, max=28, help="HSMs in the emulated cluster.")]
 JitterOption = Annotated[
     str, typer.Option("--jitter", metavar="SEED", help="Vary what is not known for sure of the tools.")
@@ -114,7 +114,7 @@ def _next(folder: Path) -> None:
     configuration = folder / "keyferry.toml"
     sys.stdout.write(
         "try next:\n"
-        f"  keyferry inventory cloudhsm --config {configuration}\n"
+        f"  keyferry inventory destination --config {configuration}\n"
         f"  keyferry migrate --all --relabel --reid --config {configuration}\n"
         f"  keyferry transcript show {folder}/run/sessions/*-ckdemo.cast\n"
     )

@@ -19,7 +19,7 @@ from keyferry.cli.output.documents import with_document
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.events import Bus
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.text import printable, shortened, value
 
 _HANDLE = re.compile(r"[0-9]{1,20}|0x[0-9A-Fa-f]{1,16}")
@@ -127,7 +127,7 @@ def cleanup(
         render.head(head, sys.stdout)
 
 
-def _handle(text: str) -> CloudHandle:
+def _handle(text: str) -> DestinationHandle:
     """A handle as either tool of the cluster writes it: in decimal, or in hex after 0x."""
     if _HANDLE.fullmatch(text) is None:
         raise UsageError(
@@ -135,7 +135,7 @@ def _handle(text: str) -> CloudHandle:
             keys="nothing was recorded",
             hint="write it as the destination's tool shows it: in decimal, or in hex after 0x",
         )
-    return CloudHandle(int(text, 16 if text.startswith("0x") else 10))
+    return DestinationHandle(int(text, 16 if text.startswith("0x") else 10))
 
 
 def _stages(found: dict[str, Any]) -> str:
@@ -144,11 +144,11 @@ def _stages(found: dict[str, Any]) -> str:
 
 def _tell(found: dict[str, Any]) -> None:
     if found["keys"]:
-        columns = ("Classic", "Label", "CloudHSM", "Stage")
+        columns = ("Source", "Label", "Destination", "Stage")
         render.table("Keys", columns, [_row(key) for key in found["keys"]])
     for key in found["keys"]:
         if key["stage"] == "needs operator":
-            detail = f"{key['rule']} ({key['classic_handle']}): {key['detail']}"
+            detail = f"{key['rule']} ({key['source_handle']}): {key['detail']}"
             sys.stdout.write(f"  {printable(detail)}\n")
     from keyferry.run.status import ON  # noqa: PLC0415 - start-up
 
@@ -161,4 +161,4 @@ def _tell(found: dict[str, Any]) -> None:
 
 def _row(key: dict[str, Any]) -> tuple[object, ...]:
     stage = f"{key['stage']}: {key['rule']}" if key["rule"] else key["stage"]
-    return key["classic_handle"], key["label"], key["cloudhsm_handle"], stage
+    return key["source_handle"], key["label"], key["destination_handle"], stage

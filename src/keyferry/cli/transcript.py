@@ -101,7 +101,7 @@ def diff(
         from keyferry.comparison.by_text import compare  # noqa: PLC0415 - start-up
     rows = list(compare(ours, theirs))
     if json:
-        render.document({"schema": "keyferry.diff/1", "rows": [dataclasses.asdict(row) for row in rows]})
+        render.document({"schema": "keyferry.diff/2", "rows": [dataclasses.asdict(row) for row in rows]})
     else:
         render.side_by_side([(row.step, row.ours, row.theirs, row.differs) for row in rows])
     different = [row for row in rows if row.differs]

@@ -14,8 +14,8 @@ from keyferry.run.rehearsal import WHY
 from keyferry.run.signing import Role
 from keyferry.run.standalone import script
 from keyferry.text import counted, printable
-from keyferry.verification.record import UNSIGNED, Verdict
 from keyferry.verification.record import verify as check
+from keyferry.verification.result import UNSIGNED, Verdict
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from keyferry.comparison.by_text import Row, keys
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.recording.capture import load
-from keyferry.tools.endpoints import CLASSIC_TOOLS
+from keyferry.tools.endpoints import SOURCE_TOOLS
 from keyferry.tools.manual import What
 from keyferry.tools.recorded_actions import acts
 
@@ -85,14 +85,14 @@ class _Names:
 
     def _value(self, act: Act, name: str, value: str) -> str:
         if name in _HANDLES:
-            return self._names.get((act.tool in CLASSIC_TOOLS, value), value)
+            return self._names.get((act.tool in SOURCE_TOOLS, value), value)
         return _plain(value)
 
     def _learn(self, act: Act) -> None:
-        classic = act.tool in CLASSIC_TOOLS
+        source = act.tool in SOURCE_TOOLS
         if act.what is What.LIST:
-            self._names |= {(classic, handle): _plain(label) or "(no label)" for handle, label in act.told.items()}
+            self._names |= {(source, handle): _plain(label) or "(no label)" for handle, label in act.told.items()}
         for half in _HALVES if act.what is What.MAKE_PAIR else ():
-            self._names[classic, act.told.get(half, "")] = f"the {half} half"
+            self._names[source, act.told.get(half, "")] = f"the {half} half"
         if act.what is What.UNWRAP:
-            self._names[classic, act.told.get("handle", "")] = act.told.get("label", "")
+            self._names[source, act.told.get("handle", "")] = act.told.get("label", "")

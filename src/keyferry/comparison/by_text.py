@@ -13,8 +13,8 @@ from keyferry.comparison.values import Pairing, choices, marked_line, marked_out
 from keyferry.recording.turns import turns
 from keyferry.report.build import build
 from keyferry.report.load import load, table, tables, text
-from keyferry.report.model import CLASSIC, CLOUDHSM
-from keyferry.report.timeline import CLASSIC_TOOLS
+from keyferry.report.model import DESTINATION, SOURCE
+from keyferry.report.timeline import SOURCE_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ class Said:
 
     @property
     def side(self) -> str:
-        return CLASSIC if self.tool in CLASSIC_TOOLS else CLOUDHSM
+        return SOURCE if self.tool in SOURCE_TOOLS else DESTINATION
 
     @property
     def group(self) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.report.model import CLASSIC
+from keyferry.report.model import SOURCE
 from keyferry.sanitize import identifiers
 from keyferry.sanitize.replace import Marked
 
@@ -90,9 +90,9 @@ def _marked(text: str, spans: Sequence[Span]) -> Marked:
 
 
 def _values(marked: Marked, side: str) -> Iterator[tuple[str, str]]:
-    """Each value and whose it is: a number is a handle of its side, in a wrapped file's name one of Classic's."""
+    """Each value and whose it is: a number is a handle of its side, in a wrapped file's name one of the source's."""
     for (_start, end), value in zip(marked.spans, marked.names(), strict=True):
-        own = CLASSIC if marked.text.startswith(".wrapped", end) else side
+        own = SOURCE if marked.text.startswith(".wrapped", end) else side
         yield value, own if value.isdecimal() else ""
 
 

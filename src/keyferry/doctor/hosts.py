@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from keyferry.config import Config
     from keyferry.terminal.remote.host import FarHost
 
-SIDES: Final = ("classic", "cloudhsm")
+SIDES: Final = ("source", "destination")
 _LEAST_SPACE: Final = 1024  # KiB: a run's files there are some hundred bytes for each key
 _LITTLE_SPACE: Final = 100 * 1024
 _NOBODY: Final = -1
@@ -83,7 +83,7 @@ def log_in(config: Config, sides: tuple[str, ...] = SIDES) -> list[Finding]:
         Parties(config, Path(folder), "doctor", Bus(), secrets) as parties,
     ):
         looks = {side: party.look for side, party in parties.present.items()}
-        logins = {"classic": _source_login, "cloudhsm": _destination_login}
+        logins = {"source": _source_login, "destination": _destination_login}
         doubts = {name: _tried(name, look) for name, look in looks.items()}  # before anything is typed
         return [
             doubts[name] or _tried(name, functools.partial(login, parties)) or Finding(name, "login", "ok", "accepted")
@@ -182,7 +182,7 @@ def _clock(side: _Side) -> Iterator[Finding]:
 
 def _configuration(side: _Side) -> Iterator[Finding]:
     path = side.setting("configuration")
-    if side.name == "cloudhsm" and side.config.origin(side.name, "configuration") == "default":
+    if side.name == "destination" and side.config.origin(side.name, "configuration") == "default":
         path = CONFIGURATIONS.get(side.setting("tool"), path)
     at = shlex.quote(path)
     answer = side.host.ask(f"if [ -e {at} ]; then cat {at}; else (exit 99); fi")

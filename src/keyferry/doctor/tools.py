@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from keyferry.tools.limits import Limits
 
 TOOLS: Final[Mapping[str, Callable[[Config], tuple[str, ...]]]] = {
-    "classic": lambda _config: ("vtl", "cmu", "ckdemo"),
-    "cloudhsm": lambda config: (config.text("cloudhsm", "tool"),),
+    "source": lambda _config: ("vtl", "cmu", "ckdemo"),
+    "destination": lambda config: (config.text("destination", "tool"),),
 }
 CONFIGURATIONS: Final = {"cloudhsm-cli": "/opt/cloudhsm/etc/cloudhsm-cli.cfg"}
 """Where a tool of the cluster has another configuration file than the setting's default."""
@@ -40,10 +40,10 @@ _RAISED: Final = "find out who typed wrong secrets; --allow-raised-counter goes 
 
 def look_at_tools(side: str, config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
     """Every finding of one side's tools, each told as soon as it is known."""
-    if side == "classic":
-        yield from _classic(config, host, sessions, limits)
+    if side == "source":
+        yield from _source_side(config, host, sessions, limits)
         return
-    tool = config.text("cloudhsm", "tool")
+    tool = config.text("destination", "tool")
     yield from _guessed(config, host)
     if tool in _DESTINATIONS:
         yield from _DESTINATIONS[tool](config, host, sessions, limits)
@@ -51,24 +51,24 @@ def look_at_tools(side: str, config: Config, host: Host, sessions: Sessions, lim
 
 def _guessed(config: Config, host: Host) -> Iterator[Finding]:
     """The tool to choose where nobody has chosen one."""
-    tool, guess = config.text("cloudhsm", "tool"), guess_destination(host)
-    if guess in (None, tool) or config.origin("cloudhsm", "tool") != "default":
+    tool, guess = config.text("destination", "tool"), guess_destination(host)
+    if guess in (None, tool) or config.origin("destination", "tool") != "default":
         return
-    hint = f'set `tool = "{guess}"` in [cloudhsm]'
-    yield Finding("cloudhsm", "tool", "warn", f"{guess} is installed, and no tool is chosen: {tool} is meant", hint)
+    hint = f'set `tool = "{guess}"` in [destination]'
+    yield Finding("destination", "tool", "warn", f"{guess} is installed, and no tool is chosen: {tool} is meant", hint)
 
 
-def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
+def _source_side(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
     try:
         rows = vtl.list_slots(sessions, host, limits)
         listed = ", ".join(f"{row.number}: {row.label!r} {row.serial}" for row in rows if row.present)
-        yield Finding("classic", "slots", "ok", listed or "none with a token")
-        row = vtl.choose(rows, config.text("classic", "slot"))
+        yield Finding("source", "slots", "ok", listed or "none with a token")
+        row = vtl.choose(rows, config.text("source", "slot"))
     except KeyferryError as error:
-        yield failed("classic", "slot", error)
+        yield failed("source", "slot", error)
         return
     yield Finding(
-        "classic", "slot", "ok", f"{row.number} is {row.label!r}, serial {row.serial}{', HA' if row.ha else ''}"
+        "source", "slot", "ok", f"{row.number} is {row.label!r}, serial {row.serial}{', HA' if row.ha else ''}"
     )
     try:
         with Ckdemo.open(sessions, host, limits) as tool:
@@ -76,12 +76,12 @@ def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> 
             found = lockout.counters(row, token, rows, tool.token_info, lambda _row, _label, _serial: None)
             tool.quit()
     except KeyferryError as error:
-        yield failed("classic", "ckdemo starts", error)
+        yield failed("source", "ckdemo starts", error)
         return
-    yield Finding("classic", "dialect", "ok", _classic_dialect(sessions.greeting("ckdemo")))
+    yield Finding("source", "dialect", "ok", _classic_dialect(sessions.greeting("ckdemo")))
     if (token.label.strip(), token.serial) != (row.label, row.serial):
         hint = "slot numbers shift when an HA member fails or returns: choose by serial:"
-        yield Finding("classic", "slot", "fail", f"for ckdemo it is {token.label!r}, serial {token.serial}", hint)
+        yield Finding("source", "slot", "fail", f"for ckdemo it is {token.label!r}, serial {token.serial}", hint)
     yield from _token(token.flags, token.fields)
     yield _counters(found)
 
@@ -89,19 +89,19 @@ def _classic(config: Config, host: Host, sessions: Sessions, limits: Limits) -> 
 def _token(flags: frozenset[str], fields: Mapping[str, str]) -> Iterator[Finding]:
     ped = "CKF_PROTECTED_AUTHENTICATION_PATH" in flags
     hint = "a PIN pad's key cannot be typed: such a partition needs its challenge secret as the PIN" if ped else None
-    yield Finding("classic", "authentication", "warn" if ped else "ok", "PED" if ped else "password", hint)
+    yield Finding("source", "authentication", "warn" if ped else "ok", "PED" if ped else "password", hint)
     about = [f"{name} {fields[name]}" for name in ("Token Model", "Firmware Version") if name in fields]
-    yield Finding("classic", "token", "ok", f"{', '.join(about)}; whether in FIPS mode these tools do not tell")
+    yield Finding("source", "token", "ok", f"{', '.join(about)}; whether in FIPS mode these tools do not tell")
 
 
 def _counters(found: lockout.Counters) -> Finding:
     if found.raised:
         raised = "; ".join(f"slot {row.number} ({row.label}): {', '.join(flags)}" for row, flags in found.raised)
-        return Finding("classic", "failure counter", "fail", raised, _RAISED)
+        return Finding("source", "failure counter", "fail", raised, _RAISED)
     if not found.seen:
         hint = "set HAOnly to 0 for a look, or check the members on the appliances"
-        return Finding("classic", "failure counter", "warn", lockout.NOT_SEEN, hint)
-    return Finding("classic", "failure counter", "ok", "not raised")
+        return Finding("source", "failure counter", "warn", lockout.NOT_SEEN, hint)
+    return Finding("source", "failure counter", "ok", "not raised")
 
 
 def _classic_dialect(greeting: str) -> str:
@@ -113,26 +113,26 @@ def _key_mgmt_util(config: Config, host: Host, sessions: Sessions, limits: Limit
     try:
         with KeyMgmtUtil.open(sessions, host, limits) as tool:
             users = tool.list_users()
-            visible = config.flag("cloudhsm", "password_visible")
+            visible = config.flag("destination", "password_visible")
             able = _abilities(config, lambda needs: tool.probe(needs, visible=visible))
     except KeyferryError as error:
-        yield failed("cloudhsm", "daemon", error)
+        yield failed("destination", "daemon", error)
         return
     yield from able
     started = common.startup(sessions.greeting("key_mgmt_util")).fields
-    yield Finding("cloudhsm", "daemon", "ok", "key_mgmt_util starts and reaches the cluster")
+    yield Finding("destination", "daemon", "ok", "key_mgmt_util starts and reaches the cluster")
     if started is not None:
-        yield Finding("cloudhsm", "FIPS", "ok", _FIPS.get(started.fips_mode, f"mode {started.fips_mode}"))
-    name = config.text("cloudhsm", "user")
+        yield Finding("destination", "FIPS", "ok", _FIPS.get(started.fips_mode, f"mode {started.fips_mode}"))
+    name = config.text("destination", "user")
     mine = [user for user in users if (user.name, user.type) == (name, "CU")]
     if not mine:
         yield _no_user(name)
         return
-    yield Finding("cloudhsm", "user", "ok", name)
+    yield Finding("destination", "user", "ok", name)
     if refusal := kmu_users.obstacle(name, users):
-        yield Finding("cloudhsm", "failure counter", "fail", refusal.what, refusal.hint)
+        yield Finding("destination", "failure counter", "fail", refusal.what, refusal.hint)
     else:
-        yield Finding("cloudhsm", "failure counter", "ok", "0 failed logins")
+        yield Finding("destination", "failure counter", "ok", "0 failed logins")
 
 
 def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
@@ -141,26 +141,26 @@ def _cloudhsm_cli(config: Config, host: Host, sessions: Sessions, limits: Limits
             hsms, users = tool.hsms(), tool.users()
             able = _abilities(config, tool.probe)
     except KeyferryError as error:
-        yield failed("cloudhsm", "cluster", error)
+        yield failed("destination", "cluster", error)
         return
     yield from able
     models = ", ".join(sorted({hsm.get("model", "of no known model") for hsm in hsms}))
-    yield Finding("cloudhsm", "cluster", "ok", f"cloudhsm-cli starts and reaches {len(hsms)} HSMs: {models}")
+    yield Finding("destination", "cluster", "ok", f"cloudhsm-cli starts and reaches {len(hsms)} HSMs: {models}")
     if states := sorted({hsm["fips-state"] for hsm in hsms if "fips-state" in hsm}):
-        yield Finding("cloudhsm", "FIPS", "ok", ", ".join(states))
-    if config.flag("cloudhsm", "key_availability_check") and len(hsms) < FEWEST_HSMS:
-        hint = "add an HSM, or see `key_availability_check` in [cloudhsm]"
+        yield Finding("destination", "FIPS", "ok", ", ".join(states))
+    if config.flag("destination", "key_availability_check") and len(hsms) < FEWEST_HSMS:
+        hint = "add an HSM, or see `key_availability_check` in [destination]"
         text = f"{len(hsms)} HSM: keys must be on {FEWEST_HSMS} (DESTINATION-AVAILABILITY)"
-        yield Finding("cloudhsm", "availability", "fail", text, hint)
-    name = config.text("cloudhsm", "user")
+        yield Finding("destination", "availability", "fail", text, hint)
+    name = config.text("destination", "user")
     if not any((str(user.name).lower(), user.role) == (name.lower(), ROLE) for user in users):
         yield _no_user(name)
         return
-    yield Finding("cloudhsm", "user", "ok", name)
+    yield Finding("destination", "user", "ok", name)
     if refusal := obstacle(name, users):
-        yield Finding("cloudhsm", "failure counter", "fail", refusal.what, refusal.hint)
+        yield Finding("destination", "failure counter", "fail", refusal.what, refusal.hint)
     else:
-        yield Finding("cloudhsm", "failure counter", "ok", "not locked; the tool shows no counter of failed logins")
+        yield Finding("destination", "failure counter", "ok", "not locked; the tool shows no counter of failed logins")
 
 
 def _abilities(config: Config, probe: Callable[[Needs], Sequence[str]]) -> list[Finding]:
@@ -168,16 +168,16 @@ def _abilities(config: Config, probe: Callable[[Needs], Sequence[str]]) -> list[
     try:
         warnings = probe(Needs(extractable_pair=config.flag("wrapping", "extractable")))
     except CheckFailedError as error:
-        return [Finding("cloudhsm", "client ability", "fail", error.what, error.hint)]
+        return [Finding("destination", "client ability", "fail", error.what, error.hint)]
     hint = "type the command with its help option yourself and compare the flags"
-    return [Finding("cloudhsm", "client ability", "warn", text, hint) for text in warnings] or [
-        Finding("cloudhsm", "client ability", "ok", "the client knows every command and flag of a run")
+    return [Finding("destination", "client ability", "warn", text, hint) for text in warnings] or [
+        Finding("destination", "client ability", "ok", "the client knows every command and flag of a run")
     ]
 
 
 def _no_user(name: str) -> Finding:
-    hint = "name it with --user or `[cloudhsm] user`; only a crypto user owns keys"
-    return Finding("cloudhsm", "user", "fail", f"no crypto user {name!r} on the cluster", hint)
+    hint = "name it with --user or `[destination] user`; only a crypto user owns keys"
+    return Finding("destination", "user", "fail", f"no crypto user {name!r} on the cluster", hint)
 
 
 _DESTINATIONS: Final = {"key_mgmt_util": _key_mgmt_util, "cloudhsm-cli": _cloudhsm_cli}

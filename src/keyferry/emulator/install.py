@@ -48,12 +48,12 @@ _SITE = f"sys.path.append({str(modules.SITE)!r})"
 _COPIED = f"sys.path.insert(0, here + '/{_MODULES}')"  # the folder may be moved
 _CONFIGURATION = """\
 # An emulated pair of HSMs, for rehearsal.
-[classic]
+[source]
 bin = "bin"
 slot = "label:{label}"
 pin = "file:secrets/pin"
 
-[cloudhsm]
+[destination]
 bin = "bin"
 tool = "{destination}"
 user = "{user}"

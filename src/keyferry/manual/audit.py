@@ -9,7 +9,7 @@ from keyferry.manual.expected import Key, expected
 from keyferry.pkcs11 import KeyClass
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.tools.manual import What
-from keyferry.tools.manual_steps import Acts, Finding, State, last, moved, on_cloudhsm, step, take
+from keyferry.tools.manual_steps import Acts, Finding, State, last, moved, on_destination, step, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,11 +46,11 @@ class Check:
         before = [self._login(), self._made(), self._exported()]
         listed = self._listed()
         imported = self._import()
-        classic = [imported, listed, *self._session(), self._allowed()]
-        return [*before, moved("3", imported), *classic, *self._keys(), *self._besides()]
+        source = [imported, listed, *self._session(), self._allowed()]
+        return [*before, moved("3", imported), *source, *self._keys(), *self._besides()]
 
     def _login(self) -> Finding:
-        logins = self._acts.until(last(self._acts.all(What.MAKE_PAIR)), self._acts.all(What.LOG_IN, cloudhsm=True))
+        logins = self._acts.until(last(self._acts.all(What.MAKE_PAIR)), self._acts.all(What.LOG_IN, destination=True))
         return self._as_user("1.1", logins)
 
     def _as_user(self, number: str, logins: Sequence[Act], key: str | None = None) -> Finding:
@@ -84,7 +84,7 @@ class Check:
             detail = "an object has that label, but no recording shows its import" if listed else ""
             return Finding("4.2", State.MISSING, place=listed.place if listed else "", detail=detail)
         old = {handle for act in lists if self._acts.surely_before(act, start) for handle in self._labelled(act)}
-        old -= {act.told.get("handle", "") for act in self._acts.all(What.REMOVE, cloudhsm=False) if act.done}
+        old -= {act.told.get("handle", "") for act in self._acts.all(What.REMOVE, destination=False) if act.done}
         after = self._acts.not_before(start, lists)
         for act in after:
             found = self._labelled(act)
@@ -129,7 +129,7 @@ class Check:
         act = last(opened)
         asked = act is None or "slot" in act.told or not self._only_slot  # ckdemo asks only where there are several
         yield step("4.4", opened, slot=self._slots if asked and self._slots else None)
-        yield step("4.5", self._acts.all(What.LOG_IN, cloudhsm=False), officer="True")
+        yield step("4.5", self._acts.all(What.LOG_IN, destination=False), officer="True")
 
     def _allowed(self) -> Finding:
         """Setting nothing but CKA_WRAP, of nothing but the imported key, or seeing that it is set; then a display."""
@@ -214,7 +214,7 @@ class Check:
         return any(one.done and one.told.get("handle") == handle for one in behind)
 
     def _logged_in(self, arrived: Act | None, name: str) -> Finding:
-        logins = self._acts.all(What.LOG_IN, cloudhsm=True)
+        logins = self._acts.all(What.LOG_IN, destination=True)
         ours = [act for act in logins if arrived and act.tool == arrived.tool]
         return self._as_user("7.1", self._acts.until(arrived, ours), name)
 
@@ -232,7 +232,7 @@ class Check:
     def _ours(self, act: Act) -> set[str]:
         """Handles of the wrapping pair on the side of this act: the same number is another object on the other."""
         pair = {handle for name in ("public", "private") if (handle := self._pair.get(name))}
-        return pair if on_cloudhsm(act) else self._imported
+        return pair if on_destination(act) else self._imported
 
 
 def _key_of(wrap: Act) -> str:

@@ -80,10 +80,10 @@ def expected(plan: Plan | None) -> Expected:
     if plan is None:
         return Expected()
     settings = plan.settings
-    lasting = plan.classic.get("kind") == LASTING
+    lasting = plan.source.get("kind") == LASTING
     return Expected(
-        user=str(settings["cloudhsm.user"]),
-        serial=plan.classic.get("serial"),
+        user=str(settings["destination.user"]),
+        serial=plan.source.get("serial"),
         label=str(settings["wrapping.label"]) or DOCUMENTED_LABEL,
         bits=str(settings["wrapping.bits"]),
         digest=str(settings["wrapping.hash"]),

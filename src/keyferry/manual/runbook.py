@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keyferry.tools.manual import DestinationWords
 
 PEM = "wrapping_public.pem"
-CLASSIC, CLOUDHSM, BOTH = "the Classic client", "the CloudHSM client", "both clients"
+SOURCE, DESTINATION, BOTH = "the source client", "the destination client", "both clients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +78,34 @@ def runbook(plan: Plan) -> Runbook:
     facts = (
         ("Plan (SHA-256)", plan.sha256),
         ("Made", f"{plan.made}, run {plan.run_id}, Keyferry {plan.keyferry}"),
-        ("Partition", ", ".join(f"{name} {value}" for name, value in plan.classic.items())),
-        ("New side", ", ".join(f"{name} {value}" for name, value in plan.cloudhsm.items())),
+        ("Partition", ", ".join(f"{name} {value}" for name, value in plan.source.items())),
+        ("New side", ", ".join(f"{name} {value}" for name, value in plan.destination.items())),
         ("Hosts", _hosts(plan.settings)),
     )
     keys = [_hand_key(plan, one) for one in plan.keys if one.verdict is None]
     stay = tuple(
         (f"{one.name} ({one.handle})", f"{one.verdict.rule}: {one.verdict.detail}") for one in plan.keys if one.verdict
     )
-    partition = f"label {plan.classic.get('label')}, serial {plan.classic.get('serial')}"
-    steps = _Steps(plan.settings, plan.cloudhsm.get("tool", ""), partition)
-    search = plan.classic.get("kind") != LASTING
+    partition = f"label {plan.source.get('label')}, serial {plan.source.get('serial')}"
+    steps = _Steps(plan.settings, plan.destination.get("tool", ""), partition)
+    search = plan.source.get("kind") != LASTING
     return Runbook(facts, tuple(steps.entries(keys, search=search)), stay, plan.rehearsal)
 
 
 def generic(settings: Mapping[str, Value]) -> Runbook:
     """The document's procedure with what the settings say, and placeholders for the rest."""
     named = dict(settings)
-    named["cloudhsm.user"] = settings["cloudhsm.user"] or "CRYPTO_USER"
-    partition = str(settings["classic.slot"]) or "the partition's or HA group's label and serial"
+    named["destination.user"] = settings["destination.user"] or "CRYPTO_USER"
+    partition = str(settings["source.slot"]) or "the partition's or HA group's label and serial"
     key = replace(PLACEHOLDER_KEY, spec=replace(PLACEHOLDER_KEY.spec, digest=str(settings["wrapping.hash"])))
     facts = (("Plan", "none: what stands in angle brackets or capitals is to be filled in"), ("Hosts", _hosts(named)))
-    steps = _Steps(named, str(settings["cloudhsm.tool"]), partition)
+    steps = _Steps(named, str(settings["destination.tool"]), partition)
     return Runbook(facts, tuple(steps.entries([key], search=True)), ())
 
 
 def _words(tool: str, settings: Mapping[str, Value]) -> DestinationWords:
     known: dict[str, DestinationWords] = {
-        "key_mgmt_util": KeyMgmtUtilWords(visible=bool(settings["cloudhsm.password_visible"])),
+        "key_mgmt_util": KeyMgmtUtilWords(visible=bool(settings["destination.password_visible"])),
         "cloudhsm-cli": CloudHsmCliWords(),
     }
     try:
@@ -115,12 +115,12 @@ def _words(tool: str, settings: Mapping[str, Value]) -> DestinationWords:
 
 
 def _hosts(settings: Mapping[str, Value]) -> str:
-    named = {CLASSIC: settings["classic.host"], CLOUDHSM: settings["cloudhsm.host"]}
+    named = {SOURCE: settings["source.host"], DESTINATION: settings["destination.host"]}
     return ", ".join(f"{name}: {host or 'this machine'}" for name, host in named.items())
 
 
 def _hand_key(plan: Plan, one: PlannedKey) -> HandKey:
-    key, lasting = one.key, plan.classic.get("kind") == LASTING
+    key, lasting = one.key, plan.source.get("kind") == LASTING
     size = () if key.type in FIXED_BITS else (("CKA_VALUE_LEN", f"{(key.bits or 0) // 8} bytes"),)
     looks = (("CKA_LABEL", printable(key.label)), ("CKA_KEY_TYPE", key.type), *size)
     shown = (*looks, ("CKA_ID", printable(key.id_shown))) if key.id_shown else looks
@@ -138,44 +138,44 @@ class _Steps:
 
     def entries(self, keys: Sequence[HandKey], *, search: bool) -> Iterator[Entry]:
         yield from self._pair()
-        yield from self._on_classic(search=search)
+        yield from self._on_source(search=search)
         for number, key in enumerate(keys):
             yield from self._key(key, first=number == 0, search=search)
         yield _entry("end", BOTH, classic.leave(), self._words.leave())
 
     def _pair(self) -> Iterator[Entry]:
         words, settings = self._words, self._settings
-        yield _entry("1.1", CLOUDHSM, words.start(), words.log_in(str(settings["cloudhsm.user"])))
+        yield _entry("1.1", DESTINATION, words.start(), words.log_in(str(settings["destination.user"])))
         extractable = bool(settings["wrapping.extractable"])
-        yield _entry("1.2", CLOUDHSM, words.make_pair(self._label, self._bits, extractable=extractable))
-        yield _entry("2.1", CLOUDHSM, words.export(PEM))
-        yield _entry("3", BOTH, _move(PEM, CLOUDHSM, CLASSIC))
+        yield _entry("1.2", DESTINATION, words.make_pair(self._label, self._bits, extractable=extractable))
+        yield _entry("2.1", DESTINATION, words.export(PEM))
+        yield _entry("3", BOTH, _move(PEM, DESTINATION, SOURCE))
 
-    def _on_classic(self, *, search: bool) -> Iterator[Entry]:
-        option, digest = str(self._settings["classic.cmu_public_key_option"]), self._settings["wrapping.hash"]
+    def _on_source(self, *, search: bool) -> Iterator[Entry]:
+        option, digest = str(self._settings["source.cmu_public_key_option"]), self._settings["wrapping.hash"]
         imported = classic.import_key(PEM, self._label, option)
-        yield _entry("4.1", CLASSIC, classic.list_slots(self._partition), imported)
-        yield _entry("4.2", CLASSIC, classic.listed(self._label))
-        yield _entry("4.3", CLASSIC, classic.start())
-        yield _entry("4.4", CLASSIC, classic.open_session(self._partition))
-        yield _entry("4.5", CLASSIC, classic.log_in())
+        yield _entry("4.1", SOURCE, classic.list_slots(self._partition), imported)
+        yield _entry("4.2", SOURCE, classic.listed(self._label))
+        yield _entry("4.3", SOURCE, classic.start())
+        yield _entry("4.4", SOURCE, classic.open_session(self._partition))
+        yield _entry("4.5", SOURCE, classic.log_in())
         hashes = () if digest == "sha1" else (classic.choose_hash(),)
-        yield _entry("4.6", CLASSIC, classic.allow(PEM, self._label, search=search), *hashes)
+        yield _entry("4.6", SOURCE, classic.allow(PEM, self._label, search=search), *hashes)
 
     def _key(self, key: HandKey, *, first: bool, search: bool) -> Iterator[Entry]:
         name, spec, words = key.name, key.spec, self._words
         described = [classic.describe(key.handle, list(key.looks), search=search)]
         if key.kcv and spec.type in CHECK_VALUE_MECHANISM:
             described.append(classic.check_value(key.handle, spec.type, key.kcv))
-        yield _entry("5.1", CLASSIC, *described, key=name)
+        yield _entry("5.1", SOURCE, *described, key=name)
         wrapped = classic.wrap(key.handle, spec.digest, self._bits // 8, spec.file)
-        yield _entry("5.2", CLASSIC, wrapped, key=name)
-        yield _entry("6", BOTH, _move(spec.file, CLASSIC, CLOUDHSM), key=name)
+        yield _entry("5.2", SOURCE, wrapped, key=name)
+        yield _entry("6", BOTH, _move(spec.file, SOURCE, DESTINATION), key=name)
         if first:
             still = Turn("(the session of step 1.1)", "nothing, if it is still logged in; else as in step 1.1", False)
-            yield _entry("7.1", CLOUDHSM, Part(words.tool, (still,)))
+            yield _entry("7.1", DESTINATION, Part(words.tool, (still,)))
         proof = words.prove(spec, key.kcv)
-        yield _entry("7.2", CLOUDHSM, words.unwrap(spec), proof, key=name)
+        yield _entry("7.2", DESTINATION, words.unwrap(spec), proof, key=name)
 
 
 def _move(file: str, source: str, target: str) -> Part:

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from keyferry.config import Config
     from keyferry.events import Bus
     from keyferry.migration.endpoints import Parties
-    from keyferry.pkcs11 import ClassicHandle, CloudHandle, PublicKey
+    from keyferry.pkcs11 import DestinationHandle, PublicKey, SourceHandle
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
     from keyferry.tools.endpoints import Source
 
 
-SIDES = ("classic", "cloudhsm")
+SIDES = ("source", "destination")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,17 @@ class Leftovers:
     """What is there and will be removed. label: of the wrapping pair."""
 
     label: str
-    classic: Sequence[ClassicHandle]
-    cloudhsm: Sequence[CloudHandle]
+    source: Sequence[SourceHandle]
+    destination: Sequence[DestinationHandle]
     files: Sequence[Path]
     folders: Sequence[tuple[str, str]]
 
     def told(self) -> Iterator[str]:
         """Each of them in a line."""
-        yield from (f"public key {handle}, {self.label!r}, of the Classic partition" for handle in self.classic)
-        yield from (f"half {handle} of the wrapping pair, {self.label!r}, of the cluster" for handle in self.cloudhsm)
+        yield from (f"public key {handle}, {self.label!r}, of the source partition" for handle in self.source)
+        yield from (
+            f"half {handle} of the wrapping pair, {self.label!r}, of the cluster" for handle in self.destination
+        )
         yield from (f"wrapped file {path}" for path in self.files)
         yield from (f"folder {path} on {where or 'this host'}" for where, path in self.folders)
 
@@ -78,9 +80,9 @@ def cleanup(
             _check_verified(past, run_dir)
             _check_needed(past, run_dir)
         config, _order = ordered(config, past, run_dir)
-        user = {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")}
-        if "cloudhsm" in sides:
-            same_owner(past, "cloudhsm", user)
+        user = {"user": config.text("destination", "user"), "tool": config.text("destination", "tool")}
+        if "destination" in sides:
+            same_owner(past, "destination", user)
         may_log_in(past, config)
         where = run_dir.with_name(f"{run_dir.name}-cleanup-{secrets.token_hex(4)}")
         with opened(config, where, bus, sides) as (parties, record), Interrupts(bus) as interrupts:
@@ -118,8 +120,8 @@ class _Cleaning:
     ) -> None:
         self._record, self._directory, self._past = record, directory, past
         self._interrupts = interrupts
-        self._source = parties.source if "classic" in parties.present else None
-        self._destination = parties.destination if "cloudhsm" in parties.present else None
+        self._source = parties.source if "source" in parties.present else None
+        self._destination = parties.destination if "destination" in parties.present else None
         self._key, _digest = read_pem(directory.files / PEM)
 
     def clean(self, confirm: Callable[[Leftovers], None]) -> Leftovers:
@@ -128,14 +130,14 @@ class _Cleaning:
         with self._interrupts.asking():
             confirm(left)
         if self._source:
-            for handle in left.classic:
-                with self._removing(f"public key {handle} of the Classic partition"):
-                    self._off_classic(self._source, handle)
+            for handle in left.source:
+                with self._removing(f"public key {handle} of the source partition"):
+                    self._off_source(self._source, handle)
         if self._destination:
-            for half in left.cloudhsm:
+            for half in left.destination:
                 with self._removing(f"half {half} of the wrapping pair"):
                     self._destination.delete_half(half, self._key)
-        if still := self._left().cloudhsm:
+        if still := self._left().destination:
             raise MismatchError(f"halves of the wrapping pair are still on the cluster: {', '.join(map(str, still))}")
         if self._source:
             self._source.close()
@@ -149,7 +151,7 @@ class _Cleaning:
             same_cluster(self._past, self._destination.marks())
         if self._source:
             self._source.look()
-            same_owner(self._past, "classic", self._source.identity())
+            same_owner(self._past, "source", self._source.identity())
             self._source.open_session()
             self._source.log_in()
         if self._destination:
@@ -158,22 +160,22 @@ class _Cleaning:
     def _left(self) -> Leftovers:
         """What carries the pair's label on the sides that are reached, if all of it is the pair."""
         label = self._past.pair.label or ""
-        classic = self._source.labelled(label) if self._source else ()
-        cloudhsm = self._destination.labelled(label) if self._destination else ()
+        source = self._source.labelled(label) if self._source else ()
+        destination = self._destination.labelled(label) if self._destination else ()
         ours = {self._past.pair.public, self._past.pair.private}
-        for handle in classic:
+        for handle in source:
             found_there = self._source.public_key(handle) if self._source else None
-            self._check(f"object {handle} of the Classic partition", found_there)
-        for half in cloudhsm:
+            self._check(f"object {handle} of the source partition", found_there)
+        for half in destination:
             found = self._destination.describe(half) if self._destination else None
             is_half = found and found.key_class in (KeyClass.PUBLIC, KeyClass.PRIVATE) and half in ours
             self._check(f"key {half} of the cluster", found.public_key if found and is_half else None)
         files = sorted(self._directory.files.glob("*.wrapped"))
-        reached = {"classic": self._source, "cloudhsm": self._destination}
+        reached = {"source": self._source, "destination": self._destination}
         folders = [
             (where, path) for where, path in self._past.folders if (reached[where] if where else Path(path).exists())
         ]
-        return Leftovers(label, classic, cloudhsm, files, folders)
+        return Leftovers(label, source, destination, files, folders)
 
     def _check(self, what: str, found: PublicKey | None) -> None:
         if found != self._key:
@@ -184,10 +186,10 @@ class _Cleaning:
                 hint="find out whose it is; give it another label, or remove it with the tool itself",
             )
 
-    def _off_classic(self, source: Source, handle: ClassicHandle) -> None:
+    def _off_source(self, source: Source, handle: SourceHandle) -> None:
         source.delete_public_key(handle, self._key)
         if handle in source.labelled(self._past.pair.label or ""):
-            raise MismatchError(f"the public key {handle} is still in the Classic partition")
+            raise MismatchError(f"the public key {handle} is still in the source partition")
 
     @contextlib.contextmanager
     def _removing(self, what: str) -> Iterator[None]:
@@ -211,7 +213,7 @@ def _check_verified(past: RunState, run_dir: Path) -> None:
         )
 
 
-def _unsure(run: RunState) -> list[ClassicHandle]:
+def _unsure(run: RunState) -> list[SourceHandle]:
     return [key.handle for key in run.keys.values() if key.stage in (Stage.FAILED, Stage.NEEDS_OPERATOR)]
 
 
@@ -239,7 +241,7 @@ def _needed(other: Path, why: str) -> CheckFailedError:
     )
 
 
-def remove_folders(config: Config, journal: Path, sides: Collection[str] = ("classic", "cloudhsm")) -> list[str]:
+def remove_folders(config: Config, journal: Path, sides: Collection[str] = ("source", "destination")) -> list[str]:
     """Remove every private folder of a run, here and on the hosts of these sides; gives their names.
 
     Nothing is logged in to.

@@ -47,8 +47,8 @@ class Lane:
     number: int
     source: Source
     destination: Destination
-    classic_host: Host
-    cloudhsm_host: Host
+    source_host: Host
+    destination_host: Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def _key_mgmt_util(around: Surroundings, host: Host, password: Secret) -> Destin
         host,
         around.limits,
         around.logins,
-        user=config.text("cloudhsm", "user"),
+        user=config.text("destination", "user"),
         password=password,
-        visible=config.flag("cloudhsm", "password_visible"),
-        quota=config.number("cloudhsm", "key_quota"),
+        visible=config.flag("destination", "password_visible"),
+        quota=config.number("destination", "key_quota"),
         allow_raised=config.flag("run", "allow_raised_counter"),
     )
 
@@ -91,11 +91,11 @@ def _cloudhsm_cli(around: Surroundings, host: Host, password: Secret) -> Destina
         host,
         around.limits,
         around.logins,
-        user=config.text("cloudhsm", "user"),
+        user=config.text("destination", "user"),
         password=password,
         allow_raised=config.flag("run", "allow_raised_counter"),
-        availability_checked=config.flag("cloudhsm", "key_availability_check"),
-        quota=config.number("cloudhsm", "key_quota"),
+        availability_checked=config.flag("destination", "key_availability_check"),
+        quota=config.number("destination", "key_quota"),
     )
 
 
@@ -106,7 +106,7 @@ DESTINATIONS: dict[str, Callable[[Surroundings, Host, Secret], Destination]] = {
     "cloudhsm-cli": _cloudhsm_cli,
     "key_mgmt_util": _key_mgmt_util,
 }
-"""`[cloudhsm] tool` and the party it makes; the first that a host has is the one to choose."""
+"""`[destination] tool` and the party it makes; the first that a host has is the one to choose."""
 
 
 def guess_destination(host: Host) -> str | None:
@@ -174,7 +174,7 @@ class Parties:
     @property
     def present(self) -> dict[str, Source | Destination]:
         """The parties that are there, by side."""
-        sides = {"classic": "source", "cloudhsm": "destination"}
+        sides = {"source": "source", "destination": "destination"}
         return {side: getattr(self, name) for side, name in sides.items() if hasattr(self, name)}
 
     @property
@@ -184,13 +184,13 @@ class Parties:
         return CloudHsmCliDestination if is_cli else KeyMgmtUtilDestination
 
     @functools.cached_property
-    def classic_host(self) -> Host:
+    def source_host(self) -> Host:
         """Reached when it is first asked for: what needs one side only needs one host only."""
-        return self._reach("classic")
+        return self._reach("source")
 
     @functools.cached_property
-    def cloudhsm_host(self) -> Host:
-        return self._reach("cloudhsm")
+    def destination_host(self) -> Host:
+        return self._reach("destination")
 
     def _reach(self, section: str) -> Host:
         found = self._stack.enter_context(
@@ -201,7 +201,7 @@ class Parties:
 
     def note_process(self, destination: Destination) -> None:
         """Put the process of a destination's tool on record, before anything is typed that it could do late."""
-        self._record("process", side="cloudhsm", **asdict(destination.process()))
+        self._record("process", side="destination", **asdict(destination.process()))
 
     @staticmethod
     def resolve_secrets(config: Config, need: tuple[str, ...]) -> Secrets:
@@ -211,8 +211,8 @@ class Parties:
         """
         check(config)
         secrets = Secrets(
-            _resolve(config, "classic", "pin", "partition PIN") if "classic" in need else None,
-            _resolve(config, "cloudhsm", "password", "crypto user's password") if "cloudhsm" in need else None,
+            _resolve(config, "source", "pin", "partition PIN") if "source" in need else None,
+            _resolve(config, "destination", "password", "crypto user's password") if "destination" in need else None,
         )
         if ordinary := [f"the {one.name}" for one in (secrets.pin, secrets.password) if one and is_ordinary(one)]:
             sys.stderr.write(f"warning: {_ORDINARY.format(' and '.join(ordinary))}\n")
@@ -221,9 +221,9 @@ class Parties:
     def __enter__(self) -> Self:
         with self._stack:  # where the second host cannot be reached, the first is left as it was found
             if self._secrets.pin:
-                self.source = self._source(self._around, self.classic_host, self._secrets.pin)
+                self.source = self._source(self._around, self.source_host, self._secrets.pin)
             if self._secrets.password:
-                self.destination = self._destination(self._around, self.cloudhsm_host, self._secrets.password)
+                self.destination = self._destination(self._around, self.destination_host, self._secrets.password)
             self._stack = self._stack.pop_all()
         return self
 
@@ -239,10 +239,10 @@ class Parties:
             raise UsageError("several sessions need both sides", keys="nothing was changed")
         around = replace(self._around, sessions=self.sessions.beside())
         self._lanes[number] = around.sessions
-        classic, cloudhsm = (host.room(str(number)) for host in (self.classic_host, self.cloudhsm_host))
-        source = self._source(around, classic, self._secrets.pin)
-        destination = self._destination(around, cloudhsm, self._secrets.password)
-        self.lanes.append(Lane(number, source, destination, classic, cloudhsm))
+        source_host, destination_host = (host.room(str(number)) for host in (self.source_host, self.destination_host))
+        source = self._source(around, source_host, self._secrets.pin)
+        destination = self._destination(around, destination_host, self._secrets.password)
+        self.lanes.append(Lane(number, source, destination, source_host, destination_host))
         return self.lanes[-1]
 
     def _source(self, around: Surroundings, host: Host, pin: Secret) -> Source:
@@ -253,8 +253,8 @@ class Parties:
             around.limits,
             around.logins,
             pin,
-            slot=config.text("classic", "slot"),
-            import_option=config.text("classic", "cmu_public_key_option"),
+            slot=config.text("source", "slot"),
+            import_option=config.text("source", "cmu_public_key_option"),
             allow_raised=config.flag("run", "allow_raised_counter"),
         )
 
@@ -296,7 +296,7 @@ def _way(config: Config, section: str) -> Way:
 
 def check(config: Config) -> None:
     """UsageError where settings do not hold together; nothing is started and no secret is fetched."""
-    for section, secret in (("classic", "pin"), ("cloudhsm", "password")):
+    for section, secret in (("source", "pin"), ("destination", "password")):
         _way(config, section)
         secrets.check_source(secret, config.text(section, secret))
     _known_tool(config)
@@ -311,13 +311,13 @@ def _resolve(config: Config, section: str, key: str, name: str) -> Secret:
 
 
 def _known_tool(config: Config) -> str:
-    tool = config.text("cloudhsm", "tool")
+    tool = config.text("destination", "tool")
     if tool not in DESTINATIONS:
-        raise UsageError(f"[cloudhsm] tool: {tool!r} is not known", hint=f"known: {', '.join(DESTINATIONS)}")
+        raise UsageError(f"[destination] tool: {tool!r} is not known", hint=f"known: {', '.join(DESTINATIONS)}")
     return tool
 
 
 def hidden_variables(config: Config) -> frozenset[str]:
     """Environment variables that hold secrets and so are kept from every child."""
-    sources = (config.text("classic", "pin"), config.text("cloudhsm", "password"))
+    sources = (config.text("source", "pin"), config.text("destination", "password"))
     return frozenset(name for source in sources if (name := secrets.named_variable(source))) | _OF_SINGLE_COMMANDS

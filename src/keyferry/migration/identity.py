@@ -17,7 +17,7 @@ def same_cluster(past: RunState, now: Sequence[str]) -> None:
     """RUN-OWNER: the cluster shows before the login something that it has shown to this run already."""
     if past.marks and past.marks.isdisjoint(now):
         seen = f"shown now: {', '.join(now) or 'nothing'}\nbefore: {', '.join(sorted(past.marks))}"
-        raise _not_the_owner("cloudhsm", seen)
+        raise _not_the_owner("destination", seen)
 
 
 def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:

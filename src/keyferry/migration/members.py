@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keyferry.events import Bus
     from keyferry.migration.results import KeyResult
     from keyferry.migration.transfer import Crossing
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.run.journal import Journal
     from keyferry.tools.endpoints import Destination
 
@@ -83,7 +83,7 @@ class Members:
 
 
 def _is_covered(destination: Destination, result: KeyResult) -> bool:
-    handle: CloudHandle | None = result.cloudhsm_handle
+    handle: DestinationHandle | None = result.destination_handle
     try:
         return handle is not None and bool(destination.coverage(handle))
     except KeyferryError as error:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from keyferry.migration.endpoints import Parties
     from keyferry.migration.signals import Interrupts
     from keyferry.migration.wrapping_key import WrappingKey
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.planning.job import Order
     from keyferry.planning.key_list import Want
     from keyferry.run.directory import RunDirectory
@@ -68,7 +68,7 @@ class Migration:
         self.result = RunResult(directory.path)
         self._changing = False
         limit = parties.limits.answer
-        self._in_flight = InFlight(lambda: parties.cloudhsm_host, limit, interrupts, self._notice)
+        self._in_flight = InFlight(lambda: parties.destination_host, limit, interrupts, self._notice)
 
     def run(self) -> RunResult:
         """Do it all; an error ends up in the result, with where its record lies."""
@@ -117,7 +117,7 @@ class Migration:
             return "nothing was changed on either side"
         if self.result.wrapping_key is None:
             return "no key was wrapped; a wrapping pair may have been made: the journal says how far it came"
-        return "each key's state is in the result; no key of the Classic side was changed"
+        return "each key's state is in the result; no key of the source was changed"
 
     def _look(self) -> None:
         """Everything that can be read without a secret is read before the first secret is typed."""
@@ -131,9 +131,9 @@ class Migration:
         self._look_at_partition()
         demand_lasting_handles(self._order.sessions, self._parties.source)
         if self._past:
-            same_owner(self._past, "classic", self._parties.source.identity())
+            same_owner(self._past, "source", self._parties.source.identity())
         if plan := self._order.plan:
-            match.same_parties(match.partition(plan.classic), self._parties.source.identity(), "classic")
+            match.same_parties(match.partition(plan.source), self._parties.source.identity(), "source")
         self._step("4.4")
         self._parties.source.open_session()
         self._step("4.5")
@@ -142,7 +142,7 @@ class Migration:
         self._parties.note_process(self._parties.destination)
         self._parties.destination.log_in()
         if plan:
-            match.same_parties(plan.cloudhsm, self._parties.destination.identity(), "cloudhsm")
+            match.same_parties(plan.destination, self._parties.destination.identity(), "destination")
         self._write_parties()
 
     def _write_parties(self) -> None:
@@ -161,11 +161,11 @@ class Migration:
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
         return {
-            "classic": dict(self._parties.source.identity()),
-            "cloudhsm": dict(self._parties.destination.identity()),
+            "source": dict(self._parties.source.identity()),
+            "destination": dict(self._parties.destination.identity()),
         }
 
-    def _judge(self) -> frozenset[CloudHandle]:
+    def _judge(self) -> frozenset[DestinationHandle]:
         """5.1: every key has its verdict before anything is changed. Gives the destination's secret keys."""
         self._step("5.1")
         source, destination = self._parties.source, self._parties.destination
@@ -196,7 +196,7 @@ class Migration:
             return planned
         return [judge.judge(key, want) for key, want in select(keys, self._order.selection)]
 
-    def _recall(self, past: RunState) -> frozenset[CloudHandle]:
+    def _recall(self, past: RunState) -> frozenset[DestinationHandle]:
         """What an earlier process of this run planned, and how far each key came. Gives what was there before."""
         plan = planfile.read(self._directory.path / PLAN)
         self.result.keys = recalled(plan.keys, past)
@@ -205,7 +205,7 @@ class Migration:
         self._tell()
         return past.before or frozenset()
 
-    def _carry(self, before: frozenset[CloudHandle]) -> None:
+    def _carry(self, before: frozenset[DestinationHandle]) -> None:
         self._begin_members("before the first wrap")
         crossing = [result for result in self.result.keys if result.state == "planned"]
         if crossing:
@@ -213,7 +213,7 @@ class Migration:
         self._step("end")
         self._balance(before)
 
-    def _cross(self, results: Sequence[KeyResult], before: frozenset[CloudHandle]) -> None:
+    def _cross(self, results: Sequence[KeyResult], before: frozenset[DestinationHandle]) -> None:
         wrapping = self._wrapping()
         if not self._changing:
             wrapping.check_free()
@@ -230,7 +230,7 @@ class Migration:
         verified = [result for result in self.result.keys if result.state == "verified"]
         self._members.begin(self._parties.destination, verified, when)
 
-    def _carrier(self, key: WrappingKey, before: frozenset[CloudHandle]) -> Crossing:
+    def _carrier(self, key: WrappingKey, before: frozenset[DestinationHandle]) -> Crossing:
         made = self._past.arrived if self._past else ()
         self._there = AlreadyThere(before, made, again=self._order.wish.again)
         return Crossing(self._parties, self._directory, self._order.wish, key, self._there)
@@ -240,7 +240,7 @@ class Migration:
         return Wrapping(self._parties, self._directory, self._order.wrapping, past, self._in_flight)
 
     def _settle(
-        self, carrier: Crossing, results: Sequence[KeyResult], before: frozenset[CloudHandle], past: RunState
+        self, carrier: Crossing, results: Sequence[KeyResult], before: frozenset[DestinationHandle], past: RunState
     ) -> None:
         newcomers = Newcomers(self._parties.destination, before | past.arrived)
         Settling(carrier, self._directory, newcomers, self._interrupts, self._in_flight).settle(results)
@@ -253,7 +253,7 @@ class Migration:
             if first.error is not None:
                 raise canary(first.error)
             verified = first.state == "verified"  # one that came meanwhile is skipped: then the next is the first
-        if "classic" in self._parties.present:
+        if "source" in self._parties.present:
             carrying.together(self._carriers(carrier, left), left)
         else:
             carrying.one_by_one(carrier, left)
@@ -277,14 +277,14 @@ class Migration:
         lanes = opened(self._parties, wanted, wish.digest, self._interrupts)
         return [first, *(Crossing(self._parties, self._directory, wish, key, self._there, lane) for lane in lanes)]
 
-    def _balance(self, before: frozenset[CloudHandle]) -> None:
+    def _balance(self, before: frozenset[DestinationHandle]) -> None:
         if any(result.state == "planned" for result in self.result.keys):  # the run was told to stop early
             return
         self._members.check(self._parties.destination, "at the end")
-        arrived = {result.cloudhsm_handle for result in self.result.keys if result.cloudhsm_handle is not None}
+        arrived = {result.destination_handle for result in self.result.keys if result.destination_handle is not None}
         if self._past:
             arrived |= self._past.arrived
-        rejected = {result.cloudhsm_handle for result in self.result.keys if result.rule == WRONG_VALUE}
+        rejected = {result.destination_handle for result in self.result.keys if result.rule == WRONG_VALUE}
         if self._past:
             rejected |= self._past.rejected
         now = frozenset(self._parties.destination.secret_keys())

@@ -15,7 +15,7 @@ from keyferry.migration.pipeline import canary
 from keyferry.migration.recovery import found_again
 from keyferry.migration.transfer import ENDING
 from keyferry.migration.wrapping_key import WrappingKey, hash_of, read_pem
-from keyferry.pkcs11 import CloudHandle, Kcv, KeyClass
+from keyferry.pkcs11 import DestinationHandle, Kcv, KeyClass
 from keyferry.planning.evaluate import Judge, refuse_named, refuse_too_many
 from keyferry.planning.selection import refuse_untypeable, select
 from keyferry.run.manifest import PEM
@@ -41,7 +41,7 @@ class Leg(Migration):
     def _look_at_source(self) -> None:
         self._step("4.3")
         self._look_at_partition()
-        self._demand_owner("classic", self._parties.source)
+        self._demand_owner("source", self._parties.source)
         self._step("4.4")
         self._parties.source.open_session()
         self._step("4.5")
@@ -54,7 +54,7 @@ class Leg(Migration):
         self._parties.destination.look()
         for warning in self._parties.destination.probe(self._order.needs):
             self._notice(warning)
-        self._demand_owner("cloudhsm", self._parties.destination)
+        self._demand_owner("destination", self._parties.destination)
         if self._past:
             same_cluster(self._past, self._parties.destination.marks())
         self._step("1.1")
@@ -67,12 +67,12 @@ class Leg(Migration):
             same_owner(self._past, side, party.identity())
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
-        past = (self._past and self._past.parties) or {"classic": {}, "cloudhsm": {}}
+        past = (self._past and self._past.parties) or {"source": {}, "destination": {}}
         return {**past, **{side: dict(party.identity()) for side, party in self._parties.present.items()}}
 
 
 class Making(Leg):
-    """Steps 1 and 2, on the CloudHSM client: the pair, its public half in the run directory."""
+    """Steps 1 and 2, on the destination client: the pair, its public half in the run directory."""
 
     def _work(self) -> None:
         destination = self._parties.destination
@@ -90,7 +90,7 @@ class Making(Leg):
 
 
 class Leaving(Leg):
-    """Steps 4 and 5, on the Classic client: the keys are judged, and those that cross are wrapped."""
+    """Steps 4 and 5, on the source client: the keys are judged, and those that cross are wrapped."""
 
     def _work(self) -> None:
         past = self._past or RunState()
@@ -143,7 +143,7 @@ class Leaving(Leg):
 
 
 class Entering(Leg):
-    """Step 7, on the CloudHSM client again: the keys are unwrapped and proved, and the totals balance."""
+    """Step 7, on the destination client again: the keys are unwrapped and proved, and the totals balance."""
 
     def _work(self) -> None:
         past = self._past or RunState()
@@ -153,7 +153,7 @@ class Entering(Leg):
         crossing = [result for result in self.result.keys if result.state == "planned"]
         if crossing:
             key = self._wrapping().export(self._order.wish.digest)
-            self.result.wrapping_key = replace(key, classic_handle=past.pair.classic)
+            self.result.wrapping_key = replace(key, source_handle=past.pair.source)
             carrier = self._carrier(self.result.wrapping_key, before)
             self._settle(carrier, crossing, before, past)
             crossing = [result for result in crossing if result.state == "planned"]
@@ -173,7 +173,7 @@ def demand_begun(steps: str, directory: Path) -> None:
         raise UsageError(
             f"steps {steps} cannot start yet: there is no run in {directory}",
             keys="nothing was typed to any tool",
-            hint=f"first run steps 1-2 {ON['cloudhsm']}, then copy the whole run directory to this host",
+            hint=f"first run steps 1-2 {ON['destination']}, then copy the whole run directory to this host",
         )
 
 
@@ -213,7 +213,7 @@ def _changed(file: str, rule: str) -> CheckFailedError:
     return CheckFailedError(
         f"{file} is not what the steps before left in this run",
         rule=rule,
-        keys="nothing was typed to any tool; no key of the Classic side was changed",
+        keys="nothing was typed to any tool; no key of the source was changed",
         hint="was the whole directory carried, and is it this run's? Find out who could write to it",
     )
 
@@ -236,7 +236,7 @@ def _recalled(key: Mapping[str, Any]) -> DestinationKey:
     kcv = None if key["kcv"] is None else Kcv(key["kcv"])
     unknown = dict.fromkeys(("bits", "token", "extractable", "local", "may_unwrap", "public_key"))
     return DestinationKey(
-        handle=CloudHandle(key["handle"]),
+        handle=DestinationHandle(key["handle"]),
         label=key["label"],
         key_class=KeyClass.SECRET,
         type="",

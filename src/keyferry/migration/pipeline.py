@@ -230,7 +230,7 @@ def opened(parties: Parties, wanted: int, digest: str, interrupts: Interrupts) -
         lane = parties.another_lane(number)
         steps.start(parties.bus, "4.3", lane=number)
         lane.source.look()
-        same_identity("classic", parties.source.identity(), lane.source.identity())
+        same_identity("source", parties.source.identity(), lane.source.identity())
         steps.start(parties.bus, "4.4", lane=number)
         lane.source.open_session()
         steps.start(parties.bus, "4.5", lane=number)
@@ -240,6 +240,6 @@ def opened(parties: Parties, wanted: int, digest: str, interrupts: Interrupts) -
         lane.destination.look()
         parties.note_process(lane.destination)
         lane.destination.log_in()
-        same_identity("cloudhsm", parties.destination.identity(), lane.destination.identity())
+        same_identity("destination", parties.destination.identity(), lane.destination.identity())
         lane.destination.use_digest(digest)
         yield lane

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keyferry.migration.in_flight import InFlight
     from keyferry.migration.signals import Interrupts
     from keyferry.migration.transfer import Crossing
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.planning.evaluate import PlannedKey
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import KeyState, RunState
@@ -32,7 +32,7 @@ def recalled(planned: Sequence[PlannedKey], past: RunState) -> list[KeyResult]:
 
 
 def _recalled(one: PlannedKey, key: KeyState) -> KeyResult:
-    result = KeyResult(one, cloudhsm_handle=key.cloud_handle, proof=key.proof, others=key.others)
+    result = KeyResult(one, destination_handle=key.cloud_handle, proof=key.proof, others=key.others)
     if key.settled:
         result.end(key.stage.value.replace(" ", "_"), key.rule, key.detail)
         result.code = None if key.code is None else Exit(key.code)
@@ -46,7 +46,7 @@ def _recalled(one: PlannedKey, key: KeyState) -> KeyResult:
 class Newcomers:
     """The destination's secret keys that came since the run began and that are no key's of this run yet."""
 
-    def __init__(self, destination: Destination, known: Iterable[CloudHandle]) -> None:
+    def __init__(self, destination: Destination, known: Iterable[DestinationHandle]) -> None:
         self._seen = set(known)
         self.question = destination.question
         self._destination = destination
@@ -78,7 +78,7 @@ class Newcomers:
     def _same_value(one: PlannedKey, key: DestinationKey) -> bool:
         return one.kcv is not None and key.kcv == one.kcv
 
-    def take(self, handle: CloudHandle) -> None:
+    def take(self, handle: DestinationHandle) -> None:
         """This one is known now."""
         self._keys = [key for key in self._keys if key.handle != handle]
 
@@ -133,7 +133,7 @@ class Settling:
             case Decision("skip"):
                 result.end("skipped", "OPERATOR", "skipped by an operator's order")
             case Decision("retry"):
-                result.stage, result.cloudhsm_handle = Stage.PLANNED, None
+                result.stage, result.destination_handle = Stage.PLANNED, None
                 result.beside |= result.others | {key.handle for key in self._newcomers.alike(result.planned)}
 
     def _ask(self, result: KeyResult) -> None:
@@ -183,7 +183,7 @@ class Settling:
             f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`"
         )
 
-    def _adopt(self, result: KeyResult, handle: CloudHandle, by: str) -> None:
+    def _adopt(self, result: KeyResult, handle: DestinationHandle, by: str) -> None:
         self._carrier.arrived(result, handle, adopted=by, beside=sorted(result.beside))
         self._newcomers.take(handle)
 
@@ -203,7 +203,7 @@ class Settling:
                 f"the wrapped file {path.name} is not what was recorded",
                 rule="BLOB-INTACT",
                 seen=f"recorded: {result.blob}\nnow: {hash_of(path)}",
-                keys="this key did not cross; it is unchanged on the Classic side",
+                keys="this key did not cross; it is unchanged on the source",
                 hint=f"find out who changed it; `keyferry resolve RUN {result.handle} --retry` wraps it anew",
             )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from keyferry.events import Bus
     from keyferry.migration.wrapping_key import WrappingKey
-    from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, Sha256
+    from keyferry.pkcs11 import DestinationHandle, Kcv, Sha256, SourceHandle
     from keyferry.planning.evaluate import PlannedKey
 
 
@@ -39,8 +39,8 @@ class KeyResult:
     state: str = "planned"
     stage: Stage = Stage.PLANNED
     blob: Sha256 | None = None
-    beside: frozenset[CloudHandle] = frozenset()
-    others: frozenset[CloudHandle] = frozenset()
+    beside: frozenset[DestinationHandle] = frozenset()
+    others: frozenset[DestinationHandle] = frozenset()
     decision: Decision | None = None
     intended: str | None = None
     open: bool = False
@@ -48,7 +48,7 @@ class KeyResult:
     rule: str | None = None
     detail: str | None = None
     proof: str | None = None
-    cloudhsm_handle: CloudHandle | None = None
+    destination_handle: DestinationHandle | None = None
     kcv_there: Kcv | None = None
     attributes_there: dict[str, str] = field(default_factory=dict)
     nodes: tuple[int, ...] = ()
@@ -60,7 +60,7 @@ class KeyResult:
         self.state, self.rule, self.detail = state, rule, detail
 
     @property
-    def handle(self) -> ClassicHandle:
+    def handle(self) -> SourceHandle:
         return self.planned.handle
 
     def json(self) -> dict[str, object]:
@@ -69,7 +69,7 @@ class KeyResult:
             "rule": self.rule,
             "detail": self.detail,
             "proof": self.proof,
-            "cloudhsm_handle": self.cloudhsm_handle,
+            "destination_handle": self.destination_handle,
         }
 
 
@@ -90,9 +90,9 @@ class RunResult:
         return {"planned": len(self.keys)} | {state: counts[state] for state in STATES[1:]}
 
     def json(self) -> dict[str, object]:
-        """The document `keyferry.run/1`."""
+        """The document `keyferry.run/2`."""
         return {
-            "schema": "keyferry.run/1",
+            "schema": "keyferry.run/2",
             "run_dir": str(self.run_dir),
             "head": self.head,
             "exit_code": int(self.exit_code),
@@ -116,7 +116,7 @@ class RunResult:
 
 
 def not_begun(error: KeyferryError, run_dir: Path | None) -> dict[str, object]:
-    """Return the document `keyferry.run/1` of a command that failed before it could begin or resume a run."""
+    """Return the document `keyferry.run/2` of a command that failed before it could begin or resume a run."""
     told = RunResult(run_dir or _NO_FOLDER, error=error).json()
     return told if run_dir else told | {"run_dir": None}
 
@@ -148,10 +148,10 @@ def _code(result: KeyResult, some_crossed: bool) -> Exit:
 
 def balance(
     result: RunResult,
-    before: frozenset[CloudHandle],
-    now: frozenset[CloudHandle],
-    arrived: frozenset[CloudHandle],
-    rejected: frozenset[CloudHandle] = frozenset(),
+    before: frozenset[DestinationHandle],
+    now: frozenset[DestinationHandle],
+    arrived: frozenset[DestinationHandle],
+    rejected: frozenset[DestinationHandle] = frozenset(),
 ) -> None:
     """MismatchError where the totals do not balance.
 
@@ -161,7 +161,7 @@ def balance(
     """
     totals = result.totals
     ended = sum(count for state, count in totals.items() if state != "planned")
-    wanted = {key.cloudhsm_handle for key in result.keys if key.cloudhsm_handle is not None}
+    wanted = {key.destination_handle for key in result.keys if key.destination_handle is not None}
     gone = sorted(wanted - rejected - now)
     told = arrived.union(*(key.others for key in result.keys))
     strange = sorted(now - before - told)
@@ -177,5 +177,5 @@ def balance(
     )
 
 
-def _told(handles: list[CloudHandle]) -> str:
+def _told(handles: list[DestinationHandle]) -> str:
     return ", ".join(map(str, handles)) or "none"

@@ -20,6 +20,7 @@ from keyferry.run.manifest import MANIFEST, written_head
 from keyferry.run.state import PLAN, WRONG_VALUE, Stage, load
 from keyferry.run.status import SIDES, next_leg
 from keyferry.run.unbegun import is_unbegun
+from keyferry.run.versions import require_same_version
 from keyferry.text import counted, shortened, value
 
 if TYPE_CHECKING:
@@ -52,10 +53,14 @@ def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None 
         return result
     with reopened(run_dir) as (directory, past):
         config, order = ordered(config, past, run_dir)
-        same_owner(past, "cloudhsm", {"user": config.text("cloudhsm", "user"), "tool": config.text("cloudhsm", "tool")})
-        check_named(config, ("classic", "cloudhsm"))
+        same_owner(
+            past,
+            "destination",
+            {"user": config.text("destination", "user"), "tool": config.text("destination", "tool")},
+        )
+        check_named(config, ("source", "destination"))
         may_log_in(past, config)
-        secrets = Parties.resolve_secrets(config, ("classic", "cloudhsm"))
+        secrets = Parties.resolve_secrets(config, ("source", "destination"))
         directory.go_on(past, **typing_again(config))
     order = replace(order, max_failures=order.max_failures if max_failures is None else max_failures)
     with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
@@ -114,6 +119,7 @@ def reopened(run_dir: Path) -> Iterator[tuple[RunDirectory, RunState]]:
     """A run's folder, locked; left as it was found if what is asked inside raises."""
     directory, past = RunDirectory.reopen(run_dir)
     try:
+        require_same_version(run_dir)
         yield directory, past
     except BaseException:
         directory.leave()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, ToolRefusedError, UsageError
 from keyferry.events import Bus
 from keyferry.migration.start import check_named, opened
-from keyferry.pkcs11 import ClassicHandle, key_type
+from keyferry.pkcs11 import SourceHandle, key_type
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM, WRAPPED_FILE
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def key_mgmt_util_before_login(config: Config) -> Iterator[KeyMgmtUtil]:
 
     with (
         _reached(config) as parties,
-        KeyMgmtUtil.open(parties.sessions, parties.cloudhsm_host, parties.limits) as tool,
+        KeyMgmtUtil.open(parties.sessions, parties.destination_host, parties.limits) as tool,
     ):
         yield tool
 
@@ -66,7 +66,7 @@ def cloudhsm_cli_before_login(config: Config) -> Iterator[CloudHsmCli]:
 
     with (
         _reached(config) as parties,
-        CloudHsmCli.open(parties.sessions, parties.cloudhsm_host, parties.limits) as tool,
+        CloudHsmCli.open(parties.sessions, parties.destination_host, parties.limits) as tool,
     ):
         yield tool
 
@@ -84,10 +84,10 @@ def cloudhsm_cli(config: Config, *, changes: bool = False) -> Iterator[tuple[Clo
 @contextlib.contextmanager
 def _logged_in(config: Config, tool: str, *, changes: bool) -> Iterator[tuple[Destination, Host]]:
     """The destination through this tool, whichever the configuration names."""
-    with _reached(config.having("cloudhsm", "tool", tool), "cloudhsm", changes=changes) as parties:
+    with _reached(config.having("destination", "tool", tool), "destination", changes=changes) as parties:
         parties.destination.look()
         parties.destination.log_in()
-        yield parties.destination, parties.cloudhsm_host
+        yield parties.destination, parties.destination_host
         parties.destination.close()
 
 
@@ -97,11 +97,11 @@ def ckdemo_before_login(config: Config) -> Iterator[tuple[Ckdemo, SlotRow]]:
     from keyferry.tools.ckdemo.driver import Ckdemo  # noqa: PLC0415 - start-up
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
 
-    check_named(config, ("classic",))
+    check_named(config, ("source",))
     with _reached(config) as parties:
-        rows = vtl.list_slots(parties.sessions, parties.classic_host, parties.limits)
-        row = vtl.choose(rows, config.text("classic", "slot"))
-        tool = Ckdemo.open(parties.sessions, parties.classic_host, parties.limits)
+        rows = vtl.list_slots(parties.sessions, parties.source_host, parties.limits)
+        row = vtl.choose(rows, config.text("source", "slot"))
+        tool = Ckdemo.open(parties.sessions, parties.source_host, parties.limits)
         yield tool, row
         tool.quit()
 
@@ -114,7 +114,7 @@ class CkdemoSession:
     host: Host
     handles_last: bool
 
-    def object(self, wanted: str) -> ClassicHandle:
+    def object(self, wanted: str) -> SourceHandle:
         """The one object that is meant: a handle in digits, or `label:TEXT`, looked up in this session."""
         kind, colon, label = wanted.partition(":")
         if colon and kind == "label":
@@ -128,9 +128,9 @@ class CkdemoSession:
                 keys="nothing was changed",
                 hint="name the object label:TEXT, or use a member's own slot: --slot serial:...",
             )
-        return ClassicHandle(int(wanted))
+        return SourceHandle(int(wanted))
 
-    def _labelled(self, label: str) -> ClassicHandle:
+    def _labelled(self, label: str) -> SourceHandle:
         found = [one.handle for one in self.tool.find_objects() if one.label == label]
         if len(found) != 1:
             raise UsageError(
@@ -142,7 +142,7 @@ class CkdemoSession:
             )
         return found[0]
 
-    def wrap(self, key: ClassicHandle, under: ClassicHandle, digest: str, out: Path) -> tuple[int, Sha256]:
+    def wrap(self, key: SourceHandle, under: SourceHandle, digest: str, out: Path) -> tuple[int, Sha256]:
         """Wrap a key under a public key into a new file; gives its size in bytes and its hash (BLOB-SIZE)."""
         public_key = self.tool.display_object(under).public_key()
         if public_key is None:
@@ -161,7 +161,7 @@ class CkdemoSession:
         self.tool.record_file(WRAPPED_FILE, size, digest)
         return size, digest
 
-    def check_value(self, handle: ClassicHandle) -> tuple[str, Kcv]:
+    def check_value(self, handle: SourceHandle) -> tuple[str, Kcv]:
         """A key's type and check value; UsageError for a type that has none."""
         number = self.tool.display_object(handle).number("CKA_KEY_TYPE")
         kind = "none" if number is None else key_type(number)
@@ -173,12 +173,12 @@ class CkdemoSession:
 @contextlib.contextmanager
 def ckdemo(config: Config, *, changes: bool = False) -> Iterator[CkdemoSession]:
     """A session of ckdemo on the configured slot as crypto officer; logged out, closed and left by its own exit."""
-    with _reached(config, "classic", changes=changes) as parties:
+    with _reached(config, "source", changes=changes) as parties:
         source = _source(parties.source)
         source.look()
         source.open_session()
         source.log_in()
-        yield CkdemoSession(source.ckdemo, parties.classic_host, source.handles_last())
+        yield CkdemoSession(source.ckdemo, parties.source_host, source.handles_last())
         source.ckdemo.logout()
         source.ckdemo.close_session()
         source.close()
@@ -187,14 +187,14 @@ def ckdemo(config: Config, *, changes: bool = False) -> Iterator[CkdemoSession]:
 @contextlib.contextmanager
 def cmu(config: Config, *, changes: bool = False) -> Iterator[Cmu]:
     """cmu on the configured slot. Its slot and failure flags are looked at through vtl and ckdemo first."""
-    with _reached(config, "classic", changes=changes) as parties:
+    with _reached(config, "source", changes=changes) as parties:
         source = _source(parties.source)
         source.look()
         source.close()
         yield source.cmu()
 
 
-def import_public_key(config: Config, file: Path, label: str) -> tuple[ClassicHandle | None, Sha256]:
+def import_public_key(config: Config, file: Path, label: str) -> tuple[SourceHandle | None, Sha256]:
     """Import a PEM file with cmu; what came of it is read back with cmu and ckdemo, and must be the file's key.
 
     Gives the handle, None on an HA slot, and the key's fingerprint (WRAPPING-KEY-MATCH, WRAPPING-KEY-NEW).
@@ -202,12 +202,12 @@ def import_public_key(config: Config, file: Path, label: str) -> tuple[ClassicHa
     from keyferry.migration.wrapping_key import read_pem  # noqa: PLC0415 - start-up
 
     key, fingerprint = read_pem(file)
-    with _reached(config, "classic", changes=True) as parties:
+    with _reached(config, "source", changes=True) as parties:
         source = _source(parties.source)
         source.look()
         source.open_session()
         source.log_in()
-        parties.classic_host.put(file, _PEM)
+        parties.source_host.put(file, _PEM)
         handle = source.import_public_key(_PEM, label)
         if source.public_key(handle) != key:
             raise MismatchError(
@@ -225,7 +225,7 @@ def vtl_verify(config: Config) -> Sequence[VerifiedRow]:
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
 
     with _reached(config) as parties:
-        return vtl.verify(parties.sessions, parties.classic_host, parties.limits)
+        return vtl.verify(parties.sessions, parties.source_host, parties.limits)
 
 
 @contextlib.contextmanager

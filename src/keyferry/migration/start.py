@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from keyferry.tools.ledger import Entry
     from keyferry.tools.vtl.screens import SlotRow
 
-_WAYS = [(side, name) for side in ("classic", "cloudhsm") for name in ("sudo", "prefix")]
+_WAYS = [(side, name) for side in ("source", "destination") for name in ("sudo", "prefix")]
 PUBLIC_SETTINGS = (*PLANNED_SETTINGS, *_WAYS, ("run", "allow_raised_counter"), ("run", "operator"), ("run", "sessions"))
 """Settings that go into the record: all but where secrets come from."""
 
@@ -116,9 +116,9 @@ def _run(config: Config, wanted: Order, run_dir: Path | None, bus: Bus) -> RunRe
     return result
 
 
-def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
+def inventory_source(config: Config, bus: Bus) -> Sequence[SourceKey]:
     """Every key object of the partition; the only thing typed that is not a question is the PIN."""
-    with opened(config, None, bus, need=("classic",)) as (parties, _directory):
+    with opened(config, None, bus, need=("source",)) as (parties, _directory):
         parties.source.look()
         parties.source.open_session()
         parties.source.log_in()
@@ -127,9 +127,9 @@ def inventory_classic(config: Config, bus: Bus) -> Sequence[SourceKey]:
         return keys
 
 
-def inventory_cloudhsm(config: Config, bus: Bus) -> Sequence[DestinationKey]:
+def inventory_destination(config: Config, bus: Bus) -> Sequence[DestinationKey]:
     """Every secret key of the crypto user."""
-    with opened(config, None, bus, need=("cloudhsm",)) as (parties, _directory):
+    with opened(config, None, bus, need=("destination",)) as (parties, _directory):
         parties.destination.look()
         parties.destination.log_in()
         keys = [parties.destination.describe(handle) for handle in parties.destination.secret_keys()]
@@ -138,13 +138,13 @@ def inventory_cloudhsm(config: Config, bus: Bus) -> Sequence[DestinationKey]:
 
 
 def slots(config: Config, record: Path) -> Sequence[SlotRow]:
-    """The Classic client's slots; `record` is a folder for the session's recording."""
+    """The source client's slots; `record` is a folder for the session's recording."""
     from keyferry.migration.endpoints import host, limits  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.terminal.sessions import Sessions  # noqa: PLC0415 - as above
     from keyferry.tools.overrides import wordings  # noqa: PLC0415 - as above
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - as above
 
-    with host(config, "classic", lambda _where, _folder: None) as there:
+    with host(config, "source", lambda _where, _folder: None) as there:
         return vtl.list_slots(Sessions(record, "-", (), wordings=wordings(config)), there, limits(config))
 
 
@@ -153,7 +153,7 @@ def opened(
     config: Config,
     run_dir: Path | None,
     bus: Bus,
-    need: tuple[str, ...] = ("classic", "cloudhsm"),
+    need: tuple[str, ...] = ("source", "destination"),
     order: Order | None = None,
 ) -> Iterator[tuple[Parties, RunDirectory]]:
     from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
@@ -221,7 +221,7 @@ def _demand_descriptors() -> None:
 
 def check_named(config: Config, need: tuple[str, ...]) -> None:
     """UsageError where the configuration leaves out what these sides need."""
-    for section, key, option in (("classic", "slot", "--slot"), ("cloudhsm", "user", "--user")):
+    for section, key, option in (("source", "slot", "--slot"), ("destination", "user", "--user")):
         if section in need and not config.text(section, key):
             raise UsageError(
                 f"no {key} is named for the {section} side",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from keyferry.migration.endpoints import Lane, Parties
     from keyferry.migration.results import KeyResult
     from keyferry.migration.wrapping_key import WrappingKey
-    from keyferry.pkcs11 import CloudHandle, Sha256
+    from keyferry.pkcs11 import DestinationHandle, Sha256
     from keyferry.planning.rules import Wish
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import Destination, UnwrapSpec
@@ -126,9 +126,9 @@ class Crossing:
     def _wrap(self, result: KeyResult) -> None:
         """5.2, BLOB-SIZE: the file is fresh and has the modulus' size."""
         self._step("5.2", result.planned.name)
-        wrapping_handle = self._wrapping_key.classic_handle
+        wrapping_handle = self._wrapping_key.source_handle
         if wrapping_handle is None:
-            raise MismatchError("the wrapping key is not on the Classic side", rule="WRAPPING-KEY-MATCH")
+            raise MismatchError("the wrapping key is not on the source", rule="WRAPPING-KEY-MATCH")
         self._intend(result, Stage.WRAP_INTENT, act="wrap", beside=sorted(result.beside))
         wrapped = self._lane.source.wrap(wrapping_handle, result.planned.key, self._wish.digest)
         size = (self._wrapping_key.public_key.bits + 7) // 8
@@ -137,13 +137,13 @@ class Crossing:
                 f"the wrapped file has {wrapped.size} bytes, not the modulus' {size}",
                 rule="BLOB-SIZE",
                 step="5.2",
-                keys="this key did not cross; it is unchanged on the Classic side",
+                keys="this key did not cross; it is unchanged on the source",
             )
-        there = self._lane.classic_host.collect(wrapped.name, self._file(result))
+        there = self._lane.source_host.collect(wrapped.name, self._file(result))
         self._lane.source.record_file(wrapped, there)
-        self._same({"the Classic client": there, "the run directory": hash_of(self._file(result))}, "5.2")
+        self._same({"the source client": there, "the run directory": hash_of(self._file(result))}, "5.2")
         name = self._file(result).name
-        self._done(result, Stage.WRAPPED, act="wrap", file=name, host="classic", sha256=there, size=size)
+        self._done(result, Stage.WRAPPED, act="wrap", file=name, host="source", sha256=there, size=size)
         result.blob = there
 
     def _move(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
@@ -152,8 +152,8 @@ class Crossing:
         if name not in self._moved:
             self.move_all(ready)
         there = self._moved.pop(name)
-        self._same({"the Classic client": result.blob, "the CloudHSM client": there}, "6")
-        self._done(result, Stage.MOVED, act="move", file=name, host="cloudhsm", sha256=there)
+        self._same({"the source client": result.blob, "the destination client": there}, "6")
+        self._done(result, Stage.MOVED, act="move", file=name, host="destination", sha256=there)
 
     def move_all(self, results: Sequence[KeyResult]) -> None:
         """6: the files of many keys in one transfer; each is compared when its key is at it."""
@@ -161,7 +161,7 @@ class Crossing:
         self._step("6", name)
         paths = [self._file(result) for result in results if result.stage is not Stage.UNWRAPPED]
         files = {path.name: path for path in paths}
-        self._moved |= self._lane.cloudhsm_host.put_all(files, self._unwrapped)
+        self._moved |= self._lane.destination_host.put_all(files, self._unwrapped)
         self._unwrapped.clear()
 
     def _unwrap(self, result: KeyResult) -> None:
@@ -177,15 +177,15 @@ class Crossing:
         )
         self.arrived(result, self._lane.destination.unwrap(spec, wrapping_key))
 
-    def arrived(self, result: KeyResult, handle: CloudHandle, **how: object) -> None:
+    def arrived(self, result: KeyResult, handle: DestinationHandle, **how: object) -> None:
         """The key is on the destination under this handle. how: what the journal should say besides."""
         self._there.arrived(handle)
         self._done(result, Stage.UNWRAPPED, act="unwrap", handle=handle, **how)
-        result.cloudhsm_handle = handle
+        result.destination_handle = handle
 
     def _prove(self, result: KeyResult) -> None:
         """CLUSTER-COVERAGE, ATTRIBUTES-MATCH, KCV-MATCH."""
-        destination, handle, spec = self._lane.destination, result.cloudhsm_handle, self._spec(result)
+        destination, handle, spec = self._lane.destination, result.destination_handle, self._spec(result)
         if handle is None:
             raise MismatchError("the unwrapped key has no handle", rule="CLUSTER-COVERAGE")
         covered = destination.coverage(handle)
@@ -212,19 +212,19 @@ class Crossing:
         error.fill(step=self._parties.step)
         if isinstance(error, NeedsOperatorError):
             result.end("needs_operator", error.rule or "CLUSTER-COVERAGE", error.what)
-        elif error.rule == WRONG_VALUE and result.cloudhsm_handle is not None:
-            error.hint = self._wrong_value(result, result.cloudhsm_handle)
+        elif error.rule == WRONG_VALUE and result.destination_handle is not None:
+            error.hint = self._wrong_value(result, result.destination_handle)
             result.end("needs_operator", WRONG_VALUE, f"{error.what}; {error.hint}")
         elif result.open and result.stage is Stage.UNWRAP_INTENT:
             error.fill(keys=f"whether {result.planned.name!r} was unwrapped is not known: `keyferry resume` finds out")
             result.end("needs_operator", error.rule or "OUTCOME-UNKNOWN", error.what)
         else:
-            error.fill(keys="this key is unchanged on the Classic side")
+            error.fill(keys="this key is unchanged on the source")
             unsure = "OUTCOME-UNKNOWN" if result.open else "TOOL-REFUSED"
             result.end("failed", error.rule or unsure, error.what)
         self.ended(result)
 
-    def _wrong_value(self, result: KeyResult, handle: CloudHandle) -> str:
+    def _wrong_value(self, result: KeyResult, handle: DestinationHandle) -> str:
         """What to do about a key of the destination that has another value than its source."""
         destination = self._lane.destination
         return (
@@ -268,7 +268,7 @@ class Crossing:
                 rule="BLOB-INTACT",
                 step=step,
                 seen="\n".join(f"{place}: {digest or 'not known'}" for place, digest in hashes.items()),
-                keys="this key did not cross; it is unchanged on the Classic side",
+                keys="this key did not cross; it is unchanged on the source",
             )
 
 
@@ -283,7 +283,7 @@ def end_line(result: KeyResult) -> dict[str, object]:
         "kcv": result.planned.kcv,
         "kcv_there": result.kcv_there,
         "attributes_there": result.attributes_there,
-        "handle": result.cloudhsm_handle,
+        "handle": result.destination_handle,
         "nodes": result.nodes,
         "coverage": result.coverage or None,
         "attributes": result.notes,

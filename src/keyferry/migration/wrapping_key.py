@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from keyferry.migration.endpoints import Parties
     from keyferry.migration.in_flight import InFlight
-    from keyferry.pkcs11 import ClassicHandle, CloudHandle
+    from keyferry.pkcs11 import DestinationHandle, SourceHandle
     from keyferry.planning.job import WrappingWish
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import DestinationKey
@@ -32,7 +32,7 @@ class WrappingKey:
 
     label: str
     pair: Pair
-    classic_handle: ClassicHandle | None
+    source_handle: SourceHandle | None
     public_key: PublicKey
     sha256: Sha256
 
@@ -41,7 +41,7 @@ class WrappingKey:
             "label": self.label,
             "public_handle": self.pair.public,
             "private_handle": self.pair.private,
-            "classic_handle": self.classic_handle,
+            "source_handle": self.source_handle,
             "sha256": self.sha256,
         }
 
@@ -78,9 +78,9 @@ class Wrapping:
 
     def bring(self, key: WrappingKey, digest: str) -> WrappingKey:
         """Steps 3 to 4.6, on the source only."""
-        handle = self._on_classic(key)
+        handle = self._on_source(key)
         self._parties.source.use_digest(digest)
-        return replace(key, classic_handle=handle)
+        return replace(key, source_handle=handle)
 
     def _pair(self) -> Pair:
         past = self._past
@@ -107,14 +107,14 @@ class Wrapping:
         self._generated(pair, adopted=True)
         return pair
 
-    def _on_classic(self, key: WrappingKey) -> ClassicHandle:
+    def _on_source(self, key: WrappingKey) -> SourceHandle:
         """The imported public key: found where an earlier process may have imported it, else imported now."""
         handle = None
         if self._past.stage in IMPORT_BEGUN:
             found = self._parties.source.labelled(key.label)
             self._journal.write("question", act="import", label=key.label, found=list(found))
             if len(found) > 1:
-                raise self._several("the Classic side", "4.2", found)
+                raise self._several("the source", "4.2", found)
             handle = found[0] if found else None
         if handle is None:
             self._move(key)
@@ -190,12 +190,12 @@ class Wrapping:
                 f"the wrapping pair {pair.public}, {pair.private} cannot be read on the destination: {refusal.what}",
                 rule="WRAPPING-KEY-MATCH",
                 seen=refusal.seen,
-                keys="what was wrapped under a lost pair can never be unwrapped; the Classic keys are as before",
+                keys="what was wrapped under a lost pair can never be unwrapped; the source keys are as before",
                 hint="if somebody removed the pair, make a new plan: keys that crossed already are seen by it",
             ) from refusal
 
-    def _fetch(self, handle: CloudHandle) -> None:
-        host = self._parties.cloudhsm_host
+    def _fetch(self, handle: DestinationHandle) -> None:
+        host = self._parties.destination_host
         host.remove(PEM)
         self._parties.destination.export_public_key(handle, PEM)
         if not host.size(PEM):
@@ -204,16 +204,16 @@ class Wrapping:
             )
         there = host.fetch(PEM, self._pem)
         self._parties.destination.record_file(PEM, self._pem.read_bytes())
-        self._same_file({"the CloudHSM client": there, "the run directory": hash_of(self._pem)}, "2.1")
-        self._journal.write("done", act="fetch", file=PEM, host="cloudhsm", sha256=there)
+        self._same_file({"the destination client": there, "the run directory": hash_of(self._pem)}, "2.1")
+        self._journal.write("done", act="fetch", file=PEM, host="destination", sha256=there)
 
     def _move(self, key: WrappingKey) -> None:
         steps.start(self._parties.bus, "3")
-        there = self._parties.classic_host.put(self._pem, PEM)
-        self._same_file({"the run directory": hash_of(self._pem), "the Classic client": there}, "3")
-        self._journal.write("done", act="move", file=PEM, host="classic", sha256=there, key=key.sha256)
+        there = self._parties.source_host.put(self._pem, PEM)
+        self._same_file({"the run directory": hash_of(self._pem), "the source client": there}, "3")
+        self._journal.write("done", act="move", file=PEM, host="source", sha256=there, key=key.sha256)
 
-    def _import(self, key: WrappingKey) -> ClassicHandle:
+    def _import(self, key: WrappingKey) -> SourceHandle:
         source = self._parties.source
         steps.start(self._parties.bus, "4.1")
         self._journal.write("intent", act="import", label=key.label, sha256=key.sha256)
@@ -221,11 +221,11 @@ class Wrapping:
         self._journal.write("done", act="import", handle=handle)
         return self._allowed(key, handle)
 
-    def _allowed(self, key: WrappingKey, handle: ClassicHandle) -> ClassicHandle:
+    def _allowed(self, key: WrappingKey, handle: SourceHandle) -> SourceHandle:
         """4.2 and 4.6: compared with the pair, then allowed to wrap."""
         source = self._parties.source
         steps.start(self._parties.bus, "4.2")
-        places = self._match({"the pair": key.public_key, "the Classic HSM": source.public_key(handle)}, "4.2")
+        places = self._match({"the pair": key.public_key, "the source HSM": source.public_key(handle)}, "4.2")
         self._journal.write("done", act="compare", handle=handle, places=places)
         steps.start(self._parties.bus, "4.6")
         self._journal.write("intent", act="allow wrapping", handle=handle)
@@ -260,7 +260,7 @@ class Wrapping:
                 rule="WRAPPING-KEY-MATCH",
                 step=step,
                 seen="\n".join(told),
-                keys="nothing was wrapped, so no key has left the Classic partition",
+                keys="nothing was wrapped, so no key has left the source partition",
                 hint="find out who can write to the folders of both hosts before anything else",
             )
         return {place: fingerprint(key) for place, key in places.items() if key is not None}

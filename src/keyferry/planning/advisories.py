@@ -35,7 +35,7 @@ def notices(crossing: Sequence[PlannedKey], modulus_bits: int, *, extractable: b
         yield "a cluster in FIPS mode may refuse DES3 keys since 2024; the cluster's answer decides"
     if unproved := sum(one.kcv is None for one in crossing):
         has, their = ("has", "its") if unproved == 1 else ("have", "their")
-        told = f"{counted(unproved, 'key')} {has} no check value on the Classic side"
+        told = f"{counted(unproved, 'key')} {has} no check value on the source"
         yield f"{told}; {their} proof will be {their} length"
 
 

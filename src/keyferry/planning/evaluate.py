@@ -12,7 +12,7 @@ from keyferry.text import counted, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from keyferry.pkcs11 import ClassicHandle, Kcv
+    from keyferry.pkcs11 import Kcv, SourceHandle
     from keyferry.planning.rules import Verdict, Wish
     from keyferry.tools.endpoints import DestinationKey, SourceKey
 
@@ -32,11 +32,11 @@ class PlannedKey:
     new_id: str
     id_given: bool
     kcv: Kcv | None = None
-    known_as: ClassicHandle | None = None
+    known_as: SourceHandle | None = None
     want: Want = field(default_factory=Want)
 
     @property
-    def handle(self) -> ClassicHandle:
+    def handle(self) -> SourceHandle:
         """By which the record knows the key."""
         return self.key.handle if self.known_as is None else self.known_as
 
@@ -48,10 +48,10 @@ class PlannedKey:
         return "failed" if self.verdict.failed else "skipped"
 
     def json(self) -> dict[str, object]:
-        """As in `keyferry.run/1`, before anything is done."""
+        """As in `keyferry.run/2`, before anything is done."""
         key, stays = self.key, self.verdict is not None
         return {
-            "classic_handle": self.handle,
+            "source_handle": self.handle,
             "label": key.label.encode("utf-8", "replace").decode(),
             "new_label": None if stays else self.new_label,
             "id": (key.id_shown or None) if stays else self.new_id,
@@ -62,7 +62,7 @@ class PlannedKey:
             "detail": self.verdict.detail if self.verdict else None,
             "proof": None,
             "kcv": self.kcv,
-            "cloudhsm_handle": None,
+            "destination_handle": None,
         }
 
     @property
@@ -90,7 +90,7 @@ class Judge:
         self._check_value = check_value
         self._longest_label = longest_label
 
-    def judge(self, key: SourceKey, want: Want | None = None, known_as: ClassicHandle | None = None) -> PlannedKey:
+    def judge(self, key: SourceKey, want: Want | None = None, known_as: SourceHandle | None = None) -> PlannedKey:
         """known_as: the handle that a plan has for the key, of which new names are made."""
         want = want or Want()
         named = self._named(key if known_as is None else replace(key, handle=known_as), want)

@@ -127,7 +127,7 @@ def planned(config: Config, plan: Plan) -> Config:
     differing = [
         f"{name}: the plan has {shown(value)}, {config.origin(*place)} has {shown(config.value(*place))}"
         for name, value in plan.settings.items()
-        if (place := _place(name)) != ("classic", "slot")
+        if (place := _place(name)) != ("source", "slot")
         and config.origin(*place) != DEFAULT
         and config.value(*place) != value
     ]

@@ -26,7 +26,7 @@ def same_parties(planned: Mapping[str, str], now: Mapping[str, str], side: str) 
 
 
 def partition(identity: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in identity.items() if name in IDENTITY["classic"]}
+    return {name: value for name, value in identity.items() if name in IDENTITY["source"]}
 
 
 class Matcher:

@@ -1,4 +1,4 @@
-"""The plan as a document, `keyferry.plan/1`: written before anything is changed, approved, carried out, resumed.
+"""The plan as a document, `keyferry.plan/2`: written before anything is changed, approved, carried out, resumed.
 
 Canonical JSON: sorted names, no blanks, ASCII, one final newline. What is read must be byte for byte what
 would be written again, so an unknown, missing or doubled field, and one that contradicts another, is refused.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from keyferry import steps
 from keyferry.errors import UsageError
-from keyferry.pkcs11 import ClassicHandle, Kcv, KeyClass, Sha256
+from keyferry.pkcs11 import Kcv, KeyClass, Sha256, SourceHandle
 from keyferry.planning.evaluate import PlannedKey
 from keyferry.planning.key_list import Want
 from keyferry.planning.rules import Verdict
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     Value = str | int | bool
 
 PLANNED_SETTINGS = (
-    ("classic", "host"),
-    ("classic", "slot"),
-    ("classic", "cmu_public_key_option"),
-    ("cloudhsm", "host"),
-    ("cloudhsm", "user"),
-    ("cloudhsm", "tool"),
-    ("cloudhsm", "password_visible"),
+    ("source", "host"),
+    ("source", "slot"),
+    ("source", "cmu_public_key_option"),
+    ("destination", "host"),
+    ("destination", "user"),
+    ("destination", "tool"),
+    ("destination", "password_visible"),
     ("wrapping", "label"),
     ("wrapping", "bits"),
     ("wrapping", "hash"),
@@ -44,8 +44,9 @@ PLANNED_SETTINGS = (
 """Settings that say what a run does; the plan holds them."""
 
 
-SCHEMA = "keyferry.plan/1"
-IDENTITY = {"classic": ("label", "serial", "kind"), "cloudhsm": ("user", "tool")}
+SCHEMA = "keyferry.plan/2"
+_FORMER = "keyferry.plan/1"
+IDENTITY = {"source": ("label", "serial", "kind"), "destination": ("user", "tool")}
 """What of a side's identity makes it the same; slot numbers shift and firmware is updated."""
 _VALUES = frozenset({"CKA_VALUE"})  # empty here anyway: the terminal cut it
 
@@ -64,8 +65,8 @@ class Plan:
     made: str
     selection: Selection
     settings: Mapping[str, Value]
-    classic: Mapping[str, str]
-    cloudhsm: Mapping[str, str]
+    source: Mapping[str, str]
+    destination: Mapping[str, str]
     keys: tuple[PlannedKey, ...]
     rehearsal: bool = False
 
@@ -83,8 +84,8 @@ class Plan:
             "rehearsal": self.rehearsal,
             "selection": selection | {"keys": list(self.selection.named)},
             "settings": dict(self.settings),
-            "classic": dict(self.classic),
-            "cloudhsm": dict(self.cloudhsm),
+            "source": dict(self.source),
+            "destination": dict(self.destination),
             "steps": [{"number": number, "title": title} for number, title in steps.TITLES.items()],
             "keys": map(_key_document, self.keys),
         }
@@ -161,12 +162,14 @@ def _plan(document: object) -> Plan:
         rehearsal=bool,
         selection=dict,
         settings=dict,
-        classic=dict,
-        cloudhsm=dict,
+        source=dict,
+        destination=dict,
         steps=list,
         keys=list,
     )
     if top["schema"] != SCHEMA:
+        if top["schema"] == _FORMER:
+            raise _no_plan("it was made by Keyferry 0.1")
         raise _no_plan(f"its schema is {top['schema']!r}, not {SCHEMA}")
     return Plan(
         run_id=top["run_id"],
@@ -174,8 +177,8 @@ def _plan(document: object) -> Plan:
         made=top["made"],
         selection=_selection(top["selection"]),
         settings=_settings(top["settings"]),
-        classic=_identity(top["classic"], "classic"),
-        cloudhsm=_identity(top["cloudhsm"], "cloudhsm"),
+        source=_identity(top["source"], "source"),
+        destination=_identity(top["destination"], "destination"),
         keys=tuple(_key(one) for one in top["keys"]),
         rehearsal=top["rehearsal"],
     )
@@ -220,7 +223,7 @@ def _key(value: object) -> PlannedKey:
     flat = _exactly(
         value,
         "a key",
-        classic_handle=int,
+        source_handle=int,
         label=str,
         new_label=str | None,
         id=str | None,
@@ -231,7 +234,7 @@ def _key(value: object) -> PlannedKey:
         detail=str | None,
         proof=type(None),
         kcv=str | None,
-        cloudhsm_handle=type(None),
+        destination_handle=type(None),
         source=dict,
         id_given=bool,
         wanted=dict,
@@ -280,7 +283,7 @@ def _source(flat: dict[str, Any]) -> SourceKey:
     if found["class"] not in set(KeyClass):
         raise _no_plan(f"{found['class']!r} is no class of objects")
     return SourceKey(
-        handle=ClassicHandle(flat["classic_handle"]),
+        handle=SourceHandle(flat["source_handle"]),
         label=found["label"],
         key_class=KeyClass(found["class"]),
         type=flat["type"],

@@ -15,7 +15,7 @@ from keyferry.text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyferry.pkcs11 import ClassicHandle
+    from keyferry.pkcs11 import SourceHandle
     from keyferry.planning.key_list import Listed
     from keyferry.tools.endpoints import CanBeTold, SourceKey
 
@@ -116,9 +116,9 @@ def _secret(keys: Sequence[SourceKey]) -> list[SourceKey]:
     return [key for key in keys if key.key_class is KeyClass.SECRET]
 
 
-def _listed(partition: _Partition, rows: Sequence[Listed]) -> dict[ClassicHandle, Want]:
+def _listed(partition: _Partition, rows: Sequence[Listed]) -> dict[SourceHandle, Want]:
     """What each row wants, by the handle of its key; UsageError where its handle and label are not one key's."""
-    wants: dict[ClassicHandle, Want] = {}
+    wants: dict[SourceHandle, Want] = {}
     for row in rows:
         key = partition.one(row.name, "--from")
         if row.label not in {None, key.label}:
@@ -136,7 +136,7 @@ def _excluded(partition: _Partition, name: str) -> list[SourceKey]:
 
 def _refused(what: str, hint: str = "look again") -> UsageError:
     return UsageError(
-        what, keys="nothing was changed", hint=f"{hint}; `keyferry inventory classic` lists handles and labels"
+        what, keys="nothing was changed", hint=f"{hint}; `keyferry inventory source` lists handles and labels"
     )
 
 

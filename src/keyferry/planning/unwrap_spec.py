@@ -12,7 +12,7 @@ from keyferry.tools.key_mgmt_util import commands as key_mgmt_util
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-    from keyferry.pkcs11 import ClassicHandle
+    from keyferry.pkcs11 import SourceHandle
     from keyferry.planning.evaluate import PlannedKey
     from keyferry.planning.plan import Plan
 
@@ -48,7 +48,7 @@ def spec_of(plan: Plan, planned: PlannedKey) -> UnwrapSpec:
     Raises:
         UsageError: the plan is for a tool that is not known.
     """
-    tool = plan.cloudhsm.get("tool") or "key_mgmt_util"
+    tool = plan.destination.get("tool") or "key_mgmt_util"
     if tool not in _SETTABLE:
         raise UsageError(
             f"the plan is for the tool {tool!r}, which is not known",
@@ -63,6 +63,6 @@ def spec_of(plan: Plan, planned: PlannedKey) -> UnwrapSpec:
     )
 
 
-def wrapped_name(handle: ClassicHandle) -> str:
+def wrapped_name(handle: SourceHandle) -> str:
     """Name the wrapped file of a key."""
     return f"{handle}.wrapped"

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 START = "0" * 64
 """The link before the first."""
 
-TRANSCRIPT = "keyferry-transcript/1"
+TRANSCRIPT = "keyferry-transcript/2"
 """The domain of a session's chain, and the name of its format."""
-JOURNAL = "keyferry-journal/1"
-RUN = "keyferry-run/1"
+JOURNAL = "keyferry-journal/2"
+RUN = "keyferry-run/2"
 """The domains of a journal's first link and of a run's head."""
 
 

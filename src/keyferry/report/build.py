@@ -30,7 +30,7 @@ STATES = ("verified", "skipped", "failed", "needs_operator", "planned")
 def build(run: RunFiles) -> Report:
     begin = _last(run, "begin")
     plan_keys = list(tables(run.plan, "keys"))
-    names = {handle: _name(key, handle) for key in plan_keys if (handle := number(key, "classic_handle")) is not None}
+    names = {handle: _name(key, handle) for key in plan_keys if (handle := number(key, "source_handle")) is not None}
     acts = acts_of(run, names)
     keys = tuple(keys_of(run, acts))
     walked = tuple(steps(acts))
@@ -50,8 +50,8 @@ def build(run: RunFiles) -> Report:
         operator=pairs(table(run.info, "operator")),
         settings=pairs(table(run.info, "settings")),
         decisions=tuple(_decisions(run)),
-        classic=_party(run, "classic"),
-        cloudhsm=_party(run, "cloudhsm"),
+        source=_party(run, "source"),
+        destination=_party(run, "destination"),
         hosts=tuple((side, pairs(facts)) for side, facts in _hosts(run).items()),
         logins=tuple(_logins(run)),
         tools=tuple(_tools(run.casts)),
@@ -60,7 +60,7 @@ def build(run: RunFiles) -> Report:
         wrapping_key=pair,
         keys=keys,
         totals=tuple(_totals(keys)),
-        additions=tuple(caveats.additions(acts, keys, walked, text(dict(_party(run, "cloudhsm")), "tool"))),
+        additions=tuple(caveats.additions(acts, keys, walked, text(dict(_party(run, "destination")), "tool"))),
         exceptions=tuple(exceptions(run, keys)),
         not_applicable=pairs(table(_last(run, "parties"), "not_applicable")),
         not_proven=tuple(caveats.not_proven(keys, pair, complete=ending == COMPLETE)),
@@ -169,7 +169,7 @@ def _wrapping_key(run: RunFiles) -> WrappingKey | None:
         extractable=flag(wish, "extractable"),
         public_handle=number(made, "public"),
         private_handle=number(made, "private"),
-        classic_handle=number(_last(run, "done", "import"), "handle"),
+        source_handle=number(_last(run, "done", "import"), "handle"),
         sha256=text(exported, "sha256"),
         places=tuple((place, str(digest)) for place, digest in places.items()),
         file_sha256=text(moved, "sha256") if isinstance(moved.get("key"), str) else None,

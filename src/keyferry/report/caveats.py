@@ -61,7 +61,7 @@ def additions(
     if shown := sum(key.kcv is not None for key in keys):
         yield Exceptional(
             "check value",
-            f"ckdemo encrypted a block of zeros under {counted(shown, 'key')} of the Classic side"
+            f"ckdemo encrypted a block of zeros under {counted(shown, 'key')} of the source"
             " for the check value; the file was erased at once",
         )
     yield from _order({step.number: step.first for step in steps})
@@ -157,7 +157,7 @@ def _strength(key: Key) -> int:
 
 def named(keys: Sequence[Key]) -> str:
     """How many they are, and the handles of the first of them."""
-    handles = ", ".join(str(key.classic_handle) for key in keys[:_NAMED])
+    handles = ", ".join(str(key.source_handle) for key in keys[:_NAMED])
     more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
     return f"{len(keys):,} {'key' if len(keys) == 1 else 'keys'} ({handles}{more})"
 

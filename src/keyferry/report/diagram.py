@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.report.model import BOTH, CLOUDHSM
+from keyferry.report.model import BOTH, DESTINATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,13 +16,13 @@ WIDTH = 390
 """As wide as a phone, so that its letters are read there as they are."""
 _LANE, _ROW, _TOP = 184, 66, 40
 _SHORT = {
-    "1": ("Make the key pair", CLOUDHSM),
-    "2": ("Export the public key", CLOUDHSM),
+    "1": ("Make the key pair", DESTINATION),
+    "2": ("Export the public key", DESTINATION),
     "3": ("Move the public key", BOTH),
-    "4": ("Import it, let wrap", "classic"),
-    "5": ("Check and wrap", "classic"),
+    "4": ("Import it, let wrap", "source"),
+    "5": ("Check and wrap", "source"),
     "6": ("Move the wrapped keys", BOTH),
-    "7": ("Unwrap and prove", CLOUDHSM),
+    "7": ("Unwrap and prove", DESTINATION),
 }
 """The document's seven steps in few words, and whose host they are on."""
 
@@ -51,8 +51,8 @@ def shapes(steps: Sequence[Step]) -> Iterator[Shape]:
         yield Shape(
             number=number,
             title=title,
-            lane=("to-classic" if number == "3" else "to-cloudhsm") if arrow else side,
-            x=WIDTH // 2 - 60 if arrow else 3 if side == CLOUDHSM else WIDTH - 3 - _LANE,
+            lane=("to-source" if number == "3" else "to-destination") if arrow else side,
+            x=WIDTH // 2 - 60 if arrow else 3 if side == DESTINATION else WIDTH - 3 - _LANE,
             y=_TOP + row * _ROW,
             width=120 if arrow else _LANE,
             height=_ROW - 12,

@@ -28,7 +28,7 @@ def exceptions(run: RunFiles, keys: Sequence[Key]) -> Iterator[Exceptional]:
         if key.state in _WRONG:
             yield Exceptional(
                 key.state.replace("_", " "),
-                f"key {key.classic_handle}, {key.label!r}: {key.rule}: {key.detail}",
+                f"key {key.source_handle}, {key.label!r}: {key.rule}: {key.detail}",
                 place=key.places[-1] if key.places else None,
                 seen=key.seen,
             )

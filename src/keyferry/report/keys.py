@@ -27,7 +27,7 @@ def keys_of(run: RunFiles, acts: Sequence[Act]) -> Iterator[Key]:
     for act in acts:
         done.setdefault(act.key, []).append(act)
     for planned in tables(run.plan, "keys"):
-        handle = number(planned, "classic_handle")
+        handle = number(planned, "source_handle")
         if handle is not None:
             mine = sorted(done.get(handle, ()), key=lambda act: _ORDER.get(act.step, len(_ORDER)))
             yield _key(handle, planned, journal.get(handle, []), tuple(mine))
@@ -49,7 +49,7 @@ def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act,
     lists = table(end, "attributes")
     arrived = number(end, "handle")
     return Key(
-        classic_handle=handle,
+        source_handle=handle,
         label=text(planned, "label") or "",
         new_label=text(planned, "new_label"),
         id=text(planned, "id"),
@@ -62,7 +62,7 @@ def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act,
         proof=text(end, "proof"),
         kcv=text(end, "kcv") or text(planned, "kcv"),
         kcv_there=text(end, "kcv_there"),
-        cloudhsm_handle=number(unwrapped, "handle") if arrived is None else arrived,
+        destination_handle=number(unwrapped, "handle") if arrived is None else arrived,
         nodes=tuple(int(node) for node in words(end, "nodes") if node.isdecimal()),
         coverage=tuple(_coverage(table(end, "coverage"))),
         requested=tuple((name, plain(wish[name])) for name in _REQUESTED if wish.get(name) is not None),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UsageError
 from keyferry.recording.damage import JOURNAL, damaged
 from keyferry.recording.reader import Recording, read
+from keyferry.run.versions import require_current_format
 from keyferry.text import NotJsonError, from_json
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def load(path: Path) -> RunFiles:
         if path.is_dir() and (os.path.lexists(path / JOURNAL) or any(path.glob("sessions/*.cast"))):
             raise damaged(path / JOURNAL, None, "the journal is missing", path)
         raise UsageError(f"{path} is no run directory: it has no {JOURNAL}", hint="name the folder of a run")
+    require_current_format(path)
     data = _bytes(path / JOURNAL)
     *lines, rest = data.split(b"\n")
     casts = tuple(_cast(path, file) for file in sorted((path / "sessions").glob("*.cast")))

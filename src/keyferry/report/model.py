@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA = "keyferry.report/1"
-CLASSIC, CLOUDHSM, BOTH = "classic", "cloudhsm", "both"
+SCHEMA = "keyferry.report/2"
+SOURCE, DESTINATION, BOTH = "source", "destination", "both"
 """The sides: on whose host something was done."""
 
 
@@ -95,7 +95,7 @@ class WrappingKey:
     extractable: bool | None
     public_handle: int | None
     private_handle: int | None
-    classic_handle: int | None
+    source_handle: int | None
     sha256: str | None
     places: tuple[tuple[str, str], ...]
     file_sha256: str | None
@@ -114,12 +114,12 @@ class Attributes:
 class Key:
     """One key from handle to handle.
 
-    wrapped_sha256: of the wrapped file on the Classic client; moved_sha256: on the CloudHSM client.
+    wrapped_sha256: of the wrapped file on the source client; moved_sha256: on the destination client.
     nodes, coverage: the ids, or else the words, that the tool printed for CLUSTER-COVERAGE.
     kcv, kcv_there: the check values of both sides. requested: what the unwrapping tool was told to make.
     """
 
-    classic_handle: int
+    source_handle: int
     label: str
     new_label: str | None
     id: str | None
@@ -132,7 +132,7 @@ class Key:
     proof: str | None
     kcv: str | None
     kcv_there: str | None
-    cloudhsm_handle: int | None
+    destination_handle: int | None
     nodes: tuple[int, ...]
     coverage: tuple[tuple[str, str], ...]
     requested: tuple[tuple[str, str], ...]
@@ -198,8 +198,8 @@ class Report:
     operator: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, str], ...]
     decisions: tuple[tuple[str, str], ...]
-    classic: tuple[tuple[str, str], ...]
-    cloudhsm: tuple[tuple[str, str], ...]
+    source: tuple[tuple[str, str], ...]
+    destination: tuple[tuple[str, str], ...]
     hosts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     logins: tuple[tuple[str, str], ...]
     tools: tuple[Tool, ...]

@@ -25,7 +25,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 
 
 def to_json(report: Report) -> str:
-    """`keyferry.report/1`: the model as it is; a place is `file:first-last`."""
+    """`keyferry.report/2`: the model as it is; a place is `file:first-last`."""
     value = {"schema": SCHEMA, **_plain(report)}
     return json.dumps(value, indent=1, ensure_ascii=True) + "\n"
 

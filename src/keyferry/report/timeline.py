@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from keyferry.recording.damage import JOURNAL
 from keyferry.recording.turns import turns
 from keyferry.report.load import number, text
-from keyferry.report.model import BOTH, CLASSIC, CLOUDHSM, Act, Command, Place, Step
+from keyferry.report.model import BOTH, DESTINATION, SOURCE, Act, Command, Place, Step
 from keyferry.steps import TITLES
 from keyferry.text import printable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from keyferry.recording.turns import Turn
     from keyferry.report.load import Cast, Entry, RunFiles, Table
 
-CLASSIC_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
+SOURCE_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
 _ROUNDING = 0.002  # seconds by which the times of a recording and of the journal may disagree
 _BOTH_SIDES = frozenset({"0", "3", "6", "end"})
 
@@ -50,7 +50,7 @@ def steps(every: Sequence[Act]) -> Iterator[Step]:
 
 
 def side_of(step: str) -> str:
-    return BOTH if step in _BOTH_SIDES else CLASSIC if step[0] in "45" else CLOUDHSM
+    return BOTH if step in _BOTH_SIDES else SOURCE if step[0] in "45" else DESTINATION
 
 
 def started(recording_header: Table) -> datetime:
@@ -72,7 +72,7 @@ def _typed(cast: Cast, owners: _Owners) -> Iterator[Act]:
         yield Act(
             step=step,
             key=None if name is None else owners.of(name, _time(start, said[0].at + _ROUNDING)),
-            side=CLASSIC if tool in CLASSIC_TOOLS else CLOUDHSM,
+            side=SOURCE if tool in SOURCE_TOOLS else DESTINATION,
             tool=tool,
             at=at,
             seconds=round(max(0.0, said[-1].until - said[0].at), 3),

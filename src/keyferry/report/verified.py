@@ -8,10 +8,12 @@ from keyferry.errors import MismatchError, UnreachableError
 from keyferry.report.model import Verification
 from keyferry.run import signing
 from keyferry.text import counted
-from keyferry.verification.record import Verdict, verify
+from keyferry.verification.record import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from keyferry.verification.result import Verdict
 
 
 def told(folder: Path) -> Verification:

@@ -13,7 +13,7 @@ from keyferry.errors import CheckFailedError, RecordFailedError, UsageError
 from keyferry.pkcs11 import account
 from keyferry.recording import unfinished
 from keyferry.recording.recorder import sync_folder
-from keyferry.run import kept, manifest, standalone
+from keyferry.run import kept, manifest, standalone, versions
 from keyferry.run.intact import check_sessions
 from keyferry.run.journal import Journal, now
 from keyferry.run.state import build
@@ -160,7 +160,7 @@ class RunDirectory:
         rehearsal: whether `keyferry rehearse` starts it.
         """
         about = {
-            "schema": "keyferry.run-info/1",
+            "schema": versions.SCHEMA,
             "run_id": self.run_id,
             "keyferry": __version__,
             "started": now(),

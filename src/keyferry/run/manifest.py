@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PEM = "wrapping_public.pem"
 
 
-SCHEMA = "keyferry.manifest/1"
+SCHEMA = "keyferry.manifest/2"
 MANIFEST, JOURNAL, PLAN, SIGNATURES = "manifest.json", "journal.jsonl", "plan.json", "signatures"
 INFO, APPROVAL, MANIFESTS = "run.json", "plan.json.sig", "manifests"
 _DIGITS = 16

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, UsageError
-from keyferry.pkcs11 import ClassicHandle, CloudHandle, Sha256
+from keyferry.pkcs11 import DestinationHandle, Sha256, SourceHandle
 from keyferry.run.journal import Journaled, read
 from keyferry.run.unbegun import demand_begun
 from keyferry.terminal.process import Process
@@ -67,7 +67,7 @@ class Decision:
     """What an operator ordered for one key with `keyferry resolve`: adopt (a handle), retry or skip."""
 
     what: str
-    handle: CloudHandle | None = None
+    handle: DestinationHandle | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class KeyState:
     code: the exit code of its error. intended: when its last command was; tools: those of the destination then.
     """
 
-    handle: ClassicHandle
+    handle: SourceHandle
     label: str = ""
     stage: Stage = Stage.PLANNED
     before: Stage = Stage.PLANNED
@@ -88,10 +88,10 @@ class KeyState:
     proof: str | None = None
     open: bool = False
     code: int | None = None
-    beside: frozenset[CloudHandle] = frozenset()
-    others: frozenset[CloudHandle] = frozenset()
+    beside: frozenset[DestinationHandle] = frozenset()
+    others: frozenset[DestinationHandle] = frozenset()
     blob: Sha256 | None = None
-    cloud_handle: CloudHandle | None = None
+    cloud_handle: DestinationHandle | None = None
     decision: Decision | None = None
     intended: str | None = None
     tools: tuple[Process, ...] = ()
@@ -113,9 +113,9 @@ class PairState:
 
     stage: PairStage = PairStage.NONE
     label: str | None = None
-    public: CloudHandle | None = None
-    private: CloudHandle | None = None
-    classic: ClassicHandle | None = None
+    public: DestinationHandle | None = None
+    private: DestinationHandle | None = None
+    source: SourceHandle | None = None
     sha256: Sha256 | None = None
     cleaned: frozenset[str] = frozenset()
     intended: str | None = None
@@ -143,13 +143,13 @@ class RunState:
     parties: Mapping[str, Mapping[str, str]] | None = None
     marks: frozenset[str] = frozenset()
     hsms: tuple[str, ...] | None = None
-    before: frozenset[CloudHandle] | None = None
+    before: frozenset[DestinationHandle] | None = None
     there: Mapping[str, Any] = field(default_factory=dict)
     plan: Sha256 | None = None
-    arrived: set[CloudHandle] = field(default_factory=set)
-    rejected: set[CloudHandle] = field(default_factory=set)
+    arrived: set[DestinationHandle] = field(default_factory=set)
+    rejected: set[DestinationHandle] = field(default_factory=set)
     pair: PairState = field(default_factory=PairState)
-    keys: dict[ClassicHandle, KeyState] = field(default_factory=dict)
+    keys: dict[SourceHandle, KeyState] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
     tools: list[Process] = field(default_factory=list)
     unclosed: list[str] = field(default_factory=list)
@@ -202,7 +202,7 @@ def build(journal: Journaled, directory: Path) -> RunState:
 def _meet(state: RunState, entry: Entry) -> None:
     """Who the two sides say they are."""
     if entry["kind"] == "parties":
-        state.parties = {side: entry[side] for side in ("classic", "cloudhsm")}
+        state.parties = {side: entry[side] for side in ("source", "destination")}
         state.marks |= frozenset(entry.get("marks", ()))
     elif entry["baseline"]:
         state.hsms = tuple(entry["serials"])
@@ -218,7 +218,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "parties" | "hsms":
             _meet(state, entry)
         case "before":
-            state.before, state.there = frozenset(map(CloudHandle, entry["handles"])), entry
+            state.before, state.there = frozenset(map(DestinationHandle, entry["handles"])), entry
         case "planned":
             state.plan = Sha256(entry["sha256"])
             state.keys = _planned(directory, state.plan)
@@ -231,14 +231,14 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
         case "intent" | "done" if isinstance(entry.get("key"), int):  # of the PEM's move it is a fingerprint
             _key_went_on(state.keys[entry["key"]], entry, tuple(state.tools))
             if entry["act"] == "unwrap" and entry["kind"] == "done":
-                state.arrived.add(CloudHandle(entry["handle"]))
+                state.arrived.add(DestinationHandle(entry["handle"]))
         case "intent" | "done" if entry["act"] in _PAIR_STAGES:
             _pair_went_on(state.pair, entry, tuple(state.tools))
         case "key":
             _key_ended(state, state.keys[entry["key"]], entry)
         case "resolve":
             handle = entry.get("handle")
-            decision = Decision(entry["order"], None if handle is None else CloudHandle(handle))
+            decision = Decision(entry["order"], None if handle is None else DestinationHandle(handle))
             state.keys[entry["key"]].decision = decision
         case _:
             _apply_aside(state, entry)
@@ -280,12 +280,12 @@ def _key_went_on(key: KeyState, entry: Entry, tools: tuple[Process, ...]) -> Non
     if key.stage is Stage.WRAPPED:
         key.blob = Sha256(entry["sha256"])
     if entry["kind"] == "intent":
-        key.beside = frozenset(map(CloudHandle, entry.get("beside", ())))
+        key.beside = frozenset(map(DestinationHandle, entry.get("beside", ())))
         key.intended, key.tools = entry["at"], tools
     elif "beside" in entry:
-        key.beside = frozenset(map(CloudHandle, entry["beside"]))
+        key.beside = frozenset(map(DestinationHandle, entry["beside"]))
     if key.stage is Stage.UNWRAPPED:
-        key.cloud_handle = CloudHandle(entry["handle"])
+        key.cloud_handle = DestinationHandle(entry["handle"])
 
 
 def _key_ended(state: RunState, key: KeyState, entry: Entry) -> None:
@@ -295,14 +295,14 @@ def _key_ended(state: RunState, key: KeyState, entry: Entry) -> None:
     key.stage, key.decision = stage, None
     key.rule, key.detail, key.proof = entry["rule"], entry["detail"], entry["proof"]
     key.open, key.code = entry["open"], entry["code"]
-    key.others = frozenset(map(CloudHandle, entry.get("others", ())))
+    key.others = frozenset(map(DestinationHandle, entry.get("others", ())))
     if entry["handle"] is not None:
-        key.cloud_handle = CloudHandle(entry["handle"])
+        key.cloud_handle = DestinationHandle(entry["handle"])
         if key.has_wrong_value:
             state.rejected.add(key.cloud_handle)
 
 
-_SIDES = frozenset({"classic", "cloudhsm"})
+_SIDES = frozenset({"source", "destination"})
 
 
 def _pair_went_on(pair: PairState, entry: Entry, tools: tuple[Process, ...]) -> None:
@@ -317,17 +317,17 @@ def _pair_went_on(pair: PairState, entry: Entry, tools: tuple[Process, ...]) -> 
             pair.label = label
             pair.intended, pair.tools = entry["at"], tools
         case {"act": "generate", "public": int(public), "private": int(private)}:
-            pair.public, pair.private = CloudHandle(public), CloudHandle(private)
+            pair.public, pair.private = DestinationHandle(public), DestinationHandle(private)
         case {"act": "export", "sha256": str(digest)}:
             pair.sha256 = Sha256(digest)
         case {"act": "import", "kind": "done", "handle": int(handle)}:
-            pair.classic = ClassicHandle(handle)
+            pair.source = SourceHandle(handle)
 
 
-def _planned(directory: Path, digest: Sha256) -> dict[ClassicHandle, KeyState]:
+def _planned(directory: Path, digest: Sha256) -> dict[SourceHandle, KeyState]:
     keys = {}
     for key in plan_keys(directory, digest):
-        handle = ClassicHandle(key["classic_handle"])
+        handle = SourceHandle(key["source_handle"])
         stage = Stage(key["state"].replace("_", " "))
         keys[handle] = KeyState(handle, key["label"], stage, rule=key["rule"], detail=key["detail"])
     return keys

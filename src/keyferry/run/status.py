@@ -25,16 +25,16 @@ WITHOUT_BLOB = frozenset({Stage.PLANNED, Stage.WRAP_INTENT})
 _UNMADE = frozenset({PairStage.NONE, PairStage.GENERATE_INTENT, PairStage.GENERATED})
 _LOOK_EVERY = 1.0  # seconds
 
-SIDES = {"1-2": "cloudhsm", "4-5": "classic", "7": "cloudhsm"}
+SIDES = {"1-2": "destination", "4-5": "source", "7": "destination"}
 """Where the parts of an air-gapped run are done."""
-ON = {"cloudhsm": "on the AWS CloudHSM client", "classic": "on the CloudHSM Classic client"}
+ON = {"destination": "on the destination client", "source": "on the source client"}
 
 
 def document(directory: Path) -> dict[str, object]:
-    """The document `keyferry.status/1`. Nothing is locked and nothing is logged in to."""
+    """The document `keyferry.status/2`. Nothing is locked and nothing is logged in to."""
     running, run = is_held(directory / JOURNAL), state.load(directory)
     return {
-        "schema": "keyferry.status/1",
+        "schema": "keyferry.status/2",
         "run_dir": str(directory),
         "run_id": run.run_id,
         "state": _state(run, running=running),
@@ -46,7 +46,7 @@ def document(directory: Path) -> dict[str, object]:
             "label": run.pair.label,
             "public_handle": run.pair.public,
             "private_handle": run.pair.private,
-            "classic_handle": run.pair.classic,
+            "source_handle": run.pair.source,
             "sha256": run.pair.sha256,
         },
         "keys": [_key(key) for key in run.keys.values()],
@@ -91,12 +91,12 @@ def _has_more(run: RunState) -> bool:
 
 def _key(key: KeyState) -> dict[str, object]:
     return {
-        "classic_handle": key.handle,
+        "source_handle": key.handle,
         "label": key.label,
         "stage": key.stage.value,
         "rule": key.rule,
         "detail": key.detail,
-        "cloudhsm_handle": key.cloud_handle,
+        "destination_handle": key.cloud_handle,
         "decision": key.decision and key.decision.what,
     }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UsageError
 from keyferry.run import standalone
 from keyferry.run.manifest import INFO, JOURNAL, MANIFEST, PLAN
+from keyferry.run.versions import require_current_format
 from keyferry.terminal.host import PART
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def demand_begun(path: Path) -> None:
                 keys="nothing was typed to any tool",
                 hint="take the run's folder from a copy",
             )
+    require_current_format(path)
     if is_unbegun(path):
         journal = path / JOURNAL
         what = f"{path} holds no run" if journal.exists() else f"{journal} cannot be read"

@@ -29,7 +29,7 @@ _IN_HEADER = {
     "user": identifiers.in_whole,
     "path": identifiers.in_path,
 }
-_OWN_HOSTS = ("classic", "cloudhsm")  # what this program calls the two sides where no host was named
+_OWN_HOSTS = ("source", "destination")  # what this program calls the two sides where no host was named
 
 
 def sanitize(source: Path, target: Path) -> int:

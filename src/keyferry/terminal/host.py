@@ -305,7 +305,7 @@ def no_tool(tool: str, host: str, folders: Sequence[object]) -> UnreachableError
         tool=tool,
         host=host,
         keys="nothing was changed",
-        hint="name its folder with --classic-bin or --cloudhsm-bin, or `bin` in the configuration",
+        hint="name its folder with --source-bin or --destination-bin, or `bin` in the configuration",
     )
 
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from keyferry.pkcs11 import ClassicHandle, CloudHandle, Kcv, PublicKey, Sha256
+    from keyferry.pkcs11 import DestinationHandle, Kcv, PublicKey, Sha256, SourceHandle
     from keyferry.terminal.process import Process
     from keyferry.tools.abilities import Needs
 
 
-CLASSIC_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
+SOURCE_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
 
 
 LASTING = "partition"
@@ -41,7 +41,7 @@ class SourceKey:
     (`id_shown` has what was there). readable: False if the tools' screens do not show its label as it is.
     """
 
-    handle: ClassicHandle
+    handle: SourceHandle
     label: str
     key_class: KeyClass
     type: str
@@ -64,7 +64,7 @@ class SourceKey:
 class DestinationKey:
     """A key of the destination as it describes itself. kcv: None where the tool gives none."""
 
-    handle: CloudHandle
+    handle: DestinationHandle
     label: str
     key_class: KeyClass
     type: str
@@ -91,8 +91,8 @@ def demand_half(found: DestinationKey, key: PublicKey) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    public: CloudHandle
-    private: CloudHandle
+    public: DestinationHandle
+    private: DestinationHandle
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,28 +167,28 @@ class Source(Protocol):
     def check_value(self, key: SourceKey) -> Kcv | None:
         """The key's check value; None where the HSM gives none for it."""
 
-    def no_check_value(self, handle: ClassicHandle) -> str | None:
+    def no_check_value(self, handle: SourceHandle) -> str | None:
         """The code with which the HSM refused a check value of this key in this session, if it did."""
 
     def use_digest(self, digest: str) -> None:
         """Make OAEP use this hash, or raise before anything is wrapped."""
 
-    def import_public_key(self, file: str, label: str) -> ClassicHandle:
+    def import_public_key(self, file: str, label: str) -> SourceHandle:
         """Bring a PEM file of this host into the HSM; the new object proved by looking for it."""
 
-    def labelled(self, label: str) -> Sequence[ClassicHandle]:
+    def labelled(self, label: str) -> Sequence[SourceHandle]:
         """Every object with this label."""
 
-    def public_key(self, handle: ClassicHandle) -> PublicKey:
+    def public_key(self, handle: SourceHandle) -> PublicKey:
         """What the HSM reads back of a public key, by every way there is."""
 
-    def allow_wrapping(self, handle: ClassicHandle) -> None:
+    def allow_wrapping(self, handle: SourceHandle) -> None:
         """Let the imported public key wrap (CKA_WRAP), proved by reading it back."""
 
-    def delete_public_key(self, handle: ClassicHandle, key: PublicKey) -> None:
+    def delete_public_key(self, handle: SourceHandle, key: PublicKey) -> None:
         """Remove a public key, if it is this one; no object of another class is ever removed (SOURCE-READ-ONLY)."""
 
-    def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped: ...
+    def wrap(self, wrapping_key: SourceHandle, key: SourceKey, digest: str) -> Wrapped: ...
 
     def record_file(self, wrapped: Wrapped, digest: Sha256) -> None:
         """Record in the session that a wrapped file was read, and its hash on the source's host (event `f`)."""
@@ -251,43 +251,43 @@ class Destination(Protocol):
     def use_digest(self, digest: str) -> None:
         """Make OAEP use this hash, or raise before anything is made."""
 
-    def secret_keys(self) -> Sequence[CloudHandle]:
+    def secret_keys(self) -> Sequence[DestinationHandle]:
         """The secret keys of this user."""
 
-    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:
+    def secret_keys_now(self, believed: AbstractSet[DestinationHandle]) -> Collection[DestinationHandle]:
         """The same, always asked anew. `believed`, if a tool that counts more cheaply than it lists counts as many."""
 
-    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+    def labelled_secrets(self, label: str) -> Sequence[DestinationHandle]:
         """The secret keys of this user with this label."""
 
-    def labelled(self, label: str) -> Sequence[CloudHandle]:
+    def labelled(self, label: str) -> Sequence[DestinationHandle]:
         """Every key of any class with this label."""
 
     def question(self, label: str) -> str:
         """The words with which a person asks the tool itself for the keys of a label."""
 
-    def inspection(self, handle: CloudHandle) -> str:
+    def inspection(self, handle: DestinationHandle) -> str:
         """The words with which a person has the tool show one key."""
 
-    def removal(self, handle: CloudHandle) -> str:
+    def removal(self, handle: DestinationHandle) -> str:
         """The words with which a person has the tool delete one key; no run types them for a secret key."""
 
-    def describe(self, handle: CloudHandle) -> DestinationKey: ...
+    def describe(self, handle: DestinationHandle) -> DestinationKey: ...
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair: ...
 
-    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+    def export_public_key(self, handle: DestinationHandle, file: str) -> None:
         """Write the public half as a PEM file on this host."""
 
     def record_file(self, name: str, data: bytes) -> None:
         """Record, in the session of the tool that wrote it, a file as it was read (event `f`)."""
 
-    def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
+    def unwrap(self, spec: UnwrapSpec, wrapping_key: DestinationHandle) -> DestinationHandle:
         """Unwrap a file of this host. NeedsOperatorError where the key came to be on some nodes only."""
 
-    def coverage(self, handle: CloudHandle) -> Coverage: ...
+    def coverage(self, handle: DestinationHandle) -> Coverage: ...
 
-    def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
+    def delete_half(self, handle: DestinationHandle, key: PublicKey) -> None:
         """Remove one half of an RSA pair, if its public numbers are these; a secret key is never removed."""
 
     def can_type(self, text: str) -> bool:
@@ -296,7 +296,7 @@ class Destination(Protocol):
     def can_hold(self, holding: Holding) -> bool:
         """Whether unwrapping can be told this."""
 
-    def holding(self, handle: CloudHandle) -> Holding:
+    def holding(self, handle: DestinationHandle) -> Holding:
         """What the tool tells of a key's sharing; users in the order told."""
 
     def close(self) -> None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     from keyferry.terminal.host import Host
 
-SCHEMA = "keyferry.logins/1"
+SCHEMA = "keyferry.logins/2"
+_FORMER_SCHEMA = "keyferry.logins/1"
+_FORMER_SIDES = {"source": "classic", "destination": "cloudhsm"}
+"""What Keyferry 0.1 called the sides, in its ledger too: a secret that was refused then is refused now."""
 REFUSED, UNFINISHED = "refused", "unfinished"
 _PATIENCE = 300.0  # seconds for another process's login, which has limits of its own
 _STEP = 0.05
@@ -145,10 +148,15 @@ class Ledger:
     def _path(self, side: str) -> Path:
         return self._folder / f"logins-{side}.json"
 
+    def _former_path(self, side: str) -> Path:
+        return self._folder / f"logins-{_FORMER_SIDES[side]}.json"
+
     def _read(self, side: str) -> list[Entry]:
-        path = self._path(side)
+        return [*self._in_file(self._path(side), side), *self._in_file(self._former_path(side), side)]
+
+    def _in_file(self, path: Path, side: str) -> list[Entry]:
         try:
-            return _entries(json.loads(path.read_bytes()))
+            return _entries(json.loads(path.read_bytes()), side)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -165,6 +173,7 @@ class Ledger:
         path = self._path(side)
         try:
             write_private(path, canonical({"schema": SCHEMA, "entries": [_plain(entry) for entry in entries]}))
+            self._former_path(side).unlink(missing_ok=True)  # all of it that still counts is in the new file
         except OSError as error:
             raise _unusable(f"{path}: {error.strerror}") from error
 
@@ -179,7 +188,7 @@ def cluster(
     counted: bool = False,
 ) -> Account:
     """The account of a crypto user. emulator: the folder of the emulated HSMs behind the tool."""
-    return Account("cloudhsm", user, frozenset(serials), number, emulated_at(host, emulator), counted)
+    return Account("destination", user, frozenset(serials), number, emulated_at(host, emulator), counted)
 
 
 def emulated_at(host: Host, folder: str | None) -> str | None:
@@ -196,10 +205,13 @@ def _plain(entry: Entry) -> dict[str, Any]:
     return asdict(entry) | {"account": account}
 
 
-def _entries(document: dict[str, Any]) -> list[Entry]:
-    if document["schema"] != SCHEMA:
+def _entries(document: dict[str, Any], side: str) -> list[Entry]:
+    """The entries of one side's file, of this version or of 0.1."""
+    named = {SCHEMA: side, _FORMER_SCHEMA: _FORMER_SIDES[side]}[document["schema"]]
+    entries = [_entry(one) for one in document["entries"]]
+    if any(entry.account.side != named for entry in entries):
         raise ValueError
-    return [_entry(one) for one in document["entries"]]
+    return [replace(entry, account=replace(entry.account, side=side)) for entry in entries]
 
 
 def _entry(value: dict[str, Any]) -> Entry:

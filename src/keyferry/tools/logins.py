@@ -141,7 +141,7 @@ _AGAIN = (
 
 
 def _forbidden(name: str, account: Account, entry: Entry) -> LoginForbiddenError:
-    where = {"classic": "partition", "cloudhsm": "cluster"}[account.side]
+    where = {"source": "partition", "destination": "cluster"}[account.side]
     refused = entry.outcome == REFUSED
     return LoginForbiddenError(
         f"the {name} was refused by an earlier login"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from keyferry.steps import TITLES
-from keyferry.tools.endpoints import CLASSIC_TOOLS
+from keyferry.tools.endpoints import SOURCE_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,9 +59,9 @@ class Acts:
     def __iter__(self) -> Iterator[Act]:
         return iter(self._acts)
 
-    def all(self, what: What, *, cloudhsm: bool | None = None) -> list[Act]:
+    def all(self, what: What, *, destination: bool | None = None) -> list[Act]:
         found = [act for act in self._acts if act.what is what]
-        return [act for act in found if cloudhsm is None or on_cloudhsm(act) == cloudhsm]
+        return [act for act in found if destination is None or on_destination(act) == destination]
 
     def failed(self, what: What) -> list[Act]:
         return [act for act in self.all(what) if not act.done]
@@ -106,8 +106,8 @@ def take(acts: list[Act], fits: Callable[[Act], bool]) -> Act | None:
     return found
 
 
-def on_cloudhsm(act: Act) -> bool:
-    return act.tool not in CLASSIC_TOOLS
+def on_destination(act: Act) -> bool:
+    return act.tool not in SOURCE_TOOLS
 
 
 def step(number: str, acts: Sequence[Act], key: str | None = None, **wanted: Wanted) -> Finding:

@@ -98,8 +98,8 @@ def kcv_match(ours: Kcv | None, theirs: Kcv | None, *, handle: int, require: boo
             raise MismatchError(
                 f"the check values differ: {ours} before, {theirs} after",
                 rule="KCV-MATCH",
-                keys=f"key {handle} on the destination has another value than the Classic key and must not be used",
-                hint="compare both keys with their applications' data; the Classic key is unchanged",
+                keys=f"key {handle} on the destination has another value than the source key, and must not be used",
+                hint="compare both keys with their applications' data; the source key is unchanged",
             )
         return "kcv"
     if require:

@@ -20,9 +20,9 @@ class Journaled:
 
     extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
     leaving: keys whose wrap was intended; entering: files whose unwrap was.
-    lasting: whether a Classic handle means the same key in every session.
-    key: the fingerprint of the public key that was exported; compared: whether Classic has read it back since;
-    refused: whether the run once ended because Classic showed another.
+    lasting: whether a source handle means the same key in every session.
+    key: the fingerprint of the public key that was exported; compared: whether the source has read it back since;
+    refused: whether the run once ended because the source showed another.
     banners: by session, the version that its tool told.
     approved: hashes of the plan that was approved, and of the signature.
     hsms: the serial numbers that this process compares with; moving: whether it saw others since.
@@ -51,7 +51,7 @@ class Journaled:
             case "approval":
                 self.approved = (line["plan"], line["signature"])
             case "parties":
-                self.lasting = line.get("classic", {}).get("kind") == LASTING
+                self.lasting = line.get("source", {}).get("kind") == LASTING
             case "described":
                 self.extractable[line["key"]] = line["extractable"] is True
             case "hsms":
@@ -93,7 +93,7 @@ class Journaled:
         return self._public_key(line)
 
     def _move(self, key: int, line: Mapping[str, Any]) -> str | None:
-        if self.wrapped.get(key) != line["sha256"] or line["host"] != "cloudhsm":
+        if self.wrapped.get(key) != line["sha256"] or line["host"] != "destination":
             return f"what was moved for key {key} is not what was wrapped"
         self.moved[key] = line["sha256"]
         return None
@@ -117,7 +117,7 @@ class Journaled:
 
     def _wrap(self, line: Mapping[str, Any]) -> str | None:
         key = line["key"]
-        if line["kind"] == "done" and (key not in self.leaving or line["host"] != "classic"):
+        if line["kind"] == "done" and (key not in self.leaving or line["host"] != "source"):
             return f"key {key} was wrapped, but that was not intended before"
         if not self.extractable.get(key):
             return f"key {key} is wrapped, but was not described as extractable before"
@@ -142,7 +142,7 @@ class Journaled:
             case "done", "compare":
                 self.compared = {self.key} == set(line["places"].values())
                 if not self.compared:
-                    return "the Classic HSM has another public key than the one that was exported"
+                    return "the source HSM has another public key than the one that was exported"
         return None
 
 

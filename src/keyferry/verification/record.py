@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UnknownScreenError, UsageError
@@ -13,12 +12,13 @@ from keyferry.planning import plan as planfile
 from keyferry.recording import chain
 from keyferry.recording.banner import plain
 from keyferry.recording.chain_reader import Session, too_many, whole_lines, wrong
-from keyferry.run import kept, manifest, rehearsal, signing
+from keyferry.run import kept, manifest, rehearsal, signing, versions
 from keyferry.text import counted, from_json
 from keyferry.verification.claims import Claims
 from keyferry.verification.contradictions import Contradictions
 from keyferry.verification.evidence import Evidence
 from keyferry.verification.journal_rules import Journaled
+from keyferry.verification.result import Verdict
 from keyferry.verification.run_contradictions import RunContradictions
 from keyferry.verification.session_rules import Witness, one_line, public_key
 
@@ -31,40 +31,6 @@ if TYPE_CHECKING:
 
 FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES, manifest.MANIFESTS})
 _WRAPPED = re.compile(r"files/(\d+)\.wrapped")
-UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
-
-
-@dataclass(slots=True)
-class Verdict:
-    """A record that is intact.
-
-    rehearsal: a tool was emulated, or `keyferry rehearse` started the run.
-    earlier: heads of earlier states, each with what extended the record since.
-    signatures: names of their files, not yet looked at. open: why the record is not complete. notes: what is covered
-    by nothing outside itself.
-    """
-
-    run_id: str = ""
-    head: str | None = None
-    totals: dict[str, int] | None = None
-    sessions: int = 0
-    events: int = 0
-    lines: int = 0
-    ended: bool = False
-    rehearsal: bool = False
-    earlier: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    signatures: list[str] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        return not self.open
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The present head, if there is one, and those of earlier states."""
-        return (*((self.head,) if self.head else ()), *self.earlier)
 
 
 def verify(folder: Path, head: str | None = None) -> Verdict:
@@ -74,6 +40,7 @@ def verify(folder: Path, head: str | None = None) -> Verdict:
     """
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UsageError(f"{folder} holds no run", hint="name the run's directory")
+    versions.require_current_format(folder)
     try:
         return _Verification(folder).verify(head)
     except OSError as error:
@@ -331,7 +298,7 @@ def _read(reader: Reader, session: Session, event: Event) -> None:
 
 def _verdict_alone(value: dict[str, Any]) -> object:
     """Of a plan's key its handle and state: there can be thousands, and nothing else of them is kept."""
-    return (value["classic_handle"], value["state"]) if "classic_handle" in value else value
+    return (value["source_handle"], value["state"]) if "source_handle" in value else value
 
 
 def _plain_files(folder: Path) -> Iterator[str]:

@@ -50,11 +50,11 @@ class RunContradictions:
 
     def _parties(self) -> Iterator[str]:
         """The partition and the crypto user are the plan's; the user is who logged in."""
-        for side, planned in (("classic", self._plan.classic), ("cloudhsm", self._plan.cloudhsm)):
+        for side, planned in (("source", self._plan.source), ("destination", self._plan.destination)):
             wanted = {name: value for name, value in planned.items() if name in IDENTITY[side]}
             for line in self._claims.parties:
                 yield from different(wanted, line.get(side) or wanted, "the plan was made on")
-        user = self._plan.cloudhsm.get("user")
+        user = self._plan.destination.get("user")
         if strangers := self._evidence.users - {user}:
             yield f"a recording shows a login as {min(strangers)}, and the plan was made as {user}"
 

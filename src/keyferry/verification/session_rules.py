@@ -110,12 +110,12 @@ class Witness:
         self.public(session, shown.attributes.get("CKA_LABEL"), modulus, line)
 
     def public(self, session: Session, label: str | None, modulus: str | None, line: int) -> None:
-        """What Classic shows of the imported key, by its label, is the key that was exported, or the run saw it too."""
+        """Demand that the source shows the exported key under our label, unless the run itself saw another."""
         journaled = self._journaled
         if not journaled.compared or journaled.refused:
             return
         if modulus and label == journaled.label and not self._is_ours(modulus):
-            raise session.wrong("the Classic HSM shows another public key than the one that was exported", line)
+            raise session.wrong("the source HSM shows another public key than the one that was exported", line)
 
     def _is_ours(self, modulus: str | None) -> bool:
         """Whether this is the exported key's, or, where that is not here any more, may be."""

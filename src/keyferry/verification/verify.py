@@ -6,7 +6,6 @@ It leaves to `keyferry verify`: attributes and nodes in the journal, shared keys
 import argparse
 import base64
 import hashlib
-import itertools
 import json
 import os
 import pathlib
@@ -132,14 +131,14 @@ class Run:
         return self.sealed("manifest.json", told, self.story(journal), files)
 
     def story(self, journal: Table) -> Table:  # what the journal comes to, as a manifest has it
-        story: Table = {"schema": "keyferry.manifest/1", "run_id": self.run_id, "plan": self.plan, "journal": journal}
+        story: Table = {"schema": "keyferry.manifest/2", "run_id": self.run_id, "plan": self.plan, "journal": journal}
         story |= {"sessions": [*map(dict, self.sessions.values())], "moved": [*map(dict, self.moved.values())]}
         return story | {"totals": self.plan and self.totals()}
 
     def sealed(self, name: str, told: Table, story: Table, files: Table) -> str:
         tools = sorted({self.tools[one["file"]] for one in story["sessions"]})
         ours = story | {"keyferry": told["keyferry"], "tools": [*map(dict, tools)], "files": files}
-        head = link("keyferry-run/1", "manifest", story["journal"]["head"], dump(ours, sort_keys=True))
+        head = link("keyferry-run/2", "manifest", story["journal"]["head"], dump(ours, sort_keys=True))
         demand(ours | {"head": head} == told, f"{name}: line 1", "not what the journal and the sessions come to")
         return head
 
@@ -162,7 +161,7 @@ class Run:
         return {"planned": len(self.states)} | {state: [*self.states.values()].count(state) for state in STATES}
 
     def read_journal(self, told: Any) -> Table:
-        now: Table = {"count": 0, "head": hashlib.sha256(b"keyferry-journal/1").hexdigest()}
+        now: Table = {"count": 0, "head": hashlib.sha256(b"keyferry-journal/2").hexdigest()}
         for place, entry, line in load(self.folder / "journal.jsonl", torn=told is None):
             demand(entry.get("seq") == now["count"] + 1, place, "not the line that was written here")
             demand(entry.get("prev") == now["head"], f"journal.jsonl: line {max(1, now['count'])}", "not as it was")
@@ -201,9 +200,9 @@ class Run:
                 demand(self.compared and may, place, "not described as extractable, or compared")
                 self.moved.pop(blob, None)
             case "done", "move" if isinstance(key, int):
-                demand(there.get("classic") == line["sha256"], place, f"not what was wrapped of key {key}")
+                demand(there.get("source") == line["sha256"], place, f"not what was wrapped of key {key}")
             case (("intent" | "done"), "unwrap"):
-                demand("cloudhsm" in there, place, f"no wrapped key {key} was moved")
+                demand("destination" in there, place, f"no wrapped key {key} was moved")
                 if line["kind"] == "done":
                     self.arrivals.setdefault(key, []).append((line["handle"], "adopted" in line))
             case ("done", "export" | "compare" as act) | ("intent", "import" as act):
@@ -227,9 +226,8 @@ class Run:
             if code == "h":
                 told, ours = text.removesuffix(" end"), " ".join([str(count - 1), head, *new])
                 demand(told == ours, place, "not what was written since the chain record before it")
-                complete = told != text
-                new.clear()
-            head = link("keyferry-transcript/1", code, head, line[:-1])
+                complete, new = told != text, list[str]()
+            head = link("keyferry-transcript/2", code, head, line[:-1])
             new += [head[:8]] if code != "h" else []
             if not header:
                 header, self.menu = value, list[str]()
@@ -263,7 +261,7 @@ class Run:
 
     def answered(self, tool: Any, line: str, text: str, files: Table) -> None:
         # made: handles by wrapped file; shown, by handle: None if some HSM lacks the key, {}, or its attributes
-        after = dict(reversed([*itertools.pairwise(words := line.split())]))  # the first: a label may look like a flag
+        after = dict(reversed([*zip(words := line.split(), words[1:], strict=False)]))  # a label may look like a flag
         try:
             if tool == "key_mgmt_util" and words:
                 codes = re.findall(r"(?i)returned ?: ?0x([0-9a-f]+)|node id \d+\D*0x([0-9a-f]+)", text)
@@ -300,7 +298,7 @@ class Run:
 
     def judge_keys(self) -> None:  # each key's handle and outcome, derived from the recordings, against the journal
         plan: Any = json.loads((self.folder / "plan.json").read_bytes()) if self.plan else {"keys": [], "selection": {}}
-        self.planned: Table = {one["classic_handle"]: one for one in plan["keys"]}
+        self.planned: Table = {one["source_handle"]: one for one in plan["keys"]}
         self.selection, verified = plan["selection"], set[Any]()
         for key, arrivals in self.arrivals.items():
             wrong = {handle for handle, adopted in arrivals if not adopted} - self.made.get(f"{key}.wrapped", set())
@@ -338,12 +336,14 @@ if __name__ == "__main__":
         parser.error(f"--head {asked.head!a}: a head is 64 lower-case hex digits; nothing was read")
     if not any(folders or files for _folder, folders, files in os.walk(asked.run)):
         parser.error(f"{str(asked.run)!a} holds no run: name the folder of one; nothing was read")
+    if (info := asked.run / "run.json").is_file() and b'"schema":"keyferry.run-info/1"' in info.read_bytes():
+        parser.error("made by Keyferry 0.1; verify it with the verify.py in its folder")
     try:
         head = (run := Run(asked.run)).verify()
         demand(asked.head in (None, head, *run.earlier), "manifest.json", f"the head is {head}, not the one given")
     except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-        print("WRONG:", ascii(told)[1:-1])
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        print("WRONG:", ascii(str(why))[1:-1])
         raise SystemExit(6) from None
     print(f"run {run.run_id!a}: {'in' * bool(run.open)}complete and intact", *run.open, *run.notes, sep="\n")
     print(f"head: {head}" if asked.head else "unsigned: whoever can rewrite everything can forge everything")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def with_document(command: Callable[..., None], **more: object) -> Callable[..., None]:
-    """Wrap a command that prints `keyferry.run/1`: an error that it raises is printed as such a document, too.
+    """Wrap a command that prints `keyferry.run/2`: an error that it raises is printed as such a document, too.
 
     Args:
         command: a command with `json`; if it is about a run that exists, with `run`.
-        more: fields of its document besides, or instead of, those of `keyferry.run/1`.
+        more: fields of its document besides, or instead of, those of `keyferry.run/2`.
     """
 
     @functools.wraps(command)

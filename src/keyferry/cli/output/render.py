@@ -89,17 +89,17 @@ def run_result(result: RunResult) -> None:
     """The keys of a run as a table, and totals that balance."""
     rows = [
         (
-            key["classic_handle"],
+            key["source_handle"],
             key["label"],
             key["type"],
             key["bits"],
             key["kcv"],
-            key["cloudhsm_handle"],
+            key["destination_handle"],
             _verdict(key),
         )
         for key in (one.json() for one in result.keys)
     ]
-    columns = ("Classic", "Label", "Type", "Bits", "KCV", "CloudHSM", "Verdict")
+    columns = ("Source", "Label", "Type", "Bits", "KCV", "Destination", "Verdict")
     table("Keys", columns, rows)
     sys.stdout.write(f"{totals(result.totals)}\n")
     for detail in dict.fromkeys(_advice(one.json()) for one in result.keys if one.rule):
@@ -126,7 +126,7 @@ def _verdict(key: dict[str, object]) -> str:
 
 
 def _advice(key: dict[str, object]) -> str:
-    return f"{key['rule']} ({key['classic_handle']}): {key['detail']}"
+    return f"{key['rule']} ({key['source_handle']}): {key['detail']}"
 
 
 def action(tool: str, verb: str, fields: dict[str, object], *, as_json: bool) -> None:

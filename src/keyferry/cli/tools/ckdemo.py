@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import NewFile, with_classic
+from keyferry.cli.options import NewFile, with_source
 from keyferry.cli.output import render
 from keyferry.config import Config
 from keyferry.errors import UsageError
@@ -41,7 +41,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("list")
-@with_classic
+@with_source
 def list_objects(
     settings: Config,
     kind: Annotated[
@@ -60,7 +60,7 @@ def list_objects(
 
 
 @app.command("show")
-@with_classic
+@with_source
 def show(settings: Config, wanted: Object, json: Json = False) -> None:
     """Show an object's attributes; key values are cut."""
     with ckdemo(settings) as session:
@@ -69,7 +69,7 @@ def show(settings: Config, wanted: Object, json: Json = False) -> None:
 
 
 @app.command("set-attribute")
-@with_classic
+@with_source
 def set_attribute(
     settings: Config,
     wanted: Object,
@@ -83,7 +83,7 @@ def set_attribute(
 
 
 @app.command("wrap")
-@with_classic
+@with_source
 def wrap(
     settings: Config,
     wanted: Object,
@@ -102,7 +102,7 @@ def wrap(
 
 
 @app.command("check-value")
-@with_classic
+@with_source
 def check_value(settings: Config, wanted: Object, json: Json = False) -> None:
     """Show a key's check value; the encrypted zero block it comes of is erased at once."""
     with ckdemo(settings) as session:
@@ -112,7 +112,7 @@ def check_value(settings: Config, wanted: Object, json: Json = False) -> None:
 
 
 @app.command("token-info")
-@with_classic
+@with_source
 def token_info(settings: Config, json: Json = False) -> None:
     """Show what the token in the slot says of itself; needs no login."""
     with ckdemo_before_login(settings) as (tool, row):

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import NewFile, with_cloudhsm
+from keyferry.cli.options import NewFile, with_destination
 from keyferry.cli.output import render
 from keyferry.cli.output.confirm import confirm_label
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.migration.single_action import cloudhsm_cli, cloudhsm_cli_before_login
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of cloudhsm-cli, each with login and logout.")
 
@@ -37,7 +37,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("key-generate-asymmetric-pair-rsa")
-@with_cloudhsm
+@with_destination
 def generate_pair(
     settings: Config,
     label: Annotated[str, typer.Option("--label", help="Of both halves.")],
@@ -56,7 +56,7 @@ def generate_pair(
 
 
 @app.command("key-generate-file")
-@with_cloudhsm
+@with_destination
 def generate_file(
     settings: Config,
     handle: Handle,
@@ -65,14 +65,14 @@ def generate_file(
 ) -> None:
     """Export a public key as a PEM file."""
     with cloudhsm_cli(settings) as (tool, host):
-        tool.generate_file(CloudHandle(handle), "public.pem")
+        tool.generate_file(DestinationHandle(handle), "public.pem")
         digest = host.fetch("public.pem", out)
         tool.record_file("public.pem", out.read_bytes())
     _show("key-generate-file", {"file": str(out), "sha256": digest}, as_json=json)
 
 
 @app.command("key-unwrap-rsa-oaep")
-@with_cloudhsm
+@with_destination
 def unwrap(
     settings: Config,
     file: Annotated[
@@ -98,7 +98,7 @@ def unwrap(
 
     request = commands.UnwrapRequest(
         "wrapped.key",
-        CloudHandle(wrapping_key),
+        DestinationHandle(wrapping_key),
         label,
         key_type,
         digest,
@@ -115,7 +115,7 @@ def unwrap(
 
 
 @app.command("key-list")
-@with_cloudhsm
+@with_destination
 def list_keys(
     settings: Config,
     label: Annotated[str | None, typer.Option("--label", help="Only keys with this label.")] = None,
@@ -129,7 +129,7 @@ def list_keys(
     """List the keys that match, whole; no match is no failure."""
     from keyferry.tools.cloudhsm_cli import commands  # noqa: PLC0415 - start-up
 
-    wanted = commands.KeyFilter(None if handle is None else CloudHandle(handle), label, key_id, key_class)
+    wanted = commands.KeyFilter(None if handle is None else DestinationHandle(handle), label, key_id, key_class)
     commands.list_keys(wanted, None, verbose=True)  # UsageError before any tool starts
     with cloudhsm_cli(settings) as (tool, _host):
         found = tool.list_keys(wanted, verbose=True)
@@ -143,17 +143,17 @@ def list_keys(
 
 
 @app.command("key-delete")
-@with_cloudhsm
+@with_destination
 def delete(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
     """Delete one key for good; cluster backups keep it until they expire."""
     with cloudhsm_cli(settings, changes=True) as (tool, _host):
-        confirm_label(tool.key(CloudHandle(handle)).label, f"key {handle}", yes=yes)
-        tool.delete(CloudHandle(handle))
+        confirm_label(tool.key(DestinationHandle(handle)).label, f"key {handle}", yes=yes)
+        tool.delete(DestinationHandle(handle))
     _show("key-delete", {"handle": handle}, as_json=json)
 
 
 @app.command("user-list")
-@with_cloudhsm
+@with_destination
 def list_users(settings: Config, json: Json = False) -> None:
     """List the users with their roles, locks and MFA. Needs no login."""
     with cloudhsm_cli_before_login(settings) as tool:
@@ -162,7 +162,7 @@ def list_users(settings: Config, json: Json = False) -> None:
 
 
 @app.command("cluster-hsm-info")
-@with_cloudhsm
+@with_destination
 def hsm_info(settings: Config, json: Json = False) -> None:
     """Show what each HSM says of itself; needs no login."""
     with cloudhsm_cli_before_login(settings) as tool:

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import with_classic
+from keyferry.cli.options import with_source
 from keyferry.cli.output import render
 from keyferry.cli.output.confirm import confirm_label
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.migration.single_action import cmu
-from keyferry.pkcs11 import ClassicHandle
+from keyferry.pkcs11 import SourceHandle
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of cmu; each call of the tool logs in once.")
 
@@ -34,7 +34,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("list")
-@with_classic
+@with_source
 def list_objects(
     settings: Config,
     label: Annotated[str | None, typer.Option("--label", help="Only objects with this label.")] = None,
@@ -52,16 +52,16 @@ def list_objects(
 
 
 @app.command("get-attributes")
-@with_classic
+@with_source
 def get_attributes(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show an object's attributes; key values are cut."""
     with cmu(settings) as tool:
-        attributes = tool.get_attributes(ClassicHandle(handle))
+        attributes = tool.get_attributes(SourceHandle(handle))
     _show("getAttribute", {"handle": handle, "attributes": dict(attributes)}, as_json=json)
 
 
 @app.command("import-public-key")
-@with_classic
+@with_source
 def import_public_key(
     settings: Config,
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="PEM, RSA.")],
@@ -76,7 +76,7 @@ def import_public_key(
 
 
 @app.command("set-attributes")
-@with_classic
+@with_source
 def set_attributes(
     settings: Config,
     handle: Handle,
@@ -90,12 +90,12 @@ def set_attributes(
     if not values:
         raise UsageError("no attribute is named", keys="nothing was started", hint="--wrap, --no-wrap or --label TEXT")
     with cmu(settings, changes=True) as tool:
-        attributes = tool.set_attributes(ClassicHandle(handle), values)
+        attributes = tool.set_attributes(SourceHandle(handle), values)
     _show("setAttribute", {"handle": handle, "attributes": dict(attributes)}, as_json=json)
 
 
 @app.command("delete")
-@with_classic
+@with_source
 def delete(
     settings: Config,
     handle: Handle,
@@ -104,7 +104,7 @@ def delete(
 ) -> None:
     """Delete a public key; objects of other classes are refused (SOURCE-READ-ONLY). Proved by looking."""
     with cmu(settings, changes=True) as tool:
-        seen = tool.public_key(ClassicHandle(handle))
+        seen = tool.public_key(SourceHandle(handle))
         confirm_label(seen.get("label", ""), f"public key {handle}", yes=yes)
-        tool.delete(ClassicHandle(handle), seen)
+        tool.delete(SourceHandle(handle), seen)
     _show("delete", {"handle": handle}, as_json=json)

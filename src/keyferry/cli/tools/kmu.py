@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from keyferry.cli.migrate import Json
-from keyferry.cli.options import NewFile, with_cloudhsm
+from keyferry.cli.options import NewFile, with_destination
 from keyferry.cli.output import render
 from keyferry.cli.output.confirm import confirm_label
 from keyferry.config import Config
 from keyferry.errors import UsageError
 from keyferry.migration.single_action import key_mgmt_util, key_mgmt_util_before_login
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 
 app = typer.Typer(no_args_is_help=True, help="Single actions of key_mgmt_util, each with login and logout.")
 
@@ -26,7 +26,7 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 
 
 @app.command("gen-rsa-key-pair")
-@with_cloudhsm
+@with_destination
 def gen_rsa_key_pair(
     settings: Config,
     label: Annotated[str, typer.Option("--label", help="Of both halves.")],
@@ -44,7 +44,7 @@ def gen_rsa_key_pair(
 
 
 @app.command("export-pub-key")
-@with_cloudhsm
+@with_destination
 def export_pub_key(
     settings: Config,
     handle: Handle,
@@ -53,14 +53,14 @@ def export_pub_key(
 ) -> None:
     """Export a public key as a PEM file."""
     with key_mgmt_util(settings) as (tool, host):
-        tool.export_public_key(CloudHandle(handle), "public.pem")
+        tool.export_public_key(DestinationHandle(handle), "public.pem")
         digest = host.fetch("public.pem", out)
         tool.record_file("public.pem", out.read_bytes())
     _show("exportPubKey", {"file": str(out), "sha256": digest}, as_json=json)
 
 
 @app.command("unwrap-key")
-@with_cloudhsm
+@with_destination
 def unwrap_key(
     settings: Config,
     file: Annotated[
@@ -80,7 +80,7 @@ def unwrap_key(
     from keyferry.tools.key_mgmt_util import commands  # noqa: PLC0415 - start-up
 
     request = commands.UnwrapRequest(
-        "wrapped.key", CloudHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
+        "wrapped.key", DestinationHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
     )
     commands.unwrap_key(request)  # UsageError before any tool starts
     with key_mgmt_util(settings, changes=True) as (tool, host):
@@ -90,7 +90,7 @@ def unwrap_key(
 
 
 @app.command("find-key")
-@with_cloudhsm
+@with_destination
 def find_key(
     settings: Config,
     key_class: Annotated[
@@ -110,46 +110,46 @@ def find_key(
 
 
 @app.command("find-single-key")
-@with_cloudhsm
+@with_destination
 def find_single_key(settings: Config, handle: Handle, json: Json = False) -> None:
     """Prove that a key is on every HSM of the cluster."""
     with key_mgmt_util(settings) as (tool, _host):
-        outcome = tool.find_single_key(CloudHandle(handle))
+        outcome = tool.find_single_key(DestinationHandle(handle))
     nodes = [{"id": node.id, "code": node.code, "text": node.text} for node in outcome.nodes]
     _show("findSingleKey", {"handle": handle, "nodes": nodes}, as_json=json)
 
 
 @app.command("get-attribute")
-@with_cloudhsm
+@with_destination
 def get_attribute(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show all attributes of a key."""
     with key_mgmt_util(settings) as (tool, _host):
-        attributes = tool.get_attributes(CloudHandle(handle))
+        attributes = tool.get_attributes(DestinationHandle(handle))
     _show("getAttribute", {"handle": handle, "attributes": dict(attributes.values)}, as_json=json)
 
 
 @app.command("key-info")
-@with_cloudhsm
+@with_destination
 def key_info(settings: Config, handle: Handle, json: Json = False) -> None:
     """Show whose key it is and with whom it is shared."""
     with key_mgmt_util(settings) as (tool, _host):
-        info = tool.get_key_info(CloudHandle(handle))
+        info = tool.get_key_info(DestinationHandle(handle))
     fields = {"handle": handle, "owner": info.owner, "shared": list(info.shared), "approvers": info.approvers}
     _show("getKeyInfo", fields, as_json=json)
 
 
 @app.command("delete-key")
-@with_cloudhsm
+@with_destination
 def delete_key(settings: Config, handle: Handle, yes: Yes = False, json: Json = False) -> None:
     """Delete one key for good; cluster backups keep it until they expire."""
     with key_mgmt_util(settings, changes=True) as (tool, _host):
-        confirm_label(tool.get_attributes(CloudHandle(handle)).label, f"key {handle}", yes=yes)
-        tool.delete_key(CloudHandle(handle))
+        confirm_label(tool.get_attributes(DestinationHandle(handle)).label, f"key {handle}", yes=yes)
+        tool.delete_key(DestinationHandle(handle))
     _show("deleteKey", {"handle": handle}, as_json=json)
 
 
 @app.command("list-users")
-@with_cloudhsm
+@with_destination
 def list_users(settings: Config, json: Json = False) -> None:
     """List users with their failed logins; needs no login."""
     with key_mgmt_util_before_login(settings) as tool:
@@ -159,7 +159,7 @@ def list_users(settings: Config, json: Json = False) -> None:
 
 
 @app.command("hsm-info")
-@with_cloudhsm
+@with_destination
 def hsm_info(settings: Config, json: Json = False) -> None:
     """Show what the HSM says of itself; needs no login."""
     with key_mgmt_util_before_login(settings) as tool:
@@ -168,7 +168,7 @@ def hsm_info(settings: Config, json: Json = False) -> None:
 
 
 @app.command("error")
-@with_cloudhsm
+@with_destination
 def error(
     settings: Config,
     code: Annotated[str, typer.Argument(metavar="CODE", help="In hex, as in `returned: 0xc6`.")],

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Single actions of vtl; no login.")
 @app.command("list-slots")
 @with_vtl
 def list_slots(settings: Config, json: Json = False) -> None:
-    """The slots that the Classic client sees."""
+    """The slots that the source client sees."""
     from keyferry.migration.start import slots  # noqa: PLC0415 - start-up: pexpect
 
     with tempfile.TemporaryDirectory(prefix="keyferry-") as folder:
@@ -31,7 +31,7 @@ def list_slots(settings: Config, json: Json = False) -> None:
 @app.command("verify")
 @with_vtl
 def verify(settings: Config, json: Json = False) -> None:
-    """List the partitions that the Classic client may use. One without a slot number is not visible by itself."""
+    """List the partitions that the source client may use. One without a slot number is not visible by itself."""
     from keyferry.migration.single_action import vtl_verify  # noqa: PLC0415 - start-up: pexpect
 
     rows = [dataclasses.asdict(row) for row in vtl_verify(settings)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import CheckFailedError, MismatchError, UsageError
-from keyferry.pkcs11 import KCV_BYTES, ClassicHandle, Kcv, KeyClass, Slot
+from keyferry.pkcs11 import KCV_BYTES, Kcv, KeyClass, Slot, SourceHandle
 from keyferry.terminal.prompts import Prompt
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo.menu_session import (
@@ -138,7 +138,7 @@ class Ckdemo:
         body = demand(self._dialogue.turn("find_object", question)).body
         return screens.listing(body, lambda handle: self.display_object(handle).attributes.get("CKA_LABEL", ""))
 
-    def generate_key(self, kind: str, length: int, yes: Collection[str]) -> ClassicHandle:
+    def generate_key(self, kind: str, length: int, yes: Collection[str]) -> SourceHandle:
         """Make a secret key, for rehearsals: no command does it, for a source is only read (SOURCE-READ-ONLY).
 
         kind: its name in ckdemo's table (AES, DES3, Generic). length: bytes, typed where they are asked.
@@ -159,7 +159,7 @@ class Ckdemo:
         )
         return screens.generated(demand(answer).body)
 
-    def display_object(self, handle: ClassicHandle) -> screens.Shown:
+    def display_object(self, handle: SourceHandle) -> screens.Shown:
         """An object's attributes; key values are cut before they get here (VALUE-NEVER-SHOWN)."""
         answer = self._dialogue.turn("display_object", object_question(dialect.OBJECT_SHOWN, handle))
         shown = screens.shown(demand(answer).body)
@@ -167,7 +167,7 @@ class Ckdemo:
             raise unknown("ckdemo", "displayObject", f"asked for {handle}, got {shown.handle}")
         return shown
 
-    def set_attribute(self, handle: ClassicHandle, name: str, *, value: bool) -> screens.Shown:
+    def set_attribute(self, handle: SourceHandle, name: str, *, value: bool) -> screens.Shown:
         """Set one boolean of a public key, and read it back. SOURCE-READ-ONLY: other classes are refused."""
         before = self.display_object(handle)
         if KeyClass.of(before.number("CKA_CLASS") or 0) is not KeyClass.PUBLIC:
@@ -211,7 +211,7 @@ class Ckdemo:
             )
         return after
 
-    def wrap_key(self, wrapping: ClassicHandle, key: ClassicHandle, digest: str) -> int:
+    def wrap_key(self, wrapping: SourceHandle, key: SourceHandle, digest: str) -> int:
         """Wrap a key with RSA OAEP into `wrapped.key`; gives the file's size in bytes.
 
         BLOB-SIZE: the file of an earlier wrap is removed first, for a failed wrap would leave it there.
@@ -255,7 +255,7 @@ class Ckdemo:
 
         demand(self._dialogue.turn("options", Question(dialect.OPTION, option, times=2)))
 
-    def check_value(self, key: ClassicHandle, key_type: str) -> Kcv:
+    def check_value(self, key: SourceHandle, key_type: str) -> Kcv:
         """The first three bytes of the encryption of a zero block, by menu Encrypt file.
 
         ZERO-BLOCK-ERASED: nothing but those bytes is read, and the file is overwritten and removed at once. The zeros

@@ -11,7 +11,7 @@ from keyferry.tools.lines import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keyferry.pkcs11 import ClassicHandle, Slot
+    from keyferry.pkcs11 import Slot, SourceHandle
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.tools.limits import Limits
@@ -109,7 +109,7 @@ def slot_question(slot: Slot) -> Question:
     return Question(dialect.SLOT, answer)
 
 
-def object_question(prompt: Prompt, handle: ClassicHandle) -> Question:
+def object_question(prompt: Prompt, handle: SourceHandle) -> Question:
     """A handle; CheckFailedError for one that cannot be typed."""
     if handle > dialect.HIGHEST_HANDLE:
         raise CheckFailedError(

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.pkcs11 import ClassicHandle, PublicKey
+from keyferry.pkcs11 import PublicKey, SourceHandle
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.lines import clean, unknown
 
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    handle: ClassicHandle
+    handle: SourceHandle
     label: str
 
 
@@ -60,7 +60,7 @@ class Listed:
 class Shown:
     """An object's attributes as displayed: by CKA_ name, booleans `01`/`00`, numbers hex in memory order."""
 
-    handle: ClassicHandle
+    handle: SourceHandle
     attributes: Mapping[str, str]
 
     def flag(self, name: str) -> bool | None:
@@ -116,7 +116,7 @@ def menu(text: str, names: Mapping[str, str]) -> dict[str, int]:
     return {verb: _menu_number(clean(text), title) for verb, title in names.items()}
 
 
-def listing(body: str, display: Callable[[ClassicHandle], str] | None = None) -> tuple[Listed, ...]:
+def listing(body: str, display: Callable[[SourceHandle], str] | None = None) -> tuple[Listed, ...]:
     """`Handle N -- label: L` lines, in the tool's order; a label runs to the end of its line.
 
     display: gives an object's label as Display Object prints it. It is called if lines are left over or an object is
@@ -128,12 +128,12 @@ def listing(body: str, display: Callable[[ClassicHandle], str] | None = None) ->
         return ()
     handles = [match["handle"] for line in lines if (match := _OBJECT.fullmatch(line))]
     plain = display is None or len(set(handles)) == len(lines)
-    found: dict[ClassicHandle, Listed] = {}
+    found: dict[SourceHandle, Listed] = {}
     while lines:
         match = _OBJECT.fullmatch(lines[0])
         if match is None:
             raise unknown("ckdemo", "findObject", "a line that is no object", lines[0])
-        handle = ClassicHandle(_number(match["handle"], "findObject"))
+        handle = SourceHandle(_number(match["handle"], "findObject"))
         if handle in found:
             raise unknown("ckdemo", "findObject", "an object twice", lines[0])
         rest = [match["label"] or "", *lines[1:]]
@@ -163,7 +163,7 @@ def spellings(displayed: str) -> list[list[str]]:
 
 def shown(body: str) -> Shown:
     """Display Object: `handle=N`, then `CKA_NAME=value` lines, each name once, a wrapped modulus joined."""
-    handle: ClassicHandle | None = None
+    handle: SourceHandle | None = None
     attributes: dict[str, str] = {}
     last = ""
     for line in _said(body):
@@ -175,7 +175,7 @@ def shown(body: str) -> Shown:
         elif last in _WRAPPED and _MORE.fullmatch(line.strip()):
             attributes[last] += line.strip()
         elif (match := _HANDLE.fullmatch(line)) and handle is None:
-            handle = ClassicHandle(_number(match["handle"], "displayObject"))
+            handle = SourceHandle(_number(match["handle"], "displayObject"))
         elif line.strip() != "Object" or handle is not None:
             raise unknown("ckdemo", "displayObject", "a line that is no attribute", line)
     if handle is None or "CKA_CLASS" not in attributes:
@@ -207,12 +207,12 @@ def token(body: str) -> Token:
     return Token(fields["Token label"], fields["Token Serial Number"], frozenset(flags), fields)
 
 
-def generated(body: str) -> ClassicHandle:
+def generated(body: str) -> SourceHandle:
     """The handle of the one secret key that `Generated AES Key: N` tells of."""
     found = re.fullmatch(dialect.GENERATED, body.strip())
     if found is None:
         raise unknown("ckdemo", "generateKey", "no key that was generated", body.strip())
-    return ClassicHandle(_number(found["handle"], "generateKey"))
+    return SourceHandle(_number(found["handle"], "generateKey"))
 
 
 def slots(text: str) -> dict[int, str]:

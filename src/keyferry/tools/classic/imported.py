@@ -12,7 +12,7 @@ from keyferry.tools.lines import unknown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from keyferry.pkcs11 import ClassicHandle
+    from keyferry.pkcs11 import SourceHandle
     from keyferry.tools.ckdemo.screens import Shown
 
 _ASKED: Final = {"token": True, "local": False, "decrypt": False, "sign": False, "unwrap": False}
@@ -36,7 +36,7 @@ def demand_same(shown: Shown, key: PublicKey, attributes: Mapping[str, str]) -> 
         MismatchError: something is another (WRAPPING-KEY-MATCH).
     """
     if public_key(attributes) != key:
-        what, seen = "cmu and ckdemo read different public keys back from the Classic HSM", None
+        what, seen = "cmu and ckdemo read different public keys back from the source HSM", None
     elif wrong := list(_wrong(shown, attributes)):
         what, seen = "what cmu shows of the imported public key is not what was imported", "\n".join(wrong)
     else:
@@ -66,7 +66,7 @@ def _wrong(shown: Shown, attributes: Mapping[str, str]) -> Iterator[str]:
             yield f"cmu: {name}={attributes[name]}, ckdemo: {str(other).lower()}"
 
 
-def several(label: str, tool: str, found: Sequence[ClassicHandle | None]) -> NeedsOperatorError:
+def several(label: str, tool: str, found: Sequence[SourceHandle | None]) -> NeedsOperatorError:
     """Make the error for an import after which more than one object has the label that none had before."""
     handles = ", ".join(str(one) for one in found if one is not None)
     return NeedsOperatorError(

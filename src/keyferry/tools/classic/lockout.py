@@ -1,4 +1,4 @@
-"""LOCKOUT-NEAR on the Classic side: what Token Info tells of failure counters before a PIN is typed."""
+"""LOCKOUT-NEAR on the source: what Token Info tells of failure counters before a PIN is typed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def account(row: SlotRow, emulator: str | None, *, counted: bool) -> Account:
     """The crypto officer of a slot's partition. An HA group has the first member's serial number behind a 1."""
     serial = row.serial or ""
     serials = {serial, serial.removeprefix("1")} if row.ha else {serial}
-    return Account("classic", USER, frozenset(serials - {""}), emulator=emulator, counted=counted)
+    return Account("source", USER, frozenset(serials - {""}), emulator=emulator, counted=counted)
 
 
 def _raised(told: Sequence[tuple[SlotRow, Token]]) -> Iterator[tuple[SlotRow, tuple[str, ...]]]:

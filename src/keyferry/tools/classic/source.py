@@ -9,7 +9,7 @@ from keyferry.errors import (
     UnknownScreenError,
     UnreachableError,
 )
-from keyferry.pkcs11 import FIXED_BITS, ClassicHandle, KeyClass, PublicKey, can_have, key_type
+from keyferry.pkcs11 import FIXED_BITS, KeyClass, PublicKey, SourceHandle, can_have, key_type
 from keyferry.text import value
 from keyferry.tools.ckdemo import dialect
 from keyferry.tools.ckdemo.driver import Ckdemo
@@ -73,9 +73,9 @@ class ClassicSource:
         self._import_option = import_option
         self._allow_raised = allow_raised
         self._session: Ckdemo | None = None
-        self._cmu_handle: ClassicHandle | None = None
+        self._cmu_handle: SourceHandle | None = None
         self._broken: frozenset[tuple[str, ...]] = frozenset()
-        self._no_value: dict[ClassicHandle, str] = {}
+        self._no_value: dict[SourceHandle, str] = {}
         self._identity: dict[str, str] = {}
         self._warnings: tuple[str, ...] = ()
 
@@ -132,14 +132,14 @@ class ClassicSource:
             self._no_value[key.handle] = refusal.code
             return None
 
-    def no_check_value(self, handle: ClassicHandle) -> str | None:
+    def no_check_value(self, handle: SourceHandle) -> str | None:
         return self._no_value.get(handle)
 
     def use_digest(self, digest: str) -> None:
         if digest != "sha1":
             self.ckdemo.choose_hash()
 
-    def import_public_key(self, file: str, label: str) -> ClassicHandle:
+    def import_public_key(self, file: str, label: str) -> SourceHandle:
         cmu = self.cmu()
         if any(one.label == label for one in cmu.list()):
             raise self._not_free(label)
@@ -157,7 +157,7 @@ class ClassicSource:
             raise self._not_imported(label, f"ckdemo shows {len(inside)} objects with that label")
         return inside[0]
 
-    def labelled(self, label: str) -> Sequence[ClassicHandle]:
+    def labelled(self, label: str) -> Sequence[SourceHandle]:
         return [one.handle for one in self._objects() if one.label == label]
 
     def _objects(self) -> Sequence[Listed]:
@@ -165,7 +165,7 @@ class ClassicSource:
         self._broken = frozenset(tuple(one.label.split("\n")) for one in found if "\n" in one.label)
         return found
 
-    def public_key(self, handle: ClassicHandle) -> PublicKey:
+    def public_key(self, handle: SourceHandle) -> PublicKey:
         shown = self.ckdemo.display_object(handle)
         key = shown.public_key()
         if KeyClass.of(shown.number("CKA_CLASS") or 0) is not KeyClass.PUBLIC or key is None:
@@ -175,11 +175,11 @@ class ClassicSource:
             imported.demand_same(shown, key, other)
         return key
 
-    def allow_wrapping(self, handle: ClassicHandle) -> None:
+    def allow_wrapping(self, handle: SourceHandle) -> None:
         if not self.ckdemo.display_object(handle).flag("CKA_WRAP"):
             self.ckdemo.set_attribute(handle, "CKA_WRAP", value=True)
 
-    def delete_public_key(self, handle: ClassicHandle, key: PublicKey) -> None:
+    def delete_public_key(self, handle: SourceHandle, key: PublicKey) -> None:
         cmu = self.cmu()
         seen = cmu.public_key(handle)
         if imported.public_key(seen) != key:
@@ -191,7 +191,7 @@ class ClassicSource:
             )
         cmu.delete(handle, seen)
 
-    def wrap(self, wrapping_key: ClassicHandle, key: SourceKey, digest: str) -> Wrapped:
+    def wrap(self, wrapping_key: SourceHandle, key: SourceKey, digest: str) -> Wrapped:
         size = self._logged_in(lambda: self.ckdemo.wrap_key(wrapping_key, key.handle, digest))
         return Wrapped(size, dialect.WRAPPED_FILE)
 
@@ -264,7 +264,7 @@ class ClassicSource:
 
     def _not_free(self, label: str) -> CheckFailedError:
         return CheckFailedError(
-            f"the Classic partition already has an object labelled {label!r}",
+            f"the source partition already has an object labelled {label!r}",
             rule="WRAPPING-KEY-NEW",
             tool="cmu",
             keys="no key was wrapped",
@@ -277,7 +277,7 @@ class ClassicSource:
             tool="cmu",
             seen=seen,
             keys="no key was wrapped",
-            hint="if this cmu words the option otherwise, set `[classic] cmu_public_key_option`",
+            hint="if this cmu words the option otherwise, set `[source] cmu_public_key_option`",
         )
 
 

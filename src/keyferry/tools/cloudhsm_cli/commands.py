@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.abilities import by_command
 from keyferry.tools.cloudhsm_cli import dialect, screens
 from keyferry.tools.endpoints import USAGES, Holding
@@ -33,7 +33,7 @@ class UnwrapRequest:
     """
 
     file: str
-    wrapping_key: CloudHandle
+    wrapping_key: DestinationHandle
     label: str
     key_type: str
     digest: str
@@ -48,7 +48,7 @@ class UnwrapRequest:
             raise _refusal(f"the hash {self.digest}", "is not one that key unwrap knows")
 
     @classmethod
-    def of(cls, spec: UnwrapSpec, wrapping_key: CloudHandle) -> Self:
+    def of(cls, spec: UnwrapSpec, wrapping_key: DestinationHandle) -> Self:
         """The command for a planned key; the driver and the runbook both use it.
 
         Raises:
@@ -72,7 +72,7 @@ class UnwrapRequest:
 class KeyFilter:
     """Which keys are meant: each of those that are named must fit."""
 
-    handle: CloudHandle | None = None
+    handle: DestinationHandle | None = None
     label: str | None = None
     id: str | None = None
     key_class: str | None = None
@@ -103,7 +103,7 @@ def can_type(text: str) -> bool:
     return len(text) <= dialect.LONGEST_LABEL and _WORD.fullmatch(text) is not None
 
 
-def reference(handle: CloudHandle) -> str:
+def reference(handle: DestinationHandle) -> str:
     """A handle as this tool writes it; key_mgmt_util's decimal number of the same key is the same number."""
     return f"0x{handle:016x}"
 
@@ -127,7 +127,7 @@ def generate_pair(label: str, bits: int, exponent: int, *, extractable: bool) ->
     )
 
 
-def generate_file(handle: CloudHandle, file: str) -> str:
+def generate_file(handle: DestinationHandle, file: str) -> str:
     return f"{screens.FILE} --encoding pem --path {_word('the file', file)} --filter {KeyFilter(handle).words}"
 
 
@@ -146,7 +146,7 @@ def unwrap(request: UnwrapRequest) -> str:
 
 def needed(needs: Needs) -> dict[str, frozenset[str]]:
     """The flags that a migration types, by command; values are examples."""
-    handle = CloudHandle(1)
+    handle = DestinationHandle(1)
     lines = [
         login("u"),
         screens.USERS,
@@ -172,7 +172,7 @@ def list_keys(wanted: KeyFilter, token: str | None, *, verbose: bool, most: int 
     return f"{screens.LIST}{filtered}{' --verbose' if verbose else ''} --max-items {most}{starting}"
 
 
-def delete(handle: CloudHandle) -> str:
+def delete(handle: DestinationHandle) -> str:
     return f"{screens.DELETE} --filter {KeyFilter(handle).words}"
 
 

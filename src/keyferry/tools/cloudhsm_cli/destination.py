@@ -9,7 +9,7 @@ from keyferry.errors import (
     ToolRefusedError,
     UnreachableError,
 )
-from keyferry.pkcs11 import CloudHandle, KeyClass, PublicKey
+from keyferry.pkcs11 import DestinationHandle, KeyClass, PublicKey
 from keyferry.tools import ledger
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens, values
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
@@ -114,30 +114,30 @@ class CloudHsmCliDestination:
                 f"{dialect.TOOL} knows no OAEP hash {digest}", rule="OAEP-CAPACITY", keys="nothing was wrapped"
             )
 
-    def secret_keys(self) -> Sequence[CloudHandle]:
+    def secret_keys(self) -> Sequence[DestinationHandle]:
         return self._handles(KeyFilter(key_class=_SECRET))
 
-    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:
+    def secret_keys_now(self, believed: AbstractSet[DestinationHandle]) -> Collection[DestinationHandle]:
         """A list of all keys has a page for each hundred; their number is one answer."""
         wanted = KeyFilter(key_class=_SECRET)
         return believed if self._while_in(lambda: self.tool.count(wanted)) == len(believed) else self.secret_keys()
 
-    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+    def labelled_secrets(self, label: str) -> Sequence[DestinationHandle]:
         return self._handles(KeyFilter(label=label, key_class=_SECRET))
 
-    def labelled(self, label: str) -> Sequence[CloudHandle]:
+    def labelled(self, label: str) -> Sequence[DestinationHandle]:
         return self._handles(KeyFilter(label=label))
 
     def question(self, label: str) -> str:
         return commands.list_keys(KeyFilter(label=label), None, verbose=True)
 
-    def inspection(self, handle: CloudHandle) -> str:
+    def inspection(self, handle: DestinationHandle) -> str:
         return commands.list_keys(KeyFilter(handle), None, verbose=True)
 
-    def removal(self, handle: CloudHandle) -> str:
+    def removal(self, handle: DestinationHandle) -> str:
         return commands.delete(handle)
 
-    def describe(self, handle: CloudHandle) -> DestinationKey:
+    def describe(self, handle: DestinationHandle) -> DestinationKey:
         """What `coverage` was told a moment ago, if that was of this key: it is one and the same command."""
         told, self._just_told = self._just_told, None
         return described(told if told and told.handle == handle else self._key(handle))
@@ -150,19 +150,19 @@ class CloudHsmCliDestination:
         values.demand_unwraps(made.private, extractable=extractable)
         return Pair(made.public.handle, made.private.handle)
 
-    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+    def export_public_key(self, handle: DestinationHandle, file: str) -> None:
         self._while_in(lambda: self.tool.generate_file(handle, file))
 
     def record_file(self, name: str, data: bytes) -> None:
         self.tool.record_file(name, data)
 
-    def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
+    def unwrap(self, spec: UnwrapSpec, wrapping_key: DestinationHandle) -> DestinationHandle:
         self._check_in()
         made = self.tool.unwrap(UnwrapRequest.of(spec, wrapping_key))
         self._check_whole(made)
         return made.handle
 
-    def coverage(self, handle: CloudHandle) -> Coverage:
+    def coverage(self, handle: DestinationHandle) -> Coverage:
         """CLUSTER-COVERAGE: every coverage that the tool prints is full, and the HSMs agree about every attribute."""
         self._just_told = self._key(handle)
         if not self._just_told.covered:
@@ -178,7 +178,7 @@ class CloudHsmCliDestination:
             values.demand_unwraps(self._just_told)
         return coverage_of(self._just_told)
 
-    def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
+    def delete_half(self, handle: DestinationHandle, key: PublicKey) -> None:
         demand_half(self.describe(handle), key)
         self.tool.delete(handle)
 
@@ -191,7 +191,7 @@ class CloudHsmCliDestination:
         """Sharing and quorum are set with other commands of this tool, which no run types."""
         return holding == Holding()
 
-    def holding(self, handle: CloudHandle) -> Holding:
+    def holding(self, handle: DestinationHandle) -> Holding:
         return Holding(self._key(handle).shared)
 
     def close(self) -> None:
@@ -208,10 +208,10 @@ class CloudHsmCliDestination:
             raise UnreachableError(f"{dialect.TOOL} was not started", tool=dialect.TOOL, host=self._host.name)
         return self._session
 
-    def _handles(self, wanted: KeyFilter) -> Sequence[CloudHandle]:
+    def _handles(self, wanted: KeyFilter) -> Sequence[DestinationHandle]:
         return [key.handle for key in self._while_in(lambda: self.tool.list_keys(wanted))]
 
-    def _key(self, handle: CloudHandle) -> Key:
+    def _key(self, handle: DestinationHandle) -> Key:
         return self._while_in(lambda: self.tool.key(handle))
 
     def _check_in(self) -> None:
@@ -258,7 +258,7 @@ class CloudHsmCliDestination:
                 tool=dialect.TOOL,
                 keys="no password was typed, nothing was changed",
                 hint="add an HSM; or, after `configure-cli --disable-key-availability-check`, "
-                "set `key_availability_check = false` in [cloudhsm]",
+                "set `key_availability_check = false` in [destination]",
             )
 
     def _check_whole(self, made: Key) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
@@ -163,7 +163,7 @@ class CloudHsmCli:
         line = commands.generate_pair(label, bits, exponent, extractable=extractable)
         return self._change(screens.PAIR, line, screens.key_pair, self._limits.generate)
 
-    def generate_file(self, handle: CloudHandle, file: str) -> None:
+    def generate_file(self, handle: DestinationHandle, file: str) -> None:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
         self._ask(commands.generate_file(handle, file), lambda text: screens.message(screens.FILE, text))
 
@@ -189,7 +189,7 @@ class CloudHsmCli:
         """How many keys this user sees, or of them those that match."""
         return self._ask(commands.list_keys(wanted or KeyFilter(), None, verbose=False, most=1), screens.keys).total
 
-    def key(self, handle: CloudHandle) -> Key:
+    def key(self, handle: DestinationHandle) -> Key:
         """One key with all its attributes. ToolRefusedError where there is none with this reference."""
         found = self.list_keys(KeyFilter(handle), verbose=True)
         if not found:
@@ -203,7 +203,7 @@ class CloudHsmCli:
             raise self._located(UnknownScreenError(what, tool=dialect.TOOL))
         return found[0]
 
-    def delete(self, handle: CloudHandle) -> None:
+    def delete(self, handle: DestinationHandle) -> None:
         """Delete one key; the other half of a pair stays."""
         read = lambda text: screens.message(screens.DELETE, text)  # noqa: E731 - shorter than a function
         self._change(screens.DELETE, commands.delete(handle), read)

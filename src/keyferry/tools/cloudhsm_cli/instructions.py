@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.text import printable
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens
 from keyferry.tools.manual import PLACEHOLDER, SHELL, Part, Turn, filled
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from keyferry.tools.endpoints import UnwrapSpec
 
-_HANDLE = CloudHandle(PLACEHOLDER)
+_HANDLE = DestinationHandle(PLACEHOLDER)
 _DONE = '`"error_code": 0`'
 _COVERED = '`"cluster-coverage": "full"`'
 

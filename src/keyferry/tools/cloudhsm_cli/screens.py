@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.abilities import Usage
 from keyferry.tools.cloudhsm_cli.dialect import FLAGS, FULL, INCONSISTENT, NUMBERS, TOOL
 from keyferry.tools.cloudhsm_cli.reply import data
@@ -52,7 +52,7 @@ class Key:
     --verbose).
     """
 
-    handle: CloudHandle
+    handle: DestinationHandle
     attributes: Mapping[str, str | bool | int] = field(repr=False)
     covered: bool | None
     owners: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class _Reader:
         if not _REFERENCE.fullmatch(reference):
             raise unknown(TOOL, self._verb, "no reference of a key", reference)
         self._check_attributes(attributes)
-        handle = CloudHandle(int(reference, 16))
+        handle = DestinationHandle(int(reference, 16))
         if not isinstance(value, dict) or "key-info" not in value:
             return Key(handle, attributes, None, inconsistent=tuple(_inconsistent(attributes)))
         info: dict[str, Any] = self.field(value, "key-info", dict)

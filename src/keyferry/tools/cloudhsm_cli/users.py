@@ -20,7 +20,7 @@ _UNLOCK = "an admin can unlock the user with `user change-password`, which sets 
 _ALLOW = "--allow-raised-counter types the password once all the same"
 _SYNCHRONIZE = "have an admin make the user the same on every HSM of the cluster: delete it and create it again"
 _WITHOUT_MFA = "use a crypto user without MFA for the migration, or have an admin disable MFA for this one"
-_CHOOSE = "name the crypto user with --user or `[cloudhsm] user`"
+_CHOOSE = "name the crypto user with --user or `[destination] user`"
 _NOTHING = "no password was typed; nothing was changed"
 
 

@@ -19,7 +19,7 @@ from keyferry.tools.one_shot import NOTHING_MORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from keyferry.pkcs11 import ClassicHandle, Slot
+    from keyferry.pkcs11 import Slot, SourceHandle
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
@@ -83,7 +83,7 @@ class Cmu:
     def _listing(self, text: str) -> tuple[CmuObject, ...]:
         return screens.listing(text, self.broken)
 
-    def get_attributes(self, handle: ClassicHandle) -> Mapping[str, str]:
+    def get_attributes(self, handle: SourceHandle) -> Mapping[str, str]:
         """What the HSM reads back of an object, by lower-case names; key values are cut.
 
         CheckFailedError on an HA slot, where the handle is another object in the next process.
@@ -105,10 +105,10 @@ class Cmu:
                 option,
             )
         except (ToolRefusedError, UnknownScreenError) as error:
-            error.hint = f"is {option!r} another word in this version? set `[classic] cmu_public_key_option`"
+            error.hint = f"is {option!r} another word in this version? set `[source] cmu_public_key_option`"
             raise
 
-    def set_attributes(self, handle: ClassicHandle, values: Mapping[str, str]) -> Mapping[str, str]:
+    def set_attributes(self, handle: SourceHandle, values: Mapping[str, str]) -> Mapping[str, str]:
         """Set attributes of a public key by cmu's names (`wrap`: `1`); gives them all as read back (three calls).
 
         SOURCE-READ-ONLY: an object of any other class is refused, and so is every one of an HA slot.
@@ -130,7 +130,7 @@ class Cmu:
             )
         return after
 
-    def delete(self, handle: ClassicHandle, expected: Mapping[str, str] | None = None) -> None:
+    def delete(self, handle: SourceHandle, expected: Mapping[str, str] | None = None) -> None:
         """Delete a public key, proved by looking: this object and no other is gone (four calls).
 
         expected: its attributes as somebody saw them before; an object that is another one by now is refused.
@@ -150,10 +150,10 @@ class Cmu:
                 hint="see what is there: `keyferry cmu list`",
             )
 
-    def _handles(self) -> set[ClassicHandle]:
+    def _handles(self) -> set[SourceHandle]:
         return {one.handle for one in self.list() if one.handle is not None}
 
-    def public_key(self, handle: ClassicHandle) -> Mapping[str, str]:
+    def public_key(self, handle: SourceHandle) -> Mapping[str, str]:
         """The attributes of an object that may be changed; any other is refused (SOURCE-READ-ONLY)."""
         found = self.get_attributes(handle)
         if found["class"].lower() != "publickey":

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from keyferry.errors import KeyferryError, ToolRefusedError
-from keyferry.pkcs11 import ClassicHandle
+from keyferry.pkcs11 import SourceHandle
 from keyferry.text import last_lines
 from keyferry.tools.cmu import dialect
 from keyferry.tools.lines import clean, unknown
@@ -39,7 +39,7 @@ _CODES = (re.compile(r"\bCKR_(?!OK\b)[A-Z0-9_]+"), re.compile(r"\b0x[0-9A-Fa-f]+
 class CmuObject:
     """One object of a listing; handle or ouid, as the version shows. columns: all others, in lower case."""
 
-    handle: ClassicHandle | None
+    handle: SourceHandle | None
     ouid: str | None
     label: str
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -160,10 +160,10 @@ def silence(text: str, verb: str) -> None:
     _refuse(verb, [line for line in said if not dialect.DONE.fullmatch(line) or dialect.REFUSED.search(line)])
 
 
-def made(text: str) -> ClassicHandle | None:
+def made(text: str) -> SourceHandle | None:
     """The handle that a newer version's word of success names; only where `silence` takes the answer."""
     found = [match["handle"] for line in answer(text) for match in dialect.MADE.finditer(line)]
-    return ClassicHandle(int(found[0])) if len(found) == 1 and _is_handle(found[0]) else None
+    return SourceHandle(int(found[0])) if len(found) == 1 and _is_handle(found[0]) else None
 
 
 def no_refusal(text: str, verb: str) -> None:
@@ -205,7 +205,7 @@ def _object(line: str) -> CmuObject | None:
     ouid = None if handle and ouid == "n/a" else ouid
     if not (handle or ouid) or (ouid and not _HEX.fullmatch(ouid)):
         return None
-    return CmuObject(ClassicHandle(int(handle)) if handle else None, ouid, label, columns)
+    return CmuObject(SourceHandle(int(handle)) if handle else None, ouid, label, columns)
 
 
 def _is_handle(text: str | None) -> bool:

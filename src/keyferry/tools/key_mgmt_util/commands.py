@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from keyferry.errors import UsageError
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.abilities import by_command
 from keyferry.tools.key_mgmt_util import dialect
 
@@ -30,7 +30,7 @@ class UnwrapRequest:
     """
 
     file: str
-    wrapping_handle: CloudHandle
+    wrapping_handle: DestinationHandle
     label: str
     key_type: str
     digest: str
@@ -42,7 +42,7 @@ class UnwrapRequest:
     approvers: int | None = None
 
     @classmethod
-    def of(cls, spec: UnwrapSpec, wrapping_key: CloudHandle) -> Self:
+    def of(cls, spec: UnwrapSpec, wrapping_key: DestinationHandle) -> Self:
         """The command for a planned key; the driver and the runbook both use it.
 
         Raises:
@@ -139,7 +139,7 @@ def generate_rsa_key_pair(label: str, bits: int, exponent: int, *, extractable: 
     return line if extractable else f"{line} -nex"
 
 
-def export_public_key(handle: CloudHandle, file: str) -> str:
+def export_public_key(handle: DestinationHandle, file: str) -> str:
     return f"exportPubKey -k {handle} -out {word('file name', file)}"
 
 
@@ -173,7 +173,7 @@ def generate_secret_key(request: SecretKeyRequest) -> str:
 
 def needed(needs: Needs, *, visible: bool) -> dict[str, frozenset[str]]:
     """The flags that a migration types, by command; values are examples. visible: the password is typed with -p."""
-    handle = CloudHandle(1)
+    handle = DestinationHandle(1)
     unwrap = UnwrapRequest(
         file="f",
         wrapping_handle=handle,
@@ -203,11 +203,11 @@ def import_public_key(label: str, file: str, id_: str | None) -> str:
     return f"importPubKey -l {name('label', label)} -f {word('file name', file)}{_id(id_)}"
 
 
-def find_single_key(handle: CloudHandle) -> str:
+def find_single_key(handle: DestinationHandle) -> str:
     return f"findSingleKey -k {handle}"
 
 
-def get_key_info(handle: CloudHandle) -> str:
+def get_key_info(handle: DestinationHandle) -> str:
     return f"getKeyInfo -k {handle}"
 
 
@@ -234,7 +234,7 @@ def _filters(wanted: KeyFilter) -> Iterator[str]:
         yield f"-kcv {word('check value', wanted.kcv)}"
 
 
-def set_attribute(handle: CloudHandle, attribute: int) -> str:
+def set_attribute(handle: DestinationHandle, attribute: int) -> str:
     return f"setAttribute -o {handle} -a {attribute}"
 
 
@@ -242,11 +242,11 @@ def _id(text: str | None) -> str:
     return "" if text is None else f" -id {name('id', text)}"
 
 
-def delete_key(handle: CloudHandle) -> str:
+def delete_key(handle: DestinationHandle) -> str:
     return f"deleteKey -k {handle}"
 
 
-def get_attributes(handle: CloudHandle, file: str) -> str:
+def get_attributes(handle: DestinationHandle, file: str) -> str:
     return f"getAttribute -o {handle} -a {dialect.ALL_ATTRIBUTES} -out {file}"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from keyferry.pkcs11 import CloudHandle, PublicKey
+    from keyferry.pkcs11 import DestinationHandle, PublicKey
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
@@ -54,7 +54,7 @@ class KeyMgmtUtilDestination:
         self._visible = visible
         self._allow_raised = allow_raised
         self._quota = quota or KEYS_OF_A_CLUSTER
-        self._secret_keys: Sequence[CloudHandle] | None = None
+        self._secret_keys: Sequence[DestinationHandle] | None = None
         self._session: KeyMgmtUtil | None = None
         self._logged_in = False
         self._ids: list[str] = []
@@ -120,45 +120,45 @@ class KeyMgmtUtilDestination:
                 f"key_mgmt_util knows no OAEP hash {digest}", rule="OAEP-CAPACITY", keys="nothing was wrapped"
             )
 
-    def secret_keys(self) -> Sequence[CloudHandle]:
+    def secret_keys(self) -> Sequence[DestinationHandle]:
         self._secret_keys = self.tool.find_keys(key_class=_SECRET_CLASS)
         return self._secret_keys
 
-    def secret_keys_now(self, believed: AbstractSet[CloudHandle]) -> Collection[CloudHandle]:  # noqa: ARG002 - one command
+    def secret_keys_now(self, believed: AbstractSet[DestinationHandle]) -> Collection[DestinationHandle]:  # noqa: ARG002 - one command
         return self.secret_keys()
 
-    def labelled_secrets(self, label: str) -> Sequence[CloudHandle]:
+    def labelled_secrets(self, label: str) -> Sequence[DestinationHandle]:
         return self.tool.find_keys(key_class=_SECRET_CLASS, label=label)
 
-    def labelled(self, label: str) -> Sequence[CloudHandle]:
+    def labelled(self, label: str) -> Sequence[DestinationHandle]:
         return self.tool.find_keys(label=label)
 
     def question(self, label: str) -> str:
         return commands.find_keys(commands.KeyFilter(label=label))
 
-    def inspection(self, handle: CloudHandle) -> str:
+    def inspection(self, handle: DestinationHandle) -> str:
         return commands.get_attributes(handle, f"attributes-of-{handle}")
 
-    def removal(self, handle: CloudHandle) -> str:
+    def removal(self, handle: DestinationHandle) -> str:
         return commands.delete_key(handle)
 
-    def describe(self, handle: CloudHandle) -> DestinationKey:
+    def describe(self, handle: DestinationHandle) -> DestinationKey:
         return described(handle, self.tool.get_attributes(handle))
 
     def make_pair(self, label: str, bits: int, *, extractable: bool) -> Pair:
         made = self.tool.generate_rsa_key_pair(label, bits, extractable=extractable)
         return Pair(made.public, made.private)
 
-    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+    def export_public_key(self, handle: DestinationHandle, file: str) -> None:
         self.tool.export_public_key(handle, file)
 
     def record_file(self, name: str, data: bytes) -> None:
         self.tool.record_file(name, data)
 
-    def unwrap(self, spec: UnwrapSpec, wrapping_key: CloudHandle) -> CloudHandle:
+    def unwrap(self, spec: UnwrapSpec, wrapping_key: DestinationHandle) -> DestinationHandle:
         return self.tool.unwrap_key(UnwrapRequest.of(spec, wrapping_key)).handle
 
-    def coverage(self, handle: CloudHandle) -> Coverage:
+    def coverage(self, handle: DestinationHandle) -> Coverage:
         """Check that findSingleKey lists every node of the login, each with success (CLUSTER-COVERAGE)."""
         try:
             outcome = self.tool.find_single_key(handle)
@@ -173,7 +173,7 @@ class KeyMgmtUtilDestination:
             ) from refusal
         return Coverage(tuple(node.id for node in outcome.nodes))
 
-    def delete_half(self, handle: CloudHandle, key: PublicKey) -> None:
+    def delete_half(self, handle: DestinationHandle, key: PublicKey) -> None:
         demand_half(self.describe(handle), key)
         self.tool.delete_key(handle)
 
@@ -185,7 +185,7 @@ class KeyMgmtUtilDestination:
     def can_hold(holding: Holding) -> bool:
         return commands.can_hold(holding)
 
-    def holding(self, handle: CloudHandle) -> Holding:
+    def holding(self, handle: DestinationHandle) -> Holding:
         info = self.tool.get_key_info(handle)
         return Holding(tuple(map(str, info.shared)), info.approvers)
 
@@ -204,7 +204,7 @@ class KeyMgmtUtilDestination:
         return self._session
 
 
-def described(handle: CloudHandle, attributes: Attributes) -> DestinationKey:
+def described(handle: DestinationHandle, attributes: Attributes) -> DestinationKey:
     """A key from the attribute file that getAttribute writes."""
     kind = key_type(attributes.key_type)
     if attributes.key_class == _SECRET_CLASS:

@@ -15,7 +15,7 @@ from keyferry.tools.key_mgmt_util.session import Asked, Conversation, verb_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from keyferry.pkcs11 import CloudHandle, Kcv
+    from keyferry.pkcs11 import DestinationHandle, Kcv
     from keyferry.secrets import Secret
     from keyferry.tools.abilities import Needs, Usage
     from keyferry.tools.key_mgmt_util.reply import Answer
@@ -32,8 +32,8 @@ T = TypeVar("T")
 class KeyPair:
     """An RSA pair that was made; nodes: what each HSM answered, all of them success."""
 
-    public: CloudHandle
-    private: CloudHandle
+    public: DestinationHandle
+    private: DestinationHandle
     nodes: tuple[Node, ...]
 
 
@@ -41,7 +41,7 @@ class KeyPair:
 class Created:
     """A key that was made or taken in; nodes: what each HSM answered, all of them success."""
 
-    handle: CloudHandle
+    handle: DestinationHandle
     nodes: tuple[Node, ...]
 
 
@@ -100,7 +100,7 @@ class KeyMgmtUtil(Conversation):
         pair = self._made(line, asked)
         return KeyPair(pair.public, pair.private, asked[0].outcome.nodes)
 
-    def export_public_key(self, handle: CloudHandle, file: str) -> None:
+    def export_public_key(self, handle: DestinationHandle, file: str) -> None:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
         self._fields(commands.export_public_key(handle, file), keys.exported)
 
@@ -129,7 +129,7 @@ class KeyMgmtUtil(Conversation):
         users: tuple[int, ...] | None = None,
         modulus: int | None = None,
         kcv: Kcv | None = None,
-    ) -> tuple[CloudHandle, ...]:
+    ) -> tuple[DestinationHandle, ...]:
         """The handles of all keys that match: own and shared ones, and every public key of the cluster.
 
         session: True for session keys only, False for token keys only. users: ids of users who own or share.
@@ -139,7 +139,7 @@ class KeyMgmtUtil(Conversation):
             return self._fields(commands.find_keys(wanted), common.found_keys)
         return self._find_modulus(wanted, modulus)
 
-    def find_single_key(self, handle: CloudHandle) -> Outcome:
+    def find_single_key(self, handle: DestinationHandle) -> Outcome:
         """Query every HSM for a key (CLUSTER-COVERAGE).
 
         Raises:
@@ -152,7 +152,7 @@ class KeyMgmtUtil(Conversation):
             raise self._located(errors.not_covered(handle, self.nodes, answered))
         return outcome
 
-    def get_attributes(self, handle: CloudHandle) -> Attributes:
+    def get_attributes(self, handle: DestinationHandle) -> Attributes:
         """All attributes of an object: the tool writes them to a file, which is read and removed."""
         file = f"attributes-{next(self._files)}"
         self._host.remove(file)
@@ -172,11 +172,11 @@ class KeyMgmtUtil(Conversation):
             raise self._located(UnknownScreenError(what, seen=last_lines(text)))
         return found
 
-    def get_key_info(self, handle: CloudHandle) -> KeyInfo:
+    def get_key_info(self, handle: DestinationHandle) -> KeyInfo:
         """Whose key this is."""
         return self._fields(commands.get_key_info(handle), common.key_info)
 
-    def set_attribute(self, handle: CloudHandle, attribute: int = dialect.TOKEN, *, value: bool) -> None:
+    def set_attribute(self, handle: DestinationHandle, attribute: int = dialect.TOKEN, *, value: bool) -> None:
         """Change a boolean attribute by number. The tool refuses (`usage`) all but TOKEN.
 
         NeedsOperatorError where only some nodes changed it.
@@ -186,7 +186,7 @@ class KeyMgmtUtil(Conversation):
         asked = self._logged_in(lambda: self._until_free(lambda: self._set_once(line, value=value)))
         self._changed(line, asked, done)
 
-    def delete_key(self, handle: CloudHandle) -> None:
+    def delete_key(self, handle: DestinationHandle) -> None:
         """Delete one key; the other half of a pair stays. NeedsOperatorError where some nodes keep it."""
         line = commands.delete_key(handle)
         self._changed(line, self._ask(line, common.delete_key, self._limits.answer), f"key {handle} was deleted")
@@ -243,7 +243,7 @@ class KeyMgmtUtil(Conversation):
         self._console.say(f"{line} -p {value}", secret=password)
         return self._console.hear(dialect.COMMAND, limit=self._limits.login).text
 
-    def _find_modulus(self, wanted: KeyFilter, modulus: int) -> tuple[CloudHandle, ...]:
+    def _find_modulus(self, wanted: KeyFilter, modulus: int) -> tuple[DestinationHandle, ...]:
         """The tool reads a modulus from a file, which is removed."""
         file = f"modulus-{next(self._files)}"
         self._host.write(file, modulus.to_bytes((modulus.bit_length() + 7) // 8).hex().encode())
@@ -278,7 +278,9 @@ class KeyMgmtUtil(Conversation):
         if outcome.failure:
             raise self._located(errors.refused(verb, outcome, text))
 
-    def _create(self, line: str, read: Callable[[str], Answer[CloudHandle]], limit: float | None = None) -> Created:
+    def _create(
+        self, line: str, read: Callable[[str], Answer[DestinationHandle]], limit: float | None = None
+    ) -> Created:
         asked = self._ask(line, read, limit or self._limits.answer)
         return Created(self._made(line, asked), asked[0].outcome.nodes)
 

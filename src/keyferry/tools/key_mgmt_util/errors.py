@@ -20,7 +20,7 @@ from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, START_HINT, START_H
 from keyferry.tools.key_mgmt_util.screens import common
 
 if TYPE_CHECKING:
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.secrets import Secret
     from keyferry.tools.key_mgmt_util.result import Failure, Outcome
     from keyferry.tools.logins import Logins
@@ -40,8 +40,8 @@ _LOGIN_CAUSES = (
 )
 
 VISIBLE = {
-    "-hpswd": "a client before 3.2.0 cannot ask for the password: `password_visible = true` in [cloudhsm] types it in "
-    "sight on this tool's terminal, though never in the record"
+    "-hpswd": "a client before 3.2.0 cannot ask for the password: `password_visible = true` in [destination] types it "
+    "in sight on this tool's terminal, though never in the record"
 }
 """What helps if a flag is missing."""
 USAGE = "usage"
@@ -80,7 +80,7 @@ def unreachable(verb: str, outcome: Outcome, text: str) -> UnreachableError:
     )
 
 
-def not_covered(handle: CloudHandle, wanted: frozenset[int], answered: frozenset[int]) -> MismatchError:
+def not_covered(handle: DestinationHandle, wanted: frozenset[int], answered: frozenset[int]) -> MismatchError:
     """CLUSTER-COVERAGE: findSingleKey reported success, but not for every HSM that the login listed."""
     missing = ", ".join(map(str, sorted(wanted - answered))) or "all: the login listed no node"
     return MismatchError(
@@ -142,7 +142,7 @@ def not_asked(outcome: Outcome, text: str) -> KeyferryError:
             tool=TOOL,
             seen=last_lines(text),
             keys="the password was not typed, nothing was changed",
-            hint="a client before 3.2.0: take a newer one, or set `password_visible = true` in [cloudhsm]: the "
+            hint="a client before 3.2.0: take a newer one, or set `password_visible = true` in [destination]: the "
             "password then shows on this tool's terminal, though never in the record; a client that words the flag "
             "otherwise: set `key_mgmt_util_hidden_password_flag` in [dialect]",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.endpoints import Coverage, Holding
 from keyferry.tools.evidence import Turn, Turns, number_of, value_of
 from keyferry.tools.key_mgmt_util.attributes import attributes
@@ -63,7 +63,7 @@ class Reader(Turns):
         for file in turn.files:
             if file.name == value_of(words, "-out") and file.data is not None and dump.outcome.failure is None:
                 found = attributes(file.data.decode("utf-8", "surrogateescape"))
-                self._facts.described(described(CloudHandle(number_of(value_of(words, "-o"))), found))
+                self._facts.described(described(DestinationHandle(number_of(value_of(words, "-o"))), found))
 
 
 def _after_question(text: str) -> str:

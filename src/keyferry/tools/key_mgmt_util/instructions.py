@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.text import printable
 from keyferry.tools.endpoints import Holding
 from keyferry.tools.key_mgmt_util import commands, dialect
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from keyferry.tools.endpoints import UnwrapSpec
 
-_HANDLE = CloudHandle(PLACEHOLDER)
+_HANDLE = DestinationHandle(PLACEHOLDER)
 _ONCE = "refused: stop; after five wrong tries the account locks"
 _NODES = "every line `Node id N status` of the cluster says 0x00000000"
 

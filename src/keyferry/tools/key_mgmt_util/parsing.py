@@ -15,7 +15,7 @@ from keyferry.tools.lines import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.tools.key_mgmt_util.reply import Answer
     from keyferry.tools.key_mgmt_util.result import Outcome
     from keyferry.tools.key_mgmt_util.screens.common import Dump, KeyInfo, Startup, User
@@ -84,11 +84,11 @@ def _pair(fields: KeyPair) -> Json:
     return {"public_handle": fields.public, "private_handle": fields.private}
 
 
-def _handle(handle: CloudHandle) -> Json:
+def _handle(handle: DestinationHandle) -> Json:
     return {"handle": handle}
 
 
-def _handles(handles: tuple[CloudHandle, ...]) -> Json:
+def _handles(handles: tuple[DestinationHandle, ...]) -> Json:
     return {"total": len(handles), "handles": list(handles)}
 
 

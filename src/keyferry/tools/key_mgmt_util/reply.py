@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from keyferry.pkcs11 import CloudHandle
+from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.key_mgmt_util.reply_lines import Sheet
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def plain(verb: str, text: str) -> Answer[Outcome]:
     return Answer(outcome, None if outcome.refused else outcome)
 
 
-def handle(sheet: Sheet, digits: str | int) -> CloudHandle:
+def handle(sheet: Sheet, digits: str | int) -> DestinationHandle:
     """UnknownScreenError for a number of more than 64 bits."""
     number = int(digits)
     if number > LARGEST_HANDLE:
         raise sheet.unknown("a handle of more than 64 bits", str(digits))
-    return CloudHandle(number)
+    return DestinationHandle(number)
 
 
 def numbers(row: str) -> Iterable[int]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keyferry.tools.key_mgmt_util.screens.common import User
 
 _ALLOW = "--allow-raised-counter types the password once all the same"
-_CHOOSE = "name the crypto user with --user or `[cloudhsm] user`"
+_CHOOSE = "name the crypto user with --user or `[destination] user`"
 
 
 def obstacle(name: str, among: Iterable[User], *, allow_raised: bool = False) -> LockoutNearError | None:

@@ -18,7 +18,7 @@ from keyferry.tools.lines import clean
 if TYPE_CHECKING:
     from re import Match
 
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
     from keyferry.tools.key_mgmt_util.result import Outcome
 
 _NO_HSM = words(r"LIQUIDSECURITY ?: ?.+")
@@ -127,7 +127,7 @@ def find_single_key(text: str) -> Answer[Outcome]:
     return plain("findSingleKey", text)
 
 
-def found_keys(text: str) -> Answer[tuple[CloudHandle, ...]]:
+def found_keys(text: str) -> Answer[tuple[DestinationHandle, ...]]:
     """findKey: the handles of all that match, none included.
 
     The tool counts first and then lists. A list longer than the count has a key that was made in between; a shorter one

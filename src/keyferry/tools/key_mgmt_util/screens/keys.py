@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-    from keyferry.pkcs11 import CloudHandle
+    from keyferry.pkcs11 import DestinationHandle
 
 T = TypeVar("T")
 
@@ -36,8 +36,8 @@ _WRAPPED_FILE = words(rf'Wrapped Key written to file "(.{{1,1400}}?)"? length {N
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    public: CloudHandle
-    private: CloudHandle
+    public: DestinationHandle
+    private: DestinationHandle
 
     def __str__(self) -> str:
         return f"{self.public} (public), {self.private} (private)"
@@ -57,22 +57,22 @@ def key_pair(text: str) -> Answer[KeyPair]:
     return _made(sheet, _PAIR, lambda found: KeyPair(handle(sheet, found[1]), handle(sheet, found[2])))
 
 
-def secret_key(text: str) -> Answer[CloudHandle]:
+def secret_key(text: str) -> Answer[DestinationHandle]:
     """genSymKey."""
     return _one_key("genSymKey", _SECRET, text)
 
 
-def public_key(text: str) -> Answer[CloudHandle]:
+def public_key(text: str) -> Answer[DestinationHandle]:
     """importPubKey."""
     return _one_key("importPubKey", _PUBLIC, text)
 
 
-def symmetric_import(text: str) -> Answer[CloudHandle]:
+def symmetric_import(text: str) -> Answer[DestinationHandle]:
     """imSymKey: two or three results before the handle, under other names in each generation."""
     return _one_key("imSymKey", _IMPORTED, text)
 
 
-def unwrapped(text: str) -> Answer[CloudHandle]:
+def unwrapped(text: str) -> Answer[DestinationHandle]:
     """unWrapKey, with and without `-noheader`."""
     return _one_key("unWrapKey", _UNWRAPPED, text)
 
@@ -105,7 +105,7 @@ def wrapped(text: str) -> Answer[Wrapped]:
     return whole(sheet, sheet.outcome(), Wrapped(found[1], int(found[2])) if found else None)
 
 
-def _one_key(verb: str, pattern: re.Pattern[str], text: str) -> Answer[CloudHandle]:
+def _one_key(verb: str, pattern: re.Pattern[str], text: str) -> Answer[DestinationHandle]:
     sheet = Sheet(verb, text)
     return _made(sheet, pattern, lambda found: handle(sheet, found[1]))
 
