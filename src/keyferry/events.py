@@ -17,7 +17,7 @@ class StepStarted:
     number: str
     title: str
     key: str | None = None
-    lane: int = 1
+    worker: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _ROOT = 0
 _KEYS = "nothing was started and nothing was changed"
 
 
-class Host(Protocol):
+class ExaminedHost(Protocol):
     """What is asked of a host here."""
 
     @property
@@ -74,14 +74,14 @@ def of_file(path: Path) -> Access:
     return Access(str(path), found.st_uid, bool(found.st_mode & stat.S_IWGRP), bool(found.st_mode & stat.S_IWOTH))
 
 
-def check_program(host: Host, path: str) -> None:
+def check_program(host: ExaminedHost, path: str) -> None:
     """Refuse a program, or a program folder, that everyone on its host can write to."""
     folder, program = of_program(host, path)
     folder.demand("the program folder")
     program.demand("the program")
 
 
-def of_program(host: Host, path: str) -> tuple[Access, Access]:
+def of_program(host: ExaminedHost, path: str) -> tuple[Access, Access]:
     """What a host says of a program's folder and of the program; links are followed.
 
     Raises:

@@ -49,6 +49,6 @@ def within(number: str, step: str) -> bool:
     return number == step or number.startswith(f"{step}.")
 
 
-def start(bus: Bus, number: str, key: str | None = None, lane: int = 1) -> None:
+def start(bus: Bus, number: str, key: str | None = None, worker: int = 1) -> None:
     """Tell that a step begins in a lane's sessions; `key` is the key's name where the step is for one key."""
-    bus.tell(StepStarted(number, TITLES[number], key, lane))
+    bus.tell(StepStarted(number, TITLES[number], key, worker))

@@ -318,7 +318,7 @@ def nobody_logged_in(lines: Lines) -> Lines:
 
 
 def of_another_partition(lines: Lines) -> Lines:
-    next(line for line in lines if line["kind"] == "parties")["source"]["serial"] = "1234567890123"
+    next(line for line in lines if line["kind"] == "endpoints")["source"]["serial"] = "1234567890123"
     return lines
 
 
@@ -327,7 +327,7 @@ RUN: dict[str, Forgery] = {
     "other settings": first("begin", settings={}),
     "no login": nobody_logged_in,
     "another partition": of_another_partition,
-    "another crypto user": first("parties", destination={"user": "mallory", "tool": "key_mgmt_util"}),
+    "another crypto user": first("endpoints", destination={"user": "mallory", "tool": "key_mgmt_util"}),
     "another label of the pair": first("intent", "generate", label="another"),
     "an extractable pair": first("intent", "generate", extractable=True),
     "another coverage of the pair": first("done", "cover", public=[0, 1, 2, 3]),

@@ -13,8 +13,8 @@ import pytest
 from keyferry.emulator.run import TOOLS
 from keyferry.run.rehearsal import is_rehearsal
 from keyferry.terminal.host import LocalHost
-from keyferry.terminal.remote.host import FarHost
-from keyferry.terminal.remote.ssh import Way
+from keyferry.terminal.remote.host import RemoteHost
+from keyferry.terminal.remote.ssh import Route
 from records import both_say, by_script
 from runs import Done, World, keyferry, through
 from ssh_keys import make_key
@@ -67,7 +67,7 @@ def test_both_kinds_of_host_report_an_emulated_tool(tmp_path: Path) -> None:
     (tmp_path / "cmu").write_bytes(b"#!/bin/sh\n#" + b" " * 512 + b"\n" + MARKER + b"\n")
     for path in tmp_path.iterdir():
         path.chmod(0o755)
-    with LocalHost("source", tmp_path) as here, FarHost("source", Way(""), str(tmp_path)) as far:
+    with LocalHost("source", tmp_path) as here, RemoteHost("source", Route(""), str(tmp_path)) as far:
         for host in (here, far):
             assert [host.program(tool).emulated for tool in ("vtl", "cmu")] == [True, False]
 

@@ -216,7 +216,7 @@ def test_the_cluster_is_shown_with_every_member(state: str, jitter: str, make_pl
 def test_the_quota_leaves_room(seat: Seat) -> None:
     around = (seat.sessions, seat.host, LIMITS, Logins())
     destination = CloudHsmCliDestination(*around, user=seat.user, password=seat.password)
-    destination.look()
+    destination.preflight()
     destination.log_in()
     assert destination.room() == 16666
     destination.make_pair("ferry_wrap", 2048, extractable=False)

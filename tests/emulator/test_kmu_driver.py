@@ -16,7 +16,7 @@ from keyferry.errors import (
 )
 from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.key_mgmt_util import dialect
-from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapCommand
 from keyferry.tools.limits import Limits
 from kmu_cluster import clusters
 from kmu_tool import wrap_with_openssl
@@ -36,13 +36,13 @@ def make(tmp_path: Path) -> Iterator[MakeCluster]:
         yield maker
 
 
-def _request(cluster: Cluster, tool: KeyMgmtUtil, digest: str = "sha1") -> UnwrapRequest:
+def _request(cluster: Cluster, tool: KeyMgmtUtil, digest: str = "sha1") -> UnwrapCommand:
     """A wrapping pair made and an AES key wrapped under it by openssl."""
     pair = tool.generate_rsa_key_pair("ferry", 2048)
     tool.export_public_key(pair.public, "ferry.pem")
     folder = cluster.host.directory
     wrap_with_openssl(AES_KEY, folder / "ferry.pem", folder / "wrapped.key", digest)
-    return UnwrapRequest("wrapped.key", pair.private, "till-7", "AES", digest)
+    return UnwrapCommand("wrapped.key", pair.private, "till-7", "AES", digest)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_asked_for_is_what_comes(make: MakeCluster) -> None:
     cluster = make()
     with cluster.login() as tool:
         request = _request(cluster, tool, "sha256")
-        full = UnwrapRequest(
+        full = UnwrapCommand(
             request.file,
             request.wrapping_handle,
             "k",
@@ -98,7 +98,7 @@ def test_what_is_asked_for_is_what_comes(make: MakeCluster) -> None:
         found = tool.get_attributes(tool.unwrap_key(full).handle)
         assert (found.id, found.extractable) == ("id-9", False)
         with pytest.raises(ToolRefusedError) as refused:
-            tool.unwrap_key(UnwrapRequest(request.file, request.wrapping_handle, "k", "AES", "sha1"))
+            tool.unwrap_key(UnwrapCommand(request.file, request.wrapping_handle, "k", "AES", "sha1"))
         assert int(refused.value.code, 16) > 0
         assert len(tool.find_keys(id="id-9")) == 1
 

@@ -22,7 +22,7 @@ from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.cloudhsm_cli import driver as cli
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cmu.driver import Cmu
-from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapCommand
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 from keyferry.tools.vtl.driver import list_slots
@@ -109,7 +109,7 @@ def key_mgmt_util(here: Stage) -> Iterator[object]:
     yield pair
     tool.export_public_key(pair.public, "ferry.pem")
     yield None
-    request = UnwrapRequest("ledger.wrapped", DestinationHandle(pair.private), "ledger=2031", "AES", "sha1", id="a94f")
+    request = UnwrapCommand("ledger.wrapped", DestinationHandle(pair.private), "ledger=2031", "AES", "sha1", id="a94f")
     made = tool.unwrap_key(request)
     yield made
     yield tool.find_keys(key_class=4)

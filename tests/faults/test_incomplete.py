@@ -23,14 +23,14 @@ _AFTER_EVENT = """
 import os, signal, sys
 from keyferry.recording import recorder
 left = int(sys.argv.pop(1))
-class Cut(recorder.Appended):
+class Cut(recorder.AppendOnlyFile):
     def add(self, line, after):
         global left
         left -= len(line)
         super().add(line if left > 0 else line[: left or None], after)
         if left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
-recorder.Appended = Cut
+recorder.AppendOnlyFile = Cut
 from keyferry.cli.__main__ import main
 main()
 """

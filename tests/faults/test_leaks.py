@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keyferry.migration.results import RunResult
-    from keyferry.terminal.prompts import Heard, Prompt
+    from keyferry.terminal.prompts import Prompt, Reply
 
 pytestmark = pytest.mark.real_exec
 
@@ -131,7 +131,7 @@ def _watched(monkeypatch: pytest.MonkeyPatch, secrets: dict[str, bytes]) -> dict
     seen = {"prompts": 0, "leaks": 0}
     hear = Console.hear
 
-    def watched(self: Console, *prompts: Prompt, limit: float) -> Heard:
+    def watched(self: Console, *prompts: Prompt, limit: float) -> Reply:
         heard = hear(self, *prompts, limit=limit)
         seen["prompts"] += 1
         seen["leaks"] += sum(len(find(text, secrets)) for text in _children())

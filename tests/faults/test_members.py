@@ -44,8 +44,8 @@ def test_the_record_has_the_words_and_serial_numbers_that_were_printed(world: Wo
     full = {"cluster-coverage": ["full"], "key-coverage": ["full"]}
     for line in _journal(world, "key"):
         assert (line["nodes"], line["coverage"]) == ([], full)
-    [parties] = _journal(world, "parties")
-    assert list(parties["not_applicable"]) == ["PASSWORD-VISIBLE"]
+    [endpoints] = _journal(world, "endpoints")
+    assert list(endpoints["not_applicable"]) == ["PASSWORD-VISIBLE"]
     other = ["5.9G0001-ICM000909", *seen[0]["serials"][1:]]
     changes = [
         (changed("key", coverage=full | {"key-coverage": ["full", "full"]}), "its coverage is"),
@@ -105,6 +105,6 @@ def test_key_mgmt_util_lists_no_serial_numbers_and_nothing_is_called_passed(tmp_
     world = World.create(tmp_path / "kmu", keys=3)
     assert world.migrate().status == 0
     assert _journal(world, "hsms") == []
-    [parties] = _journal(world, "parties")
-    assert list(parties["not_applicable"]) == ["DESTINATION-AVAILABILITY"]
+    [endpoints] = _journal(world, "endpoints")
+    assert list(endpoints["not_applicable"]) == ["DESTINATION-AVAILABILITY"]
     assert all(line["coverage"] is None and len(line["nodes"]) == 2 for line in _journal(world, "key"))

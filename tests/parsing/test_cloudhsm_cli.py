@@ -14,7 +14,7 @@ from fixture_files import FIXTURES, Fixture, check_cases, check_document, of_too
 from keyferry.errors import KeyferryError, LockoutNearError, UnknownScreenError
 from keyferry.tools.cloudhsm_cli.destination import described
 from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
-from keyferry.tools.cloudhsm_cli.screens import Key, hsms, keys
+from keyferry.tools.cloudhsm_cli.screens import ListedKey, hsms, keys
 from keyferry.tools.cloudhsm_cli.users import obstacle, users
 
 SAMPLES = Path(__file__).parents[3] / "shared/reference/samples/cloudhsm_cli"
@@ -249,7 +249,7 @@ def test_hsms_are_told_apart_by_their_serial_numbers(serials: list[object]) -> N
             hsms(text)
 
 
-def _listed(attributes: str, info: str = "", owner: str = _OWNER) -> Key:
+def _listed(attributes: str, info: str = "", owner: str = _OWNER) -> ListedKey:
     """A key with these attributes beside, or in place of, the usual ones."""
     usual = {"key-type": "aes", "label": "x", "class": "secret-key", "key-length-bytes": 16}
     every = json.dumps(usual | json.loads(f"{{{attributes}}}"))

@@ -87,7 +87,7 @@ def test_a_text_of_cloudhsm_cli_that_is_not_understood(text: str) -> None:
 
 
 def test_what_a_run_types_is_what_is_probed() -> None:
-    all_of_it = Needs(non_extractable=True, holding=True)
+    all_of_it = Needs(non_extractable=True, sharing=True)
     assert kmu_commands.needed(all_of_it, visible=False)["unWrapKey"] == {
         *("-f", "-w", "-m", "-t", "-noheader", "-l", "-kc", "-kt", "-id", "-nex", "-u", "-m_value")
     }

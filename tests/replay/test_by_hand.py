@@ -20,7 +20,7 @@ from keyferry.tools.cloudhsm_cli import driver as cli
 from keyferry.tools.cloudhsm_cli.destination import described
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cmu.driver import Cmu
-from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapCommand
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 from keyferry.tools.vtl.driver import list_slots
@@ -158,8 +158,8 @@ def test_ckdemo(tmp_path: Path, read_size: int) -> None:
     assert (size, kcv) == (256, "4fd21b")
 
 
-def _request(wrapping: int, label: str, key_type: str, id: str | None) -> UnwrapRequest:
-    return UnwrapRequest("ledger.wrapped", DestinationHandle(wrapping), label, key_type, "sha1", id=id)
+def _request(wrapping: int, label: str, key_type: str, id: str | None) -> UnwrapCommand:
+    return UnwrapCommand("ledger.wrapped", DestinationHandle(wrapping), label, key_type, "sha1", id=id)
 
 
 @SIZES

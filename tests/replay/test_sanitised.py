@@ -24,7 +24,7 @@ from keyferry.terminal.sessions import Sessions
 from keyferry.tools.ckdemo.driver import Ckdemo
 from keyferry.tools.cloudhsm_cli import driver as cli
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
-from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapCommand
 from keyferry.tools.limits import Limits
 from keyferry.tools.logins import Logins
 from runner import PASSWORD, PIN
@@ -102,9 +102,9 @@ class Follower:
         return DestinationHandle(int(handle))
 
 
-def _request(flags: dict[str, str]) -> UnwrapRequest:
+def _request(flags: dict[str, str]) -> UnwrapCommand:
     handle, kind = DestinationHandle(int(flags["-w"])), TYPES[flags["-kt"]]
-    return UnwrapRequest(flags["-f"], handle, flags["-l"], kind, "sha1", id=flags.get("-id"))
+    return UnwrapCommand(flags["-f"], handle, flags["-l"], kind, "sha1", id=flags.get("-id"))
 
 
 def _names(recording: Path) -> set[str]:

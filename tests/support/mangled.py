@@ -163,7 +163,7 @@ def _fit(run: Path) -> None:
     journal.write_bytes(out)
     told = json.loads((run / "manifest.json").read_bytes())
     (run / "manifest.json").unlink()
-    story = manifest.Story()
+    story = manifest.ManifestBuilder()
     for line in entries:
         story.take(line)
     whole = manifest.compose(run, told["run_id"], "0", story, {"count": len(entries), "head": head})

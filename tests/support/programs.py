@@ -10,7 +10,7 @@ from keyferry.recording.recorder import Recorder
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
 from keyferry.terminal.host import Program
-from keyferry.terminal.prompts import ENDED, Heard, Manners, Prompt
+from keyferry.terminal.prompts import ENDED, InputLimits, Prompt, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def program(directory: Path, script: str, env: dict[str, str] | None = None) -> 
     return Program("tool", "here", sys.executable, argv, directory, env or {"LC_ALL": "C"}, Sha256("0" * 64))
 
 
-def shown(heard: Heard) -> str:
+def shown(heard: Reply) -> str:
     """An answer with plain line ends, less the one before the prompt."""
     return heard.text.replace("\r", "").removesuffix("\n")
 
@@ -59,8 +59,8 @@ def open_console(
     script: str,
     *,
     secrets: Iterable[Secret] = (),
-    manners: Manners | None = None,
+    manners: InputLimits | None = None,
     read_size: int = READ_SIZE,
 ) -> Console:
     recorder = Recorder(directory / "tool.cast", {}, secrets)
-    return Console(program(directory, script), recorder, manners or Manners(), read_size)
+    return Console(program(directory, script), recorder, manners or InputLimits(), read_size)

@@ -23,7 +23,7 @@ from keyferry.terminal.console import Console
 from runner import PASSWORD, PIN, migrate
 
 if TYPE_CHECKING:
-    from keyferry.terminal.prompts import Heard, Prompt
+    from keyferry.terminal.prompts import Prompt, Reply
 
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
 WORLDS: dict[str, dict[str, Any]] = {
@@ -80,7 +80,7 @@ def record(name: str, target: Path) -> None:
         start(self, program, *rest)
         effects.watch(self, program.cwd)
 
-    def watched_hear(self: Console, *prompts: Prompt, limit: float) -> Heard:
+    def watched_hear(self: Console, *prompts: Prompt, limit: float) -> Reply:
         heard = hear(self, *prompts, limit=limit)
         effects.look(self)
         return heard

@@ -140,7 +140,7 @@ def forge(
     path.chmod(0o600)
     path.write_bytes(out)
     (run / "manifest.json").unlink()
-    story = manifest.Story()
+    story = manifest.ManifestBuilder()
     for line in map(json.loads, out.splitlines()):
         story.take(line)
     run_id = json.loads((run / "run.json").read_bytes())["run_id"]

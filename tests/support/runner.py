@@ -8,7 +8,7 @@ from unittest import mock
 from keyferry.config import load
 from keyferry.events import Bus
 from keyferry.migration import pipeline
-from keyferry.migration.endpoints import Parties, Secrets
+from keyferry.migration.endpoints import Endpoints, Secrets
 from keyferry.migration.migration import Migration
 from keyferry.migration.signals import Interrupts
 from keyferry.planning.job import order
@@ -44,9 +44,9 @@ def migrate(
         one_by_one = mock.patch.object(pipeline._Ready, "take", _take_one)
         with (
             one_by_one,
-            Parties(settings, run.sessions, run_id, Bus(), known, read_size) as parties,
+            Endpoints(settings, run.sessions, run_id, Bus(), known, read_size) as endpoints,
             Interrupts() as interrupts,
         ):
-            return Migration(parties, run, order(settings, Selection()), interrupts).run()
+            return Migration(endpoints, run, order(settings, Selection()), interrupts).run()
     finally:
         run.finish()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keyferry.recording.append_only import Appended
-from keyferry.recording.chain_reader import Session
+from keyferry.recording.append_only import AppendOnlyFile
+from keyferry.recording.chain_reader import CheckedSession
 from keyferry.recording.recorder import Recorder
 from keyferry.run.journal import Journal, read
 
@@ -66,7 +66,7 @@ def test_a_line_that_was_cut_short_is_completed_before_the_next(
         after += 1
         path = tmp_path / str(after)
         handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        file = Appended(handle, 0)
+        file = AppendOnlyFile(handle, 0)
         file.add(b"first\n", 1)
         came = _interrupted(lambda file=file: file.add(b"second\n", 2), after)  # type: ignore[misc]
         file.complete()
@@ -81,7 +81,7 @@ def test_a_line_that_was_cut_short_is_completed_before_the_next(
 
 def test_a_file_that_became_shorter_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     handle = os.open(tmp_path / "x", os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
-    file = Appended(handle, 0)
+    file = AppendOnlyFile(handle, 0)
     file.add(b"first\n", 1)
     monkeypatch.setattr(os, "write", _raises)
     with pytest.raises(SignalError):
@@ -122,7 +122,7 @@ def test_a_record_stays_whole(tmp_path: Path) -> None:
         came = _interrupted(turn, after)
         recorder.exit(None)
         recorder.close()
-        session = Session(tmp_path, path.name)
+        session = CheckedSession(tmp_path, path.name)
         list(session.events())
         assert (session.complete, session.loose) == (True, 0)
     assert after > 100

@@ -13,19 +13,19 @@ from keyferry.tools.tool_sessions import sittings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.tools.manual import Sitting
+    from keyferry.tools.manual import ToolSession
 
 STARTED = b'Script started on 2026-03-01 10:00:00+00:00 [COMMAND="bash" TERM="xterm" TTY="/dev/pts/0" COLUMNS="40"]\n'
 OLD = b"Script started on Sun 01 Mar 2026 10:00:00 AM UTC\n"
 DONE = b'\nScript done on 2026-03-01 10:05:00+00:00 [COMMAND_EXIT_CODE="0"]\n'
 
 
-def typescript(path: Path, body: bytes, started: bytes = STARTED) -> list[Sitting]:
+def typescript(path: Path, body: bytes, started: bytes = STARTED) -> list[ToolSession]:
     path.write_bytes(started + body.replace(b"\n", b"\r\n") + DONE)
     return list(sittings(load(path)))
 
 
-def asciicast(path: Path, *pieces: str, **header: object) -> list[Sitting]:
+def asciicast(path: Path, *pieces: str, **header: object) -> list[ToolSession]:
     lines: list[object] = [
         {"version": 2, "width": 80, "height": 24, **header},
         *([0.1, "o", piece] for piece in pieces),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keyferry.errors import UnknownScreenError
 from keyferry.pkcs11 import KeyClass, SourceHandle
-from keyferry.tools.ckdemo.screens import Listed, Shown
+from keyferry.tools.ckdemo.screens import ObjectListing, Shown
 from keyferry.tools.classic.source import describe, told
 from keyferry.tools.endpoints import SourceKey
 
@@ -26,7 +26,7 @@ AES = {
 
 
 def _described(attributes: dict[str, str]) -> SourceKey:
-    return describe(Listed(HANDLE, "two words"), Shown(HANDLE, attributes))
+    return describe(ObjectListing(HANDLE, "two words"), Shown(HANDLE, attributes))
 
 
 def _without(*names: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from keyferry.errors import (
 )
 from keyferry.pkcs11 import DestinationHandle
 from keyferry.secrets import Secret
-from keyferry.terminal.prompts import Heard
+from keyferry.terminal.prompts import Reply
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
 from keyferry.tools.cloudhsm_cli.screens import unwrapped
 from keyferry.tools.limits import Limits
@@ -24,13 +24,13 @@ TOO_FEW = "Cannot perform the requested key operation as the key must be availab
 ADVICE = "Either increase the number of HSMs in the cluster, or disable the key availability check."
 
 
-def _page(*handles: int, total: int, token: str | None) -> Heard:
+def _page(*handles: int, total: int, token: str | None) -> Reply:
     keys = [{"key-reference": f"0x{handle:016x}", "attributes": {"label": "x"}} for handle in handles]
     told = {"matched_keys": keys, "total_key_count": total, "returned_key_count": len(keys), "next_token": token}
-    return Heard(json.dumps({"error_code": 0, "data": told}), "aws-cloudhsm >")
+    return Reply(json.dumps({"error_code": 0, "data": told}), "aws-cloudhsm >")
 
 
-def _tool(*pages: Heard) -> CloudHsmCli:
+def _tool(*pages: Reply) -> CloudHsmCli:
     console = Mock(**{"hear.side_effect": pages, "recorder.redact": str, "host": "destination"})
     return CloudHsmCli(console, Limits())
 
@@ -66,8 +66,8 @@ def test_a_key_is_covered_only_where_all_that_is_told_says_so(coverage: list[str
     ],
 )
 def test_a_failed_login_counts_as_refused_unless_its_text_is_documented(text: str, error: type[KeyferryError]) -> None:
-    asked = Heard("", "Enter password:")
-    tool = _tool(asked, Heard(json.dumps({"error_code": 1, "data": text}), "aws-cloudhsm >"))
+    asked = Reply("", "Enter password:")
+    tool = _tool(asked, Reply(json.dumps({"error_code": 1, "data": text}), "aws-cloudhsm >"))
     with pytest.raises(error) as failed:
         tool.login("cu1", Secret("password", b"a-wrong-one"), Logins())
     assert text in f"{failed.value.what} {failed.value.seen}"
@@ -91,7 +91,7 @@ def test_a_failed_login_counts_as_refused_unless_its_text_is_documented(text: st
     ],
 )
 def test_a_key_command_is_refused_only_with_a_documented_text(text: str, refused: bool) -> None:
-    answer = Heard(json.dumps({"error_code": 1, "data": text}), "aws-cloudhsm >")
+    answer = Reply(json.dumps({"error_code": 1, "data": text}), "aws-cloudhsm >")
     tool = _tool(answer, answer)
     for change in (lambda: tool.generate_pair("w", 2048), lambda: tool.delete(DestinationHandle(7))):
         with pytest.raises(ToolRefusedError if refused else UnknownScreenError):

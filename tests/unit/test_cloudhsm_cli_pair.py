@@ -9,7 +9,7 @@ import pytest
 from keyferry.errors import MismatchError
 from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
-from keyferry.tools.cloudhsm_cli.screens import Key, Pair
+from keyferry.tools.cloudhsm_cli.screens import ListedKey, ListedPair
 
 PRIVATE: dict[str, str | bool | int] = {
     "label": "w",
@@ -20,13 +20,13 @@ PRIVATE: dict[str, str | bool | int] = {
 }
 
 
-def _key(attributes: dict[str, str | bool | int], number: int = 7) -> Key:
-    return Key(DestinationHandle(number), attributes, covered=True, coverage=("full", "full"))
+def _key(attributes: dict[str, str | bool | int], number: int = 7) -> ListedKey:
+    return ListedKey(DestinationHandle(number), attributes, covered=True, coverage=("full", "full"))
 
 
-def _destination(private: Key) -> CloudHsmCliDestination:
+def _destination(private: ListedKey) -> CloudHsmCliDestination:
     destination = CloudHsmCliDestination.__new__(CloudHsmCliDestination)
-    pair = Pair(_key({"label": "w", "class": "public-key"}, 6), private)
+    pair = ListedPair(_key({"label": "w", "class": "public-key"}, 6), private)
     destination._session = Mock(**{"key.return_value": private, "generate_pair.return_value": pair})
     return destination
 

@@ -9,16 +9,16 @@ import pytest
 from keyferry.errors import KeyferryError, LockoutNearError, UnknownScreenError
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli
-from keyferry.tools.cloudhsm_cli.users import User
+from keyferry.tools.cloudhsm_cli.users import CloudHsmCliUser
 
-ODD = User(None, None, None)
-
-
-def _ours(*, locked: bool | None) -> User:
-    return User("cu1", "crypto-user", locked, mfa=False, coverage="full")
+ODD = CloudHsmCliUser(None, None, None)
 
 
-def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = False) -> None:
+def _ours(*, locked: bool | None) -> CloudHsmCliUser:
+    return CloudHsmCliUser("cu1", "crypto-user", locked, mfa=False, coverage="full")
+
+
+def _look(monkeypatch: pytest.MonkeyPatch, *users: CloudHsmCliUser, allow_raised: bool = False) -> None:
     tool = Mock(
         **{
             "emulator": None,
@@ -29,7 +29,7 @@ def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = Fa
     monkeypatch.setattr(CloudHsmCli, "open", lambda *_words: tool)
     CloudHsmCliDestination(
         Mock(), Mock(), Mock(), Mock(), user="CU1", password=Mock(), allow_raised=allow_raised
-    ).look()
+    ).preflight()
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def _look(monkeypatch: pytest.MonkeyPatch, *users: User, allow_raised: bool = Fa
     [
         ([_ours(locked=True)], LockoutNearError),
         ([_ours(locked=None)], UnknownScreenError),
-        ([User("admin", "admin", False), ODD], UnknownScreenError),
+        ([CloudHsmCliUser("admin", "admin", False), ODD], UnknownScreenError),
     ],
 )
 def test_a_user_who_may_be_locked_ends_it_unless_that_is_allowed(
-    monkeypatch: pytest.MonkeyPatch, users: list[User], error: type[KeyferryError]
+    monkeypatch: pytest.MonkeyPatch, users: list[CloudHsmCliUser], error: type[KeyferryError]
 ) -> None:
     with pytest.raises(error) as ended:
         _look(monkeypatch, *users)
@@ -50,6 +50,6 @@ def test_a_user_who_may_be_locked_ends_it_unless_that_is_allowed(
     _look(monkeypatch, *users, allow_raised=True)
 
 
-@pytest.mark.parametrize("other", [ODD, User("admin", "admin", None), User("admin", None, True)])
-def test_other_users_end_nothing(monkeypatch: pytest.MonkeyPatch, other: User) -> None:
+@pytest.mark.parametrize("other", [ODD, CloudHsmCliUser("admin", "admin", None), CloudHsmCliUser("admin", None, True)])
+def test_other_users_end_nothing(monkeypatch: pytest.MonkeyPatch, other: CloudHsmCliUser) -> None:
     _look(monkeypatch, other, _ours(locked=False))

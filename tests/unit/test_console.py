@@ -12,7 +12,7 @@ from keyferry.errors import KeyferryError, RecordFailedError, UnknownScreenError
 from keyferry.recording.reader import read
 from keyferry.recording.recorder import Recorder
 from keyferry.terminal.console import Console
-from keyferry.terminal.prompts import Manners, Prompt
+from keyferry.terminal.prompts import InputLimits, Prompt
 from programs import COMMAND, END, LIMIT, open_console, program, shown
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_4_a_line_as_long_as_the_tool_takes_arrives_whole(tmp_path: Path, read_s
     ],
 )
 def test_4_what_the_tool_cannot_take_is_refused_before_it_is_typed(tmp_path: Path, line: str, why: str) -> None:
-    with open_console(tmp_path, ECHOES, manners=Manners(comment="#")) as console:
+    with open_console(tmp_path, ECHOES, manners=InputLimits(comment="#")) as console:
         console.hear(COMMAND, limit=LIMIT)
         with pytest.raises(UsageError, match=why):
             console.say(line)
@@ -227,7 +227,7 @@ def test_a_table_that_ends_without_a_prompt_is_whole_after_silence(tmp_path: Pat
 
 def test_a_program_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="could not be started"):
-        Console(replace(program(tmp_path, ""), argv=("/nowhere/tool",)), Recorder(tmp_path / "x", {}), Manners())
+        Console(replace(program(tmp_path, ""), argv=("/nowhere/tool",)), Recorder(tmp_path / "x", {}), InputLimits())
 
 
 def test_the_child_is_private_and_its_terminal_wide(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.recording.reader import read
 from keyferry.secrets import Secret
 from keyferry.terminal import console as console_module
-from keyferry.terminal.prompts import Manners, Prompt
+from keyferry.terminal.prompts import InputLimits, Prompt
 from programs import COMMAND, LIMIT, open_console, shown
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def test_a_secret_is_not_typed_where_the_echo_stays_on(tmp_path: Path, monkeypat
 
 
 def test_a_secret_longer_than_the_tool_takes_is_refused_without_being_shown(tmp_path: Path) -> None:
-    with open_console(tmp_path, VISIBLE, secrets=[PIN], manners=Manners(longest_secret=7)) as console:
+    with open_console(tmp_path, VISIBLE, secrets=[PIN], manners=InputLimits(longest_secret=7)) as console:
         console.hear(ASKED, limit=LIMIT)
         with pytest.raises(UsageError, match="longer than 7") as refused:
             console.say_secret(PIN, hides=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import shared
 from keyferry.comparison.by_meaning import compare as by_meaning
-from keyferry.comparison.by_text import Row, compare
+from keyferry.comparison.by_text import ComparisonRow, compare
 from keyferry.comparison.values import Pairing, choices, marked_line, marked_output
 from runs import World, keyferry, recorded
 
@@ -45,7 +45,7 @@ def changed(runs: tuple[Path, Path], tmp_path: Path) -> Path:
     return tmp_path / "changed"
 
 
-def _differences(ours: Path, theirs: Path) -> list[Row]:
+def _differences(ours: Path, theirs: Path) -> list[ComparisonRow]:
     return [row for row in compare(ours, theirs) if row.differs]
 
 

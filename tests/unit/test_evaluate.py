@@ -7,8 +7,8 @@ import pytest
 
 from keyferry.errors import CheckFailedError, Exit
 from keyferry.pkcs11 import Kcv, KeyClass
-from keyferry.planning.evaluate import Judge, PlannedKey, refuse_named, refuse_too_many
-from keyferry.planning.rules import Verdict, Wish
+from keyferry.planning.evaluate import Judge, PlannedKey, reject_named, reject_too_many
+from keyferry.planning.rules import EvaluationOptions, Verdict
 from keyferry.tools.cloudhsm_cli.commands import can_type
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
 from keyferry.tools.key_mgmt_util.destination import KeyMgmtUtilDestination
@@ -35,7 +35,7 @@ def _can_type(text: str) -> bool:
 
 
 def _judge(key: SourceKey, classic: Classic | None = None, there: Any = (), **wish: Any) -> PlannedKey:
-    return Judge(Wish(**wish), "run1", _can_type, there, (classic or Classic()).check_value).judge(key)
+    return Judge(EvaluationOptions(**wish), "run1", _can_type, there, (classic or Classic()).check_value).judge(key)
 
 
 def _rule(one: PlannedKey) -> str | None:
@@ -115,10 +115,10 @@ def test_require_kcv_fails_a_key_that_has_none() -> None:
 
 def test_a_named_key_that_stays_ends_the_command() -> None:
     stays = planned(verdict=Verdict("KEY-TYPE", "no such type"))
-    refuse_named([stays], [])
-    refuse_named([planned()], ["42"])
+    reject_named([stays], [])
+    reject_named([planned()], ["42"])
     with pytest.raises(CheckFailedError, match="no such type") as refused:
-        refuse_named([planned(), stays], ["42", "43"])
+        reject_named([planned(), stays], ["42", "43"])
     assert (refused.value.rule, refused.value.exit_code) == ("KEY-TYPE", Exit.CHECK_FAILED)
 
 
@@ -138,7 +138,7 @@ def test_a_keys_name_moves_no_cursor() -> None:
 )
 def test_a_label_is_suggested_that_cloudhsm_cli_takes(label: str, new: str) -> None:
     key = source(label=label)
-    judge = Judge(Wish(), "run1", can_type, (), Classic().check_value, 126)
+    judge = Judge(EvaluationOptions(), "run1", can_type, (), Classic().check_value, 126)
     one = judge.judge(key)
     assert (one.new_label, _rule(one)) == (new, None if label == new else "LABEL-TYPEABLE")
     assert can_type(one.new_label)
@@ -148,10 +148,10 @@ def test_a_label_is_suggested_that_cloudhsm_cli_takes(label: str, new: str) -> N
 def test_keys_and_the_pair_must_have_room(room: int | None, refused: bool) -> None:
     keys = [planned(), planned(), planned(verdict=Verdict("KEY-TYPE", "no"))]
     if not refused:
-        refuse_too_many(keys, room)
+        reject_too_many(keys, room)
         return
     with pytest.raises(CheckFailedError) as full:
-        refuse_too_many(keys, room)
+        reject_too_many(keys, room)
     assert full.value.rule == "DESTINATION-QUOTA"
 
 
@@ -173,4 +173,4 @@ def test_the_quota_is_that_of_the_hsms_type_unless_the_site_says_another() -> No
 
 
 def test_where_nothing_crosses_no_room_is_needed() -> None:
-    refuse_too_many([planned(verdict=Verdict("KEY-TYPE", "no"))], 0)
+    reject_too_many([planned(verdict=Verdict("KEY-TYPE", "no"))], 0)

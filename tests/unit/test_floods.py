@@ -12,8 +12,8 @@ from keyferry.recording import chain_reader, recorder
 from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.login_noise import LoginNoise
-from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.terminal.screen_row import Row, UnknownSequenceError
+from keyferry.terminal.prompts import InputLimits, Prompt
+from keyferry.terminal.screen_row import ScreenRow, UnknownSequenceError
 from keyferry.terminal.secret_echo import EchoMask, LineEnd
 from keyferry.terminal.value_filter import ValueFilter
 from programs import COMMAND, LIMIT, open_console
@@ -27,7 +27,7 @@ PIECE = 4096
 
 
 def _row() -> Callable[[bytes], object]:
-    row, shown = Row(), bytearray()
+    row, shown = ScreenRow(), bytearray()
     return lambda data: row.feed(shown, data)
 
 
@@ -80,7 +80,7 @@ def test_work_grows_in_proportion_to_what_a_tool_prints(name: str) -> None:
 )
 def test_a_sequence_no_editor_would_send_is_an_error(sent: bytes) -> None:
     with pytest.raises(UnknownSequenceError) as unknown:
-        Row().feed(bytearray(), sent)
+        ScreenRow().feed(bytearray(), sent)
     assert "b'" not in str(unknown.value)
     assert len(str(unknown.value)) < 100
 
@@ -92,7 +92,7 @@ ENDLESS = "import time\nwhile True:\n    out('x')\n"
 def test_a_time_limit_holds_while_a_tool_prints(tmp_path: Path, edits: bool) -> None:
     start = time.monotonic()
     with (
-        open_console(tmp_path, ENDLESS, manners=Manners(edits_lines=edits), read_size=1) as console,
+        open_console(tmp_path, ENDLESS, manners=InputLimits(edits_lines=edits), read_size=1) as console,
         pytest.raises(UnreachableError, match=r"did not give Command within 0\.1 s"),
     ):
         console.hear(COMMAND, limit=0.1)
@@ -111,7 +111,7 @@ def test_a_tool_that_reads_nothing_does_not_keep_us_waiting(tmp_path: Path, monk
     monkeypatch.setattr("keyferry.terminal.child.SEND_LIMIT", 0.1)
     script = "import tty\ntty.setraw(0)\nwhile True:\n    out('\\x1b[6n' * 1000)\n"
     with (
-        open_console(tmp_path, script, manners=Manners(edits_lines=True)) as console,
+        open_console(tmp_path, script, manners=InputLimits(edits_lines=True)) as console,
         pytest.raises(UnreachableError, match="did not read what was typed"),
     ):
         console.hear(COMMAND, limit=LIMIT)
@@ -122,7 +122,7 @@ def test_a_long_answer_is_sealed_before_its_prompt(tmp_path: Path) -> None:
     for _ in range(2 * recorder.SEAL_AFTER):
         record.output(b"\xff")  # two events: its text and its bytes
     record.close()
-    session = chain_reader.Session(tmp_path, "long.cast")
+    session = chain_reader.CheckedSession(tmp_path, "long.cast")
     chained = [event for event in session.events() if event.code == "h"]
     assert len(chained) > 3
     assert session.complete

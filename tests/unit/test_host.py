@@ -126,7 +126,7 @@ def test_a_room_has_files_of_its_own(tmp_path: Path) -> None:
 
 def test_what_is_taken_or_glimpsed_or_collected_is_there_no_more(tmp_path: Path) -> None:
     with LocalHost("here", None) as host:
-        for gone in (lambda: host.take("x"), lambda: host.glimpse("x", 3)):
+        for gone in (lambda: host.take("x"), lambda: host.read_prefix_and_erase("x", 3)):
             host.write("x", b"value")
             assert gone() in (b"value", (5, b"val"))
             assert gone() is None

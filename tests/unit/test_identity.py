@@ -14,13 +14,13 @@ SEEN = {"label": "payments", "serial": "1582", "kind": "partition"}
 @pytest.mark.parametrize("now", [[], ["5.3G1"]])
 def test_a_cluster_that_shows_nothing_known_is_another(now: list[str]) -> None:
     with pytest.raises(CheckFailedError) as refused:
-        same_cluster(RunState(marks=frozenset({"5.1G1", "5.2G1"})), now)
+        same_cluster(RunState(cluster_fingerprints=frozenset({"5.1G1", "5.2G1"})), now)
     assert refused.value.rule == "RUN-OWNER"
 
 
 @pytest.mark.parametrize("now", [["5.2G1", "5.3G1"], ["5.1G1"]])
 def test_one_hsm_seen_again_is_enough(now: list[str]) -> None:
-    same_cluster(RunState(marks=frozenset({"5.1G1", "5.2G1"})), now)
+    same_cluster(RunState(cluster_fingerprints=frozenset({"5.1G1", "5.2G1"})), now)
     same_cluster(RunState(), now)
 
 

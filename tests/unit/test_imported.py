@@ -45,9 +45,9 @@ SHOWN = Shown(SourceHandle(5), CKDEMO)
 
 
 def test_the_same_in_any_spelling_is_taken() -> None:
-    imported.demand_same(SHOWN, KEY, CMU)
-    imported.demand_same(Shown(SourceHandle(5), {}), KEY, CMU)
-    imported.demand_same(SHOWN, KEY, {name: CMU[name] for name in ("class", "modulus", "publicexponent")})
+    imported.require_same(SHOWN, KEY, CMU)
+    imported.require_same(Shown(SourceHandle(5), {}), KEY, CMU)
+    imported.require_same(SHOWN, KEY, {name: CMU[name] for name in ("class", "modulus", "publicexponent")})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_same_in_any_spelling_is_taken() -> None:
 )
 def test_whatever_contradicts_stops_the_run(name: str, value: str) -> None:
     with pytest.raises(MismatchError) as error:
-        imported.demand_same(SHOWN, KEY, CMU | {name: value})
+        imported.require_same(SHOWN, KEY, CMU | {name: value})
     assert error.value.rule == "WRAPPING-KEY-MATCH"
     if name not in ("modulus", "publicexponent"):
         assert f"cmu: {name}={value}, " in (error.value.seen or "")
@@ -83,7 +83,7 @@ def test_whatever_contradicts_stops_the_run(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", ["token", "local", "decrypt", "sign", "unwrap"])
 def test_what_no_import_makes_is_noticed_also_where_ckdemo_does_not_show_it(name: str) -> None:
     with pytest.raises(MismatchError):
-        imported.demand_same(Shown(SourceHandle(5), {}), KEY, CMU | {name: "false" if name == "token" else "true"})
+        imported.require_same(Shown(SourceHandle(5), {}), KEY, CMU | {name: "false" if name == "token" else "true"})
 
 
 def test_a_second_import_at_the_same_time_is_told_as_that() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.planning import key_list
-from keyferry.planning.key_list import Listed, Want
-from keyferry.tools.endpoints import Holding
+from keyferry.planning.key_list import KeyListEntry, TargetSpec
+from keyferry.tools.endpoints import KeySharing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 HEADER = "handle,label,new_label,id,extractable,session,quorum,shared_users\n"
 ROWS = (
-    Listed(42, None, Want()),
-    Listed(43, "a, b", Want("b", "till-7", False, Holding(("3", "4"), 2))),
-    Listed(None, "é", Want(extractable=True)),
+    KeyListEntry(42, None, TargetSpec()),
+    KeyListEntry(43, "a, b", TargetSpec("b", "till-7", False, KeySharing(("3", "4"), 2))),
+    KeyListEntry(None, "é", TargetSpec(extractable=True)),
 )
 
 
-def _read(tmp_path: Path, text: str) -> Sequence[Listed]:
+def _read(tmp_path: Path, text: str) -> Sequence[KeyListEntry]:
     path = tmp_path / "keys"
     path.write_text(text)
     return key_list.read(path)

@@ -7,7 +7,7 @@ import pytest
 
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import KeyClass
-from keyferry.planning.key_list import Listed, Want
+from keyferry.planning.key_list import KeyListEntry, TargetSpec
 from keyferry.planning.selection import Selection, select
 from keys import source
 
@@ -87,30 +87,30 @@ def test_a_pattern_that_fits_nothing_is_a_mistake(selection: dict[str, Any]) -> 
 
 
 def test_rows_of_a_file_name_keys_and_say_what_is_wanted() -> None:
-    rows = (Listed(9, "two", Want(label="second")), Listed(None, "one", Want(id="x")))
+    rows = (KeyListEntry(9, "two", TargetSpec(label="second")), KeyListEntry(None, "one", TargetSpec(id="x")))
     chosen = select(KEYS, Selection(keys=("10",), listed=rows))
     assert {key.handle: want for key, want in chosen} == {
-        7: Want(id="x"),
-        9: Want(label="second"),
-        10: Want(),
+        7: TargetSpec(id="x"),
+        9: TargetSpec(label="second"),
+        10: TargetSpec(),
     }
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        [Listed(9, "one", Want())],
-        [Listed(None, "two", Want())],
-        [Listed(6, None, Want())],
-        [Listed(7, None, Want()), Listed(None, "one", Want())],
+        [KeyListEntry(9, "one", TargetSpec())],
+        [KeyListEntry(None, "two", TargetSpec())],
+        [KeyListEntry(6, None, TargetSpec())],
+        [KeyListEntry(7, None, TargetSpec()), KeyListEntry(None, "one", TargetSpec())],
     ],
 )
-def test_a_row_that_fits_not_exactly_one_key_is_refused(rows: list[Listed]) -> None:
+def test_a_row_that_fits_not_exactly_one_key_is_refused(rows: list[KeyListEntry]) -> None:
     with pytest.raises(UsageError, match="--from"):
         _handles(listed=tuple(rows))
 
 
 def test_a_selection_survives_the_journal() -> None:
-    row = Listed(9, "two", Want("a", "b", extractable=False))
+    row = KeyListEntry(9, "two", TargetSpec("a", "b", extractable=False))
     selection = Selection(("1",), reid=True, label_globs=("x*",), exclude=("7",), listed=(row,))
     assert Selection.recalled(asdict(selection)) == selection

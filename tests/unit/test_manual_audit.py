@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyferry.manual.audit import Check, State
-from keyferry.planning.key_list import Want
+from keyferry.planning.key_list import TargetSpec
 from keyferry.steps import TITLES
-from keyferry.tools.endpoints import Holding
-from keyferry.tools.manual import Act, What
+from keyferry.tools.endpoints import KeySharing
+from keyferry.tools.manual import ActionKind, RecordedAction
 from keys import planned, source
 from plans import make
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 KMU = "key_mgmt_util"
 
 
-def act(what: What, tool: str, **told: str) -> Act:
-    return Act(what, tool, "verb", "rec:1", told)
+def act(what: ActionKind, tool: str, **told: str) -> RecordedAction:
+    return RecordedAction(what, tool, "verb", "rec:1", told)
 
 
 KEY = {"handle": "42", "label": "payments", "type": "AES", "bits": "256", "id": "till-7", "extractable": "True"}
@@ -35,23 +35,25 @@ UNWRAPPED = {
     "handle": "14",
 }
 RUN = {
-    "start": act(What.START, KMU),
-    "login": act(What.LOG_IN, KMU, user="crypto_user"),
-    "pair": act(What.MAKE_PAIR, KMU, label="classic_wrap", bits="2048", extractable="False", public="12", private="13"),
-    "look": act(What.LOOK, KMU, handle="13"),
-    "export": act(What.EXPORT, KMU, handle="12"),
-    "slots": act(What.LIST_SLOTS, "vtl", **{"1582163089435": "0", "99": "1"}),
-    "import": act(What.IMPORT, "cmu", label="classic_wrap", slot="0"),
-    "list": act(What.LIST, "cmu", **{"45": "classic_wrap", "42": "payments"}),
-    "ckdemo": act(What.START, "ckdemo"),
-    "open": act(What.OPEN, "ckdemo", slot="0"),
-    "pin": act(What.LOG_IN, "ckdemo", officer="True"),
-    "allow": act(What.ALLOW, "ckdemo", handle="45", CKA_WRAP="01"),
-    "shown": act(What.DESCRIBE, "ckdemo", handle="45", CKA_WRAP="01", **{"class": "public"}),
-    "describe": act(What.DESCRIBE, "ckdemo", **KEY),
-    "wrap": act(What.WRAP, "ckdemo", oaep="True", digest="sha1", wrapping="45", key="42"),
-    "unwrap": act(What.UNWRAP, KMU, **UNWRAPPED),
-    "prove": act(What.LOOK, KMU, handle="14"),
+    "start": act(ActionKind.START, KMU),
+    "login": act(ActionKind.LOG_IN, KMU, user="crypto_user"),
+    "pair": act(
+        ActionKind.MAKE_PAIR, KMU, label="classic_wrap", bits="2048", extractable="False", public="12", private="13"
+    ),
+    "look": act(ActionKind.LOOK, KMU, handle="13"),
+    "export": act(ActionKind.EXPORT, KMU, handle="12"),
+    "slots": act(ActionKind.LIST_SLOTS, "vtl", **{"1582163089435": "0", "99": "1"}),
+    "import": act(ActionKind.IMPORT, "cmu", label="classic_wrap", slot="0"),
+    "list": act(ActionKind.LIST, "cmu", **{"45": "classic_wrap", "42": "payments"}),
+    "ckdemo": act(ActionKind.START, "ckdemo"),
+    "open": act(ActionKind.OPEN, "ckdemo", slot="0"),
+    "pin": act(ActionKind.LOG_IN, "ckdemo", officer="True"),
+    "allow": act(ActionKind.ALLOW, "ckdemo", handle="45", CKA_WRAP="01"),
+    "shown": act(ActionKind.DESCRIBE, "ckdemo", handle="45", CKA_WRAP="01", **{"class": "public"}),
+    "describe": act(ActionKind.DESCRIBE, "ckdemo", **KEY),
+    "wrap": act(ActionKind.WRAP, "ckdemo", oaep="True", digest="sha1", wrapping="45", key="42"),
+    "unwrap": act(ActionKind.UNWRAP, KMU, **UNWRAPPED),
+    "prove": act(ActionKind.LOOK, KMU, handle="14"),
 }
 PARTITION = {"label": "par43", "serial": "1582163089435", "kind": "partition"}
 
@@ -60,7 +62,7 @@ def plan(kind: str = "partition") -> Plan:
     return make(planned(source(id="till-7")), source=PARTITION | {"kind": kind})
 
 
-def wrong(changed: dict[str, Act | None], of: Plan | None) -> list[tuple[str, State]]:
+def wrong(changed: dict[str, RecordedAction | None], of: Plan | None) -> list[tuple[str, State]]:
     """Steps that are not done, with what they are; an act None was not done."""
     acts = [one for one in (RUN | changed).values() if one is not None]
     return [(one.step, one.state) for one in Check(acts, of).findings() if one.state is not State.DONE]
@@ -154,7 +156,7 @@ def test_a_label_is_displayed_as_ckdemo_spells_it(kind: str, label: str, shown: 
     [
         (dict.fromkeys(("import", "list", "allow")), "4.1"),
         (dict.fromkeys(("slots", "import")), "4.1"),
-        ({"slots": act(What.LIST_SLOTS, "vtl")}, "4.1"),
+        ({"slots": act(ActionKind.LIST_SLOTS, "vtl")}, "4.1"),
         ({"list": None}, "4.1"),
         ({"list": None}, "3"),
         ({"import": None}, "4.2"),
@@ -164,10 +166,10 @@ def test_a_label_is_displayed_as_ckdemo_spells_it(kind: str, label: str, shown: 
         ({"shown": replace(RUN["shown"], told={**RUN["shown"].told, "class": "secret"})}, "4.6"),
         ({"shown": replace(RUN["shown"], told={"handle": "45"})}, "4.6"),
         ({"pair": replace(RUN["pair"], tool="cloudhsm-cli", told={**RUN["pair"].told, "unwraps": "False"})}, "1.2"),
-        ({"login": None, "again": act(What.LOG_IN, KMU, user="another")}, "7.1"),
+        ({"login": None, "again": act(ActionKind.LOG_IN, KMU, user="another")}, "7.1"),
     ],
 )
-def test_a_step_of_which_only_a_part_was_done(changed: dict[str, Act | None], step: str) -> None:
+def test_a_step_of_which_only_a_part_was_done(changed: dict[str, RecordedAction | None], step: str) -> None:
     """However much of it the recordings show, no finding of the step may say that it was done."""
     acts = [one for one in (RUN | changed).values() if one is not None]
     found = [one.state for one in Check(acts, plan()).findings() if one.step == step]
@@ -181,7 +183,7 @@ def test_a_key_that_was_there_before_the_import_is_not_the_imported_one() -> Non
     acts = [before, *RUN.values()]
     left = [(one.step, one.state) for one in Check(acts, None).findings() if one.state is not State.DONE]
     assert {"4.1", "4.2", "4.6", "5.2"} <= {step for step, _ in left}
-    removed = act(What.REMOVE, "cmu", handle="45")
+    removed = act(ActionKind.REMOVE, "cmu", handle="45")
     assert {one.state for one in Check([before, removed, *RUN.values()], None).findings()} == {State.DONE}
 
 
@@ -213,10 +215,10 @@ def test_a_display_before_the_change_does_not_prove_it() -> None:
 
 @pytest.mark.parametrize(("tool", "handle"), [("cmu", "12"), (KMU, "45")])
 def test_a_number_of_the_other_side_is_another_object(tool: str, handle: str) -> None:
-    assert wrong({"extra": act(What.REMOVE, tool, handle=handle)}, plan()) == [("-", State.DIFFERENT)]
+    assert wrong({"extra": act(ActionKind.REMOVE, tool, handle=handle)}, plan()) == [("-", State.DIFFERENT)]
 
 
-HELD = Want(extractable=False, holding=Holding(("4", "11"), 2))
+HELD = TargetSpec(extractable=False, sharing=KeySharing(("4", "11"), 2))
 TYPED = {"extractable": "False", "shared_users": "11,4", "quorum": "2"}
 
 
@@ -234,7 +236,7 @@ TYPED = {"extractable": "False", "shared_users": "11,4", "quorum": "2"}
 def test_each_key_has_attributes_of_its_own(typed: dict[str, str], told: dict[str, str], state: State) -> None:
     of = make(planned(source(id="till-7"), want=HELD), source=PARTITION)
     unwrap = replace(RUN["unwrap"], told=UNWRAPPED | typed)
-    held = act(What.LOOK, KMU, held="14", **told) if told else None
+    held = act(ActionKind.LOOK, KMU, held="14", **told) if told else None
     acts = [one for one in (RUN | {"unwrap": unwrap, "held": held}).values() if one]
     assert [one.state for one in Check(acts, of).findings() if one.step == "7.2"] == [state]
 
@@ -298,15 +300,15 @@ def test_what_was_refused_was_not_done_but_may_be_tried_again() -> None:
 @pytest.mark.parametrize(
     ("extra", "fine"),
     [
-        (act(What.LOOK, KMU), True),
-        (act(What.LEAVE, KMU), True),
-        (act(What.REMOVE, KMU, handle="12"), True),
-        (act(What.REMOVE, "cmu", handle="45"), True),
-        (act(What.REMOVE, "cmu", handle="42"), False),
-        (act(What.OTHER, KMU), False),
+        (act(ActionKind.LOOK, KMU), True),
+        (act(ActionKind.LEAVE, KMU), True),
+        (act(ActionKind.REMOVE, KMU, handle="12"), True),
+        (act(ActionKind.REMOVE, "cmu", handle="45"), True),
+        (act(ActionKind.REMOVE, "cmu", handle="42"), False),
+        (act(ActionKind.OTHER, KMU), False),
     ],
 )
-def test_what_was_done_besides(extra: Act, fine: bool) -> None:
+def test_what_was_done_besides(extra: RecordedAction, fine: bool) -> None:
     assert (wrong({"extra": extra}, plan()) == []) == fine
 
 

@@ -8,8 +8,8 @@ import pytest
 from keyferry.errors import CheckFailedError, Exit
 from keyferry.pkcs11 import Kcv
 from keyferry.planning.evaluate import Judge, PlannedKey
-from keyferry.planning.match import Matcher, judged_again, same_parties
-from keyferry.planning.rules import Verdict, Wish
+from keyferry.planning.match import Matcher, judged_again, same_endpoints
+from keyferry.planning.rules import EvaluationOptions, Verdict
 from keys import planned, source
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ class _Judging:
     """Judges under the plan's own settings; kcv: what every key has."""
 
     def __init__(self, kcv: str | None = "a1b2c3", **wish: Any) -> None:
-        self._judge = Judge(Wish(**wish), "run1", lambda text: " " not in text, (), lambda _: Kcv(kcv) if kcv else None)
+        self._judge = Judge(
+            EvaluationOptions(**wish), "run1", lambda text: " " not in text, (), lambda _: Kcv(kcv) if kcv else None
+        )
 
     def again(self, one: PlannedKey) -> None:
         judged_again([one], self._judge)
@@ -128,7 +130,7 @@ def test_a_key_that_is_judged_otherwise(one: PlannedKey, seen: str) -> None:
 
 
 def test_the_parties_are_those_of_the_plan() -> None:
-    same_parties({"serial": "1"}, {"serial": "1", "slot": "4"}, "source")
+    same_endpoints({"serial": "1"}, {"serial": "1", "slot": "4"}, "source")
     for now in ({"serial": "2"}, {}):
         with pytest.raises(CheckFailedError, match="source side"):
-            same_parties({"serial": "1"}, now, "source")
+            same_endpoints({"serial": "1"}, now, "source")

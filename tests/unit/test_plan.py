@@ -8,10 +8,10 @@ import pytest
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import KeyClass, SourceHandle
 from keyferry.planning import plan as planfile
-from keyferry.planning.key_list import Want
+from keyferry.planning.key_list import TargetSpec
 from keyferry.planning.rules import Verdict
 from keyferry.text import canonical
-from keyferry.tools.endpoints import Holding
+from keyferry.tools.endpoints import KeySharing
 from keys import planned, source
 from plans import make
 
@@ -24,7 +24,7 @@ ATTRIBUTES = {"CKA_CLASS": "0400000000000000", "CKA_LABEL": "payments", "CKA_WRA
 KEYS = (
     planned(source(attributes=ATTRIBUTES)),
     planned(source(handle=43, label="\udcff\x1b[2J é", id=None, id_shown="cafe"), new_label="k-43", kcv=None),
-    planned(want=Want("payments", extractable=False, holding=Holding(("3", "4"), 2))),
+    planned(want=TargetSpec("payments", extractable=False, sharing=KeySharing(("3", "4"), 2))),
     planned(verdict=Verdict("KEY-TYPE", "no such type"), new_label="", new_id="", kcv=None),
     planned(source(bits=None, may_encrypt=None), known_as=None, id_given=True, new_id="kf-1-42"),
     planned(

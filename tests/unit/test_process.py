@@ -12,8 +12,8 @@ import pytest
 from keyferry.terminal import process
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.process import UNKNOWN, Process
-from keyferry.terminal.remote.host import FarHost
-from keyferry.terminal.remote.ssh import Way
+from keyferry.terminal.remote.host import RemoteHost
+from keyferry.terminal.remote.ssh import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def test_behind_a_prefix_the_tool_says_itself_which_process_it_is(tmp_path: Path
     tool = tmp_path / "cmu"
     tool.write_text("#!/bin/sh\nread line\n")
     tool.chmod(0o755)
-    with FarHost("far", Way(prefix=("env",)), str(tmp_path)) as host:
+    with RemoteHost("far", Route(prefix=("env",)), str(tmp_path)) as host:
         program = host.program("cmu")
         with subprocess.Popen(program.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
             assert child.stdin
@@ -114,5 +114,5 @@ def test_behind_a_prefix_the_tool_says_itself_which_process_it_is(tmp_path: Path
             assert process.runs(host.shell, found) is False
 
 
-def _is_noted(host: FarHost, marker: str) -> bool:
+def _is_noted(host: RemoteHost, marker: str) -> bool:
     return b"stat=" in host.shell(f"cat process-{marker} 2>/dev/null")

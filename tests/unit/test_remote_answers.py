@@ -15,10 +15,10 @@ from keyferry.recording.recorder import Recorder
 from keyferry.terminal.console import Console
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.login_noise import LoginNoise
-from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.terminal.prompts import ENDED, InputLimits, Prompt
 from keyferry.terminal.remote import answers, ssh
-from keyferry.terminal.remote.host import FarHost
-from keyferry.terminal.remote.shell import LOOP, FarShell
+from keyferry.terminal.remote.host import RemoteHost
+from keyferry.terminal.remote.shell import LOOP, RemoteShell
 from programs import LIMIT
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Front:
         (folder / "front").mkdir()
         (folder / "bin").mkdir()
         self.tool("#!/bin/sh\necho hello\n")
-        way = ssh.Way(prefix=("env", f"PATH={folder / 'front'}:/usr/bin:/bin", f"TMPDIR={folder}"))
-        self.host = FarHost("far", way, str(folder / "bin"), limit=LIMIT)
+        way = ssh.Route(prefix=("env", f"PATH={folder / 'front'}:/usr/bin:/bin", f"TMPDIR={folder}"))
+        self.host = RemoteHost("far", way, str(folder / "bin"), limit=LIMIT)
 
     def tool(self, content: str) -> None:
         (self.folder / "bin/cmu").write_text(content)
@@ -70,7 +70,7 @@ ACTS: dict[str, Callable[[Front], object]] = {
     "take": lambda front: front.host.take("file"),
     "size": lambda front: front.host.size("file"),
     "read": lambda front: front.host.read("file", 3),
-    "glimpse": lambda front: front.host.glimpse("file", 3),
+    "glimpse": lambda front: front.host.read_prefix_and_erase("file", 3),
     "erase": lambda front: front.host.erase("file"),
     "df": lambda front: front.host.free_space(),
 }
@@ -167,7 +167,7 @@ def test_a_shell_that_tells_nothing_of_its_host(tmp_path: Path, answer: str) -> 
     (tmp_path / "odd").chmod(0o755)
     with (
         pytest.raises(UnknownScreenError) as error,
-        FarHost("far", ssh.Way(prefix=(str(tmp_path / "odd"),)), "", limit=LIMIT, start_limit=LIMIT),
+        RemoteHost("far", ssh.Route(prefix=(str(tmp_path / "odd"),)), "", limit=LIMIT, start_limit=LIMIT),
     ):
         pass
     assert error.value.host == "far"
@@ -175,7 +175,7 @@ def test_a_shell_that_tells_nothing_of_its_host(tmp_path: Path, answer: str) -> 
 
 @pytest.mark.parametrize("way", [LOOP, f"exec 2>&1; {LOOP}"], ids=["apart", "joined"])
 def test_standard_error_is_no_part_of_an_answer(way: str) -> None:
-    far = FarShell(["/bin/sh", "-c", way], os.environ)
+    far = RemoteShell(["/bin/sh", "-c", way], os.environ)
     told = far.ask("echo word >&2; echo out; echo more >&2; (exit 3)", LIMIT)
     assert (told.status, told.output, told.errors) == (3, b"out\n", "word\nmore")
     assert far.ask(":", LIMIT, then="kept='a b'").errors == ""
@@ -186,7 +186,7 @@ def test_standard_error_is_no_part_of_an_answer(way: str) -> None:
 
 def test_what_is_printed_behind_an_answer_does_not_hide_its_end() -> None:
     more = "sed -u 's/^[0-9a-f]*[.]$/&\\nmore than a few bytes/'"
-    far = FarShell(["/bin/sh", "-c", f"{{ {LOOP}; }} | {more}"], os.environ)
+    far = RemoteShell(["/bin/sh", "-c", f"{{ {LOOP}; }} | {more}"], os.environ)
     assert [far.ask(f"echo {number}", LIMIT).output for number in (1, 2)] == [b"1\n", b"2\n"]
     far.close()
 
@@ -219,11 +219,11 @@ def test_a_tool_that_cannot_be_started_is_unreachable(tmp_path: Path, content: b
     for name, data in (("cmu", content), ("real", BROKEN["another architecture"])):
         (tmp_path / "bin" / name).write_bytes(data)
         (tmp_path / "bin" / name).chmod(0o755)
-    host = FarHost("h", ssh.Way(prefix=("env",)), f"{tmp_path}/bin") if far else LocalHost("h", tmp_path / "bin")
+    host = RemoteHost("h", ssh.Route(prefix=("env",)), f"{tmp_path}/bin") if far else LocalHost("h", tmp_path / "bin")
     with (
         host,
         pytest.raises(UnreachableError, match="could not be started") as error,
-        Console(host.program("cmu"), Recorder(tmp_path / "x.cast", {}), Manners()) as console,
+        Console(host.program("cmu"), Recorder(tmp_path / "x.cast", {}), InputLimits()) as console,
     ):
         console.hear(Prompt(ENDED, b""), limit=LIMIT)
     assert "Errno" not in f"{error.value.what} {error.value.seen}"
@@ -239,10 +239,10 @@ def test_a_way_whose_program_cannot_be_started(
     (tmp_path / "not-executable").write_text("#!/bin/sh\n")
     if (tmp_path / program).exists():
         program = str(tmp_path / program)
-    way = ssh.Way(prefix=(program,)) if by == "prefix" else ssh.Way("somewhere")
+    way = ssh.Route(prefix=(program,)) if by == "prefix" else ssh.Route("somewhere")
     if by == "ssh":
         monkeypatch.setattr(ssh, "PROGRAM", program)
-    with pytest.raises(UnreachableError, match="cannot be reached") as error, FarHost("far", way, ""):
+    with pytest.raises(UnreachableError, match="cannot be reached") as error, RemoteHost("far", way, ""):
         pass
     assert program in error.value.what
     assert "Errno" not in error.value.what
@@ -291,5 +291,5 @@ def test_whatever_is_printed_can_be_shown(told: str) -> None:
 
 def test_another_number_of_bytes_is_told_as_a_number() -> None:
     with pytest.raises(UnknownScreenError) as error:
-        answers.glimpse("40", " ab cd\n", 16)
+        answers.read_prefix_and_erase("40", " ab cd\n", 16)
     assert error.value.seen == "2 bytes of 16"

@@ -18,10 +18,10 @@ from keyferry.errors import UnreachableError, UsageError
 from keyferry.recording.recorder import Recorder
 from keyferry.terminal.console import Console
 from keyferry.terminal.login_noise import LoginNoise
-from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.terminal.prompts import ENDED, InputLimits, Prompt
 from keyferry.terminal.remote import ssh
-from keyferry.terminal.remote.host import FarHost
-from keyferry.terminal.remote.shell import LOOP, BrokenShellError, FarShell
+from keyferry.terminal.remote.host import RemoteHost
+from keyferry.terminal.remote.shell import LOOP, BrokenShellError, RemoteShell
 from programs import END, LIMIT, shown
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ AWKWARD = "a 'b' \"c\" $d `e` \\ *"
 
 
 @pytest.fixture(params=["sha256sum", "openssl", None])
-def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FarHost]:
+def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteHost]:
     """With each way of hashing that such a host may have."""
     (tmp_path / "tmp dir").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp dir"))
-    with FarHost("far", ssh.Way(prefix=("env",)), str(tmp_path / "bin"), limit=LIMIT) as found:
+    with RemoteHost("far", ssh.Route(prefix=("env",)), str(tmp_path / "bin"), limit=LIMIT) as found:
         found.facts = {name: value for name, value in found.facts.items() if name != "hash"}
         if request.param:
             found.facts |= {"hash": request.param}
         yield found
 
 
-def test_files_come_and_go_with_the_same_hash_and_in_private(host: FarHost, tmp_path: Path) -> None:
+def test_files_come_and_go_with_the_same_hash_and_in_private(host: RemoteHost, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(BYTES)
     digest = hashlib.sha256(BYTES).hexdigest()
     assert host.put(tmp_path / "in", AWKWARD) == digest
@@ -59,7 +59,7 @@ def test_files_come_and_go_with_the_same_hash_and_in_private(host: FarHost, tmp_
     assert host.size(AWKWARD) is None
 
 
-def test_many_files_move_in_one_transfer(host: FarHost, tmp_path: Path) -> None:
+def test_many_files_move_in_one_transfer(host: RemoteHost, tmp_path: Path) -> None:
     contents = {f"{number}.wrapped": bytes([number, 0, 255]) * number for number in range(20)}
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
@@ -70,7 +70,7 @@ def test_many_files_move_in_one_transfer(host: FarHost, tmp_path: Path) -> None:
     assert host.put_all({}) == host.fetch_all({}) == {}
 
 
-def test_an_erased_file_is_overwritten_before_it_goes(host: FarHost, tmp_path: Path) -> None:
+def test_an_erased_file_is_overwritten_before_it_goes(host: RemoteHost, tmp_path: Path) -> None:
     host.write("zero", b"ciphertext of a zero block")
     [folder] = (tmp_path / "tmp dir").iterdir()
     (tmp_path / "kept").hardlink_to(folder / "zero")
@@ -81,18 +81,18 @@ def test_an_erased_file_is_overwritten_before_it_goes(host: FarHost, tmp_path: P
 
 
 @pytest.mark.parametrize("size", [0, 2, 16, 70000])
-def test_a_glimpse_tells_size_and_beginning_and_leaves_nothing(host: FarHost, tmp_path: Path, size: int) -> None:
+def test_a_glimpse_tells_size_and_beginning_and_leaves_nothing(host: RemoteHost, tmp_path: Path, size: int) -> None:
     host.write("secret", b"\xff\0x")
     [folder] = (tmp_path / "tmp dir").iterdir()
     (folder / "secret").write_bytes(BYTES[:size].ljust(size, b"x"))
     (tmp_path / "kept").hardlink_to(folder / "secret")
-    assert host.glimpse("secret", 3) == (size, BYTES[: min(size, 3)])
+    assert host.read_prefix_and_erase("secret", 3) == (size, BYTES[: min(size, 3)])
     assert (tmp_path / "kept").read_bytes() == b"0" * size
-    assert host.glimpse("secret", 3) is None
+    assert host.read_prefix_and_erase("secret", 3) is None
     assert os.listdir(folder) == []
 
 
-def test_what_is_taken_or_collected_or_replaced_is_there_no_more(host: FarHost, tmp_path: Path) -> None:
+def test_what_is_taken_or_collected_or_replaced_is_there_no_more(host: RemoteHost, tmp_path: Path) -> None:
     for name, data in (("some", BYTES), ("none", b"")):
         host.write(name, data)
         assert (host.take(name), host.take(name)) == (data, None)
@@ -104,7 +104,7 @@ def test_what_is_taken_or_collected_or_replaced_is_there_no_more(host: FarHost, 
     assert [os.listdir(folder) for folder in (tmp_path / "tmp dir").iterdir()] == [["new"]]
 
 
-def test_a_room_has_files_of_its_own(host: FarHost, tmp_path: Path) -> None:
+def test_a_room_has_files_of_its_own(host: RemoteHost, tmp_path: Path) -> None:
     room = host.room("2")
     host.write("x", b"1")
     room.write("x", b"22")
@@ -115,7 +115,7 @@ def test_a_room_has_files_of_its_own(host: FarHost, tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "2").stat().st_mode) == 0o700
 
 
-def test_a_file_that_is_not_there_is_an_error_with_the_hosts_words(host: FarHost, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_an_error_with_the_hosts_words(host: RemoteHost, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="cannot give nothing") as error:
         host.fetch("nothing", tmp_path / "out")
     assert "nothing" in (error.value.seen or "")
@@ -124,14 +124,14 @@ def test_a_file_that_is_not_there_is_an_error_with_the_hosts_words(host: FarHost
 
 def test_the_private_folder_goes_with_the_host_and_was_on_record_before(tmp_path: Path) -> None:
     noted: list[tuple[str, bool]] = []
-    way = ssh.Way(prefix=("env", f"TMPDIR={tmp_path}"))
-    with FarHost("far", way, "", note=lambda where, folder: noted.append((where, Path(folder).exists()))):
+    way = ssh.Route(prefix=("env", f"TMPDIR={tmp_path}"))
+    with RemoteHost("far", way, "", note=lambda where, folder: noted.append((where, Path(folder).exists()))):
         assert len(os.listdir(tmp_path)) == 1
     assert noted == [("far", False)]
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_a_killed_run_left_is_removed_and_no_other(host: FarHost, tmp_path: Path) -> None:
+def test_a_folder_that_a_killed_run_left_is_removed_and_no_other(host: RemoteHost, tmp_path: Path) -> None:
     left = tmp_path / "keyferry-0123456789abcdef"
     left.mkdir()
     host.remove_folder(str(left))
@@ -144,14 +144,14 @@ def test_a_folder_that_a_killed_run_left_is_removed_and_no_other(host: FarHost, 
 TOOL = f"#!{sys.executable}\nimport os, sys\n"
 
 
-def _console(host: FarHost, tmp_path: Path, script: str, *arguments: str) -> Console:
+def _console(host: RemoteHost, tmp_path: Path, script: str, *arguments: str) -> Console:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/cmu").write_text(TOOL + script)
     (tmp_path / "bin/cmu").chmod(0o755)
-    return Console(host.program("cmu", *arguments), Recorder(tmp_path / "x.cast", {}), Manners())
+    return Console(host.program("cmu", *arguments), Recorder(tmp_path / "x.cast", {}), InputLimits())
 
 
-def test_a_tool_gets_its_arguments_and_a_clean_place(host: FarHost, tmp_path: Path) -> None:
+def test_a_tool_gets_its_arguments_and_a_clean_place(host: RemoteHost, tmp_path: Path) -> None:
     script = "print(repr((sys.argv[1:], os.environ['LC_ALL'], os.environ['TERM'], os.getcwd(), oct(os.umask(0)))))"
     with _console(host, tmp_path, script, AWKWARD, "--", "") as console:
         heard = shown(console.hear(END, limit=LIMIT))
@@ -164,7 +164,7 @@ def test_a_tool_gets_its_arguments_and_a_clean_place(host: FarHost, tmp_path: Pa
 )
 def test_how_a_tool_ended(tmp_path: Path, end: str, status: int | None) -> None:
     with (
-        FarHost("far", ssh.Way(prefix=("env",)), str(tmp_path / "bin")) as host,
+        RemoteHost("far", ssh.Route(prefix=("env",)), str(tmp_path / "bin")) as host,
         _console(host, tmp_path, end) as console,
     ):
         console.hear(Prompt(ENDED, b""), limit=LIMIT)
@@ -173,7 +173,7 @@ def test_how_a_tool_ended(tmp_path: Path, end: str, status: int | None) -> None:
 
 def test_a_tool_that_ends_because_the_connection_is_gone_has_not_ended_by_itself(tmp_path: Path) -> None:
     with (
-        FarHost("far", ssh.Way(prefix=("env",)), str(tmp_path / "bin")) as host,
+        RemoteHost("far", ssh.Route(prefix=("env",)), str(tmp_path / "bin")) as host,
         _console(host, tmp_path, "input('> ')") as console,
     ):
         console.hear(Prompt(">", b">.*"), limit=LIMIT)
@@ -184,20 +184,20 @@ def test_a_tool_that_ends_because_the_connection_is_gone_has_not_ended_by_itself
             console.hear(END, limit=LIMIT)
 
 
-def test_a_tool_that_is_not_there(host: FarHost) -> None:
+def test_a_tool_that_is_not_there(host: RemoteHost) -> None:
     with pytest.raises(UnreachableError, match="vtl is not there or may not be run"):
         host.program("vtl")
 
 
 def test_a_relative_folder_of_tools_means_nothing_on_another_host() -> None:
     with pytest.raises(UsageError, match="absolute"):
-        FarHost("far", ssh.Way("host"), "bin")
+        RemoteHost("far", ssh.Route("host"), "bin")
 
 
 def test_what_cannot_be_reached_says_why() -> None:
     with (
         pytest.raises(UnreachableError, match="the far host cannot be reached") as error,
-        FarHost("far", ssh.Way(prefix=("/bin/sh", "-c", "echo no such container >&2; exit 1")), ""),
+        RemoteHost("far", ssh.Route(prefix=("/bin/sh", "-c", "echo no such container >&2; exit 1")), ""),
     ):
         pass
     assert error.value.seen == "no such container"
@@ -206,7 +206,7 @@ def test_what_cannot_be_reached_says_why() -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_noise_never_gets_into_an_answer(shell: str) -> None:
     noise = "echo 'Welcome! 0123456789abcdef 0'; echo more >&2; "
-    far = FarShell([shell, "-c", noise + LOOP], os.environ)
+    far = RemoteShell([shell, "-c", noise + LOOP], os.environ)
     for text in ("one", "", "x\\ny\\n"):
         assert far.ask(f"printf '{text}'; false", LIMIT).output == text.encode().replace(b"\\n", b"\n")
     assert far.ask("(exit 9)", LIMIT).status == 9
@@ -256,7 +256,7 @@ def test_a_shell_that_is_told_to_stop_between_two_commands_removes_its_folder(
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_removes_no_folder_that_only_the_account_calls_private(tmp_path: Path, shell: str) -> None:
     (tmp_path / "home").mkdir()
-    FarShell([shell, "-c", LOOP], os.environ | {"private": str(tmp_path / "home"), "kf_over": "1"}).close()
+    RemoteShell([shell, "-c", LOOP], os.environ | {"private": str(tmp_path / "home"), "kf_over": "1"}).close()
     assert (tmp_path / "home").exists()
 
 
@@ -264,7 +264,7 @@ def test_a_shell_tries_again_where_a_tool_still_writes_into_its_folder(tmp_path:
     (tmp_path / "rm").write_text('#!/bin/sh\n[ -e "$0.once" ] && exec /bin/rm "$@"\n: >"$0.once"; exit 1\n')
     (tmp_path / "rm").chmod(0o755)
     (tmp_path / "sleep").symlink_to("/bin/true")
-    far = FarShell(["/bin/sh", "-c", LOOP], os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    far = RemoteShell(["/bin/sh", "-c", LOOP], os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert far.ask(f"mkdir '{tmp_path}/x'", LIMIT, then=f"private='{tmp_path}/x'").status == 0
     far.close()
     assert (tmp_path / "rm.once").exists()
@@ -272,7 +272,7 @@ def test_a_shell_tries_again_where_a_tool_still_writes_into_its_folder(tmp_path:
 
 
 def test_a_shell_that_does_not_answer_in_time_is_never_asked_again() -> None:
-    far = FarShell(["/bin/sh", "-c", LOOP], os.environ)
+    far = RemoteShell(["/bin/sh", "-c", LOOP], os.environ)
     with pytest.raises(BrokenShellError, match="in time"):
         far.ask("read -r more", 0.05)
     with pytest.raises(BrokenShellError, match="in time"):

@@ -17,7 +17,7 @@ from keyferry.recording.reader import read
 from keyferry.recording.recorder import Recorder
 from keyferry.secrets import Secret
 from keyferry.terminal.console import Console
-from keyferry.terminal.prompts import Manners, Prompt
+from keyferry.terminal.prompts import InputLimits, Prompt
 from programs import COMMAND, END, LIMIT, open_console, program, shown
 from replay import FAILED
 
@@ -66,7 +66,7 @@ def replayed(tmp_path: Path) -> Callable[..., Console]:
     def open_player(path: Path, *arguments: str, read_size: int = 65536) -> Console:
         module = (sys.executable, replay.__file__, str(path), "--secrets", str(secrets))
         player = replace(program(tmp_path, ""), argv=(*module, *arguments))
-        return Console(player, Recorder(tmp_path / f"{next(numbers)}.cast", {}, [PIN]), Manners(), read_size)
+        return Console(player, Recorder(tmp_path / f"{next(numbers)}.cast", {}, [PIN]), InputLimits(), read_size)
 
     return open_player
 

@@ -6,7 +6,7 @@ import pytest
 
 from keyferry.pkcs11 import Kcv, KeyClass
 from keyferry.planning import rules
-from keyferry.planning.rules import Verdict, Wish
+from keyferry.planning.rules import EvaluationOptions, Verdict
 from keys import arrived, source
 
 
@@ -71,7 +71,7 @@ CAPACITY = {
 
 @pytest.mark.parametrize(("modulus", "digest"), CAPACITY)
 def test_oaep_capacity_to_the_byte(modulus: int, digest: str) -> None:
-    wish, most = Wish(digest=digest, modulus_bits=modulus), CAPACITY[modulus, digest]
+    wish, most = EvaluationOptions(digest=digest, modulus_bits=modulus), CAPACITY[modulus, digest]
     assert rules.fits_oaep(source(type="GENERIC_SECRET", bits=8 * most), wish) is None
     verdict = rules.fits_oaep(source(type="GENERIC_SECRET", bits=8 * (most + 1)), wish)
     assert _rule(verdict) == "OAEP-CAPACITY"
@@ -134,6 +134,6 @@ def test_already_there(label: str, kcv: str | None, what: str | None) -> None:
     [("a1b2c3", True, None), ("a1b2c3", False, None), (None, False, None), (None, True, "KCV-MATCH")],
 )
 def test_require_kcv(kcv: str | None, *, require: bool, rule: str | None) -> None:
-    verdict = rules.has_check_value(Kcv(kcv) if kcv else None, Wish(require_kcv=require))
+    verdict = rules.has_check_value(Kcv(kcv) if kcv else None, EvaluationOptions(require_kcv=require))
     assert _rule(verdict) == rule
     assert verdict is None or verdict.failed

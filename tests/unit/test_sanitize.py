@@ -9,7 +9,7 @@ import pytest
 
 from keyferry.recording.reader import Recording, read
 from keyferry.recording.recorder import Recorder
-from keyferry.sanitize.pseudonyms import Aliases
+from keyferry.sanitize.pseudonyms import Pseudonyms
 from keyferry.sanitize.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _kinds(text: str) -> str:
     ],
 )
 def test_an_alias_has_the_length_and_the_kinds_of_its_name(name: str) -> None:
-    alias = Aliases([name])[name]
+    alias = Pseudonyms([name])[name]
     assert alias != name
     assert _kinds(alias) == _kinds(name)
     assert len(alias.encode("utf-8", "surrogateescape")) == len(name.encode("utf-8", "surrogateescape"))
@@ -99,26 +99,26 @@ def test_an_alias_has_the_length_and_the_kinds_of_its_name(name: str) -> None:
     [list("123456789"), list("abcdefgh"), [str(number) for number in range(10, 100)], ["9999", "10001", "12345"]],
 )
 def test_no_two_names_share_an_alias(names: list[str]) -> None:
-    aliases = Aliases([*names, *names])
+    aliases = Pseudonyms([*names, *names])
     assert len({aliases[name] for name in names}) == len(names) == len(aliases)
     assert "10000" not in {aliases[name] for name in names}
 
 
 def test_an_alias_tells_nothing_of_its_name() -> None:
-    assert Aliases(["ab-1", "payments"])["payments"] == Aliases(["xy-7", "accounts"])["accounts"]
+    assert Pseudonyms(["ab-1", "payments"])["payments"] == Pseudonyms(["xy-7", "accounts"])["accounts"]
 
 
 def test_a_name_that_is_shown_as_text_and_in_hex_stays_one_name() -> None:
     plain = "Zürich-clé"
     shown = plain.encode().hex()
-    aliases = Aliases([shown, "other", shown.upper(), plain])
+    aliases = Pseudonyms([shown, "other", shown.upper(), plain])
     assert aliases[shown] == aliases[plain].encode().hex() != shown
     assert aliases[shown.upper()] == aliases[shown].upper()
 
 
 def test_hex_stays_hex_and_a_modulus_keeps_its_bits() -> None:
     modulus = "c3" + "5a" * 254 + "b7"
-    alias = Aliases([modulus])[modulus]
+    alias = Pseudonyms([modulus])[modulus]
     assert int(alias, 16).bit_length() == 2048
     assert int(alias, 16) % 2 == 1
     assert sum(one == other for one, other in zip(alias, modulus, strict=True)) < 200

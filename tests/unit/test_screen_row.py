@@ -9,8 +9,8 @@ import pytest
 from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.recording.reader import read
 from keyferry.secrets import Secret
-from keyferry.terminal.prompts import Manners, Prompt
-from keyferry.terminal.screen_row import Row, UnknownSequenceError, drawn
+from keyferry.terminal.prompts import InputLimits, Prompt
+from keyferry.terminal.screen_row import ScreenRow, UnknownSequenceError, drawn
 from programs import LIMIT, open_console
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keyferry.terminal.console import Console
 
 PROMPT = Prompt("prompt", rb"aws > ?")
-EDITS = Manners(longest_line=900, edits_lines=True)
+EDITS = InputLimits(longest_line=900, edits_lines=True)
 SIZES = pytest.mark.parametrize("read_size", [1, 7, 65536])
 
 
@@ -44,7 +44,7 @@ SIZES = pytest.mark.parametrize("read_size", [1, 7, 65536])
 )
 def test_the_screen_shows_what_a_terminal_would(sent: bytes, screen: bytes) -> None:
     assert drawn(sent) == screen
-    shown, row = bytearray(), Row(captured=True)
+    shown, row = bytearray(), ScreenRow(captured=True)
     for byte in sent:
         row.feed(shown, bytes([byte]))
     assert shown == screen
@@ -131,7 +131,7 @@ def test_asking_again_and_again_does_not_make_an_answer_longer(tmp_path: Path) -
 
 
 def test_behind_a_question_for_a_secret_nothing_is_answered() -> None:
-    shown, row = bytearray(), Row()
+    shown, row = bytearray(), ScreenRow()
     row.feed(shown, b"aws > login\r\nEnter password: \x1b[6n")
     assert row.replies == []
     row.feed(shown, b"\r\n\x1b[6n")
@@ -141,7 +141,7 @@ def test_behind_a_question_for_a_secret_nothing_is_answered() -> None:
 @pytest.mark.parametrize("sent", [b"\x1b[1;1H", b"\x1b[6n\x1b[2;1H"])
 def test_no_row_is_known_but_the_one_that_was_told(sent: bytes) -> None:
     with pytest.raises(UnknownSequenceError):
-        Row().feed(bytearray(), sent)
+        ScreenRow().feed(bytearray(), sent)
 
 
 @SIZES

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from keyferry.errors import MismatchError
 from keyferry.migration.wrapping_key import Wrapping, WrappingKey, hash_of, read_pem
 from keyferry.pkcs11 import DestinationHandle, KeyClass, PublicKey, Sha256, SourceHandle
-from keyferry.planning.job import WrappingWish
+from keyferry.planning.job import WrappingKeyOptions
 from keyferry.tools.endpoints import Pair
 from keys import arrived
 
@@ -101,14 +101,14 @@ PRIVATE = {"key_class": KeyClass.PRIVATE, "local": True, "may_unwrap": True, "ex
 def test_the_private_half_was_made_here_unwraps_and_stays(
     mocker: MockerFixture, change: dict[str, Any], lacks: str
 ) -> None:
-    wrapping = Wrapping(mocker.Mock(), mocker.Mock(), WrappingWish())
+    wrapping = Wrapping(mocker.Mock(), mocker.Mock(), WrappingKeyOptions())
     wrapping._check_private(arrived(**PRIVATE))
     with pytest.raises(MismatchError, match=f"is not {lacks}$"):
         wrapping._check_private(arrived(**PRIVATE | change))
 
 
 def test_an_extractable_half_is_taken_only_where_the_user_wants_it(mocker: MockerFixture) -> None:
-    wrapping = Wrapping(mocker.Mock(), mocker.Mock(), WrappingWish(extractable=True))
+    wrapping = Wrapping(mocker.Mock(), mocker.Mock(), WrappingKeyOptions(extractable=True))
     wrapping._check_private(arrived(**PRIVATE | {"extractable": True}))
     with pytest.raises(MismatchError):
         wrapping._check_private(arrived(**PRIVATE | {"local": False}))

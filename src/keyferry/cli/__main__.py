@@ -74,7 +74,7 @@ def _register(typed: Sequence[str]) -> None:
             app.command(name)(getattr(module, name))
 
 
-def _refuse_former(words: Sequence[str]) -> None:
+def _reject_former(words: Sequence[str]) -> None:
     """UsageError for a word of Keyferry 0.1 that has another name now; what follows `--` is not looked at."""
     words = words[: words.index("--")] if "--" in words else words
     for before, word in zip(("", *words), words, strict=False):
@@ -114,7 +114,7 @@ def _deaf() -> None:
 
 
 def _command() -> None:
-    _refuse_former(sys.argv[1:])
+    _reject_former(sys.argv[1:])
     _register(sys.argv[1:])
     helptexts.name_values()
     try:

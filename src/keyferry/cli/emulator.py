@@ -8,6 +8,7 @@ import typer
 
 from keyferry.cli.rehearse import (
     DestinationOption,
+    DestinationTool,
     JitterOption,
     Keys,
     Kmu,
@@ -15,7 +16,6 @@ from keyferry.cli.rehearse import (
     Luna,
     LunaOption,
     Nodes,
-    Tool,
     install,
 )
 from keyferry.errors import UsageError
@@ -31,7 +31,7 @@ def init(
     kmu: KmuOption = Kmu.G2,
     nodes: Nodes = 2,
     jitter: JitterOption = "",
-    destination: DestinationOption = Tool.KEY_MGMT_UTIL,
+    destination: DestinationOption = DestinationTool.KEY_MGMT_UTIL,
     lacks: Annotated[
         list[str] | None,
         typer.Option(

@@ -13,11 +13,11 @@ from keyferry.cli.output import render
 from keyferry.config import Config
 from keyferry.errors import Exit, UsageError
 from keyferry.manual import commands
-from keyferry.manual.audit import Finding, State
+from keyferry.manual.audit import State, StepResult
 from keyferry.text import printable
 
 
-class Format(StrEnum):
+class RunbookFormat(StrEnum):
     MD = "md"
     HTML = "html"
 
@@ -32,7 +32,7 @@ def explain(
     check: Annotated[
         bool, typer.Option("--check", help="Say of recordings of a run done by hand whether it was done so.")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="Of the runbook.")] = Format.MD,
+    form: Annotated[RunbookFormat, typer.Option("--format", help="Of the runbook.")] = RunbookFormat.MD,
     json: Json = False,
 ) -> None:
     """Print the runbook of a plan, or of the procedure; or hold recordings of a run by hand to it."""
@@ -41,7 +41,7 @@ def explain(
         raise typer.Exit(int(_check(given, as_json=json)))
     if len(given) > 1 or json:
         raise UsageError("a runbook is made of one plan, as md or html", hint="recordings go with --check")
-    text = commands.explain(settings, given[0] if given else None, html=form is Format.HTML)
+    text = commands.explain(settings, given[0] if given else None, html=form is RunbookFormat.HTML)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
 
@@ -56,7 +56,7 @@ def _check(files: list[Path], *, as_json: bool) -> Exit:
     return Exit.DONE if checked.ok else Exit.MISMATCH
 
 
-def _tell(one: Finding) -> None:
+def _tell(one: StepResult) -> None:
     whose = f": {one.key}" if one.key else ""
     told = " ".join(filter(None, (one.place, one.detail)))
     lines = [f"{one.state:<15} {one.step:<4} {one.title}{whose}"] + [f"{'':20} {told}"] * bool(told)
@@ -64,6 +64,6 @@ def _tell(one: Finding) -> None:
         sys.stdout.write(printable(line).rstrip() + "\n")
 
 
-def _counted(findings: list[Finding]) -> str:
+def _counted(findings: list[StepResult]) -> str:
     counts = {state: sum(one.state is state for one in findings) for state in State}
     return ", ".join(f"{count} {state}" for state, count in counts.items() if count)

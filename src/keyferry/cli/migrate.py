@@ -19,7 +19,7 @@ from keyferry.events import Bus
 from keyferry.migration import start
 from keyferry.migration.results import RunResult
 from keyferry.planning import key_list
-from keyferry.planning.key_list import Listed
+from keyferry.planning.key_list import KeyListEntry
 from keyferry.planning.selection import Selection
 from keyferry.run.rehearsal import WHY, is_rehearsal
 
@@ -124,7 +124,7 @@ def migrate(
 
 def more_than_names(
     glob: list[str] | None, exclude: list[str] | None, file: Path | None
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Listed, ...]]:
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[KeyListEntry, ...]]:
     """What these options choose, as the last fields of a Selection have it."""
     return tuple(glob or ()), tuple(exclude or ()), key_list.read(file) if file else ()
 

@@ -29,7 +29,7 @@ class Kmu(StrEnum):
     G2 = "g2"
 
 
-class Tool(StrEnum):
+class DestinationTool(StrEnum):
     KEY_MGMT_UTIL = "key_mgmt_util"
     CLOUDHSM_CLI = "cloudhsm-cli"
 
@@ -37,7 +37,7 @@ class Tool(StrEnum):
 Keys = Annotated[int, typer.Option("--keys", min=1, help="Symmetric keys in the emulated partition.")]
 LunaOption = Annotated[Luna, typer.Option("--luna", help="Client generation of the source.")]
 KmuOption = Annotated[Kmu, typer.Option("--kmu", help="Output generation of key_mgmt_util.")]
-DestinationOption = Annotated[Tool, typer.Option("--destination", help="The tool of the destination.")]
+DestinationOption = Annotated[DestinationTool, typer.Option("--destination", help="The tool of the destination.")]
 Nodes = Annotated[int, typer.Option("--nodes", min=1, max=28, help="HSMs in the emulated cluster.")]
 JitterOption = Annotated[
     str, typer.Option("--jitter", metavar="SEED", help="Vary what is not known for sure of the tools.")
@@ -51,7 +51,7 @@ def rehearse(
     kmu: KmuOption = Kmu.G2,
     nodes: Nodes = 2,
     jitter: JitterOption = "",
-    destination: DestinationOption = Tool.KEY_MGMT_UTIL,
+    destination: DestinationOption = DestinationTool.KEY_MGMT_UTIL,
     directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="A new folder for it all.")] = None,
     json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 from keyferry.errors import Exit, UsageError
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     HTML = "html"
     MD = "md"
     JSON = "json"
@@ -20,7 +20,7 @@ class Format(StrEnum):
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, ended or not.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Instead of stdout.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="json needs no Jinja2.")] = Format.HTML,
+    form: Annotated[ReportFormat, typer.Option("--format", help="json needs no Jinja2.")] = ReportFormat.HTML,
     json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
 ) -> None:
     """Verify a run's record and tell it on one page, from the record alone: to be read, printed and signed."""

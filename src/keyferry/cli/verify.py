@@ -15,7 +15,7 @@ from keyferry.run.signing import Role
 from keyferry.run.standalone import script
 from keyferry.text import counted, printable
 from keyferry.verification.record import verify as check
-from keyferry.verification.result import UNSIGNED, Verdict
+from keyferry.verification.result import UNSIGNED, VerificationResult
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 
@@ -56,7 +56,7 @@ def verify(
     raise typer.Exit(int(Exit.DONE if verdict.complete else Exit.NEEDS_OPERATOR))
 
 
-def _by_unknown_keys(run: Path, verdict: Verdict) -> list[str]:
+def _by_unknown_keys(run: Path, verdict: VerificationResult) -> list[str]:
     """What can be said of signatures without a list of signers: they are of this head, and by some key."""
     if not verdict.heads or not verdict.signatures:
         return []
@@ -68,7 +68,7 @@ def _by_unknown_keys(run: Path, verdict: Verdict) -> list[str]:
     return [f"signed as {one.role}: {whose}: {one.signer.fingerprint}{_over(one, verdict)}\n" for one in found]
 
 
-def _over(one: signing.Signed, verdict: Verdict) -> str:
+def _over(one: signing.Signed, verdict: VerificationResult) -> str:
     """What a signature is over, if that is not the present head."""
     return "" if one.head == verdict.head else f", over the earlier state with head {one.head}"
 
@@ -106,7 +106,7 @@ def _extended(since: tuple[str, ...]) -> str:
     return f"extended since by: {', '.join(since)}" if since else "not extended yet"
 
 
-def _tell(verdict: Verdict) -> None:
+def _tell(verdict: VerificationResult) -> None:
     sessions, events = counted(verdict.sessions, "session"), counted(verdict.events, "event")
     lines = [
         f"run {verdict.run_id}: {'complete' if verdict.complete else 'incomplete'} and intact",

@@ -5,22 +5,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.comparison.by_text import Row, keys
+from keyferry.comparison.by_text import ComparisonRow, keys
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.recording.capture import load
 from keyferry.tools.endpoints import SOURCE_TOOLS
-from keyferry.tools.manual import What
+from keyferry.tools.manual import ActionKind
 from keyferry.tools.recorded_actions import acts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from keyferry.tools.manual import Act
+    from keyferry.tools.manual import RecordedAction
 
-_LOOKS = frozenset({What.LOOK, What.START, What.LEAVE})
+_LOOKS = frozenset({ActionKind.LOOK, ActionKind.START, ActionKind.LEAVE})
 """Acts that change nothing and prove nothing by themselves: tools that tell less are asked more often."""
-_OWN = {What.LOG_IN: ("user", "role"), What.OPEN: ("slot",), What.IMPORT: ("slot",), What.UNWRAP: ("file", "handle")}
+_OWN = {
+    ActionKind.LOG_IN: ("user", "role"),
+    ActionKind.OPEN: ("slot",),
+    ActionKind.IMPORT: ("slot",),
+    ActionKind.UNWRAP: ("file", "handle"),
+}
 """What is each site's own, and so no difference."""
 _GIVEN = re.compile(r"kf-[0-9a-f]+-\d+")
 _GIVEN_LABEL = re.compile(rf"{DOCUMENTED_LABEL}_[0-9a-f]{{8}}")
@@ -29,7 +34,7 @@ _FIRST = ("key", "handle", "label")
 _HALVES = ("public", "private")
 
 
-def compare(ours: Path, theirs: Path) -> Iterator[Row]:
+def compare(ours: Path, theirs: Path) -> Iterator[ComparisonRow]:
     """Plan and outcome of each key, then every act of one side with the same one of the other, in any order."""
     yield from keys(ours, theirs)
     left, right = _told(ours), _told(theirs)
@@ -39,7 +44,9 @@ def compare(ours: Path, theirs: Path) -> Iterator[Row]:
         for number in range(max(len(here), len(there))):
             one, other = here[number : number + 1], there[number : number + 1]
             differs = "" if one and other else "only one side did this"
-            yield Row("", act if one else None, act if other else None, differs, ("".join(one), "".join(other)))
+            yield ComparisonRow(
+                "", act if one else None, act if other else None, differs, ("".join(one), "".join(other))
+            )
 
 
 def _places(told: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -69,30 +76,30 @@ class _Names:
     def __init__(self) -> None:
         self._names: dict[tuple[bool, str], str] = {}
 
-    def told(self, act: Act) -> str:
+    def told(self, act: RecordedAction) -> str:
         self._learn(act)
-        if act.what in (What.LIST, What.LIST_SLOTS):
+        if act.what in (ActionKind.LIST, ActionKind.LIST_SLOTS):
             return self._end(act, str(act.what))
         own = {*_HALVES, *_OWN.get(act.what, ())}
         names = sorted(act.told.keys() - own, key=lambda name: (name not in _FIRST, name))
         facts = [f"{name} {self._value(act, name, act.told[name])}" for name in names]
-        verb = f": {act.verb}" if act.what is What.OTHER else ""
+        verb = f": {act.verb}" if act.what is ActionKind.OTHER else ""
         return self._end(act, f"{act.what}{verb}" + (f" ({', '.join(facts)})" if facts else ""))
 
     @staticmethod
-    def _end(act: Act, text: str) -> str:
+    def _end(act: RecordedAction, text: str) -> str:
         return text if act.done else f"{text}: {'not understood' if act.unknown else 'refused'}"
 
-    def _value(self, act: Act, name: str, value: str) -> str:
+    def _value(self, act: RecordedAction, name: str, value: str) -> str:
         if name in _HANDLES:
             return self._names.get((act.tool in SOURCE_TOOLS, value), value)
         return _plain(value)
 
-    def _learn(self, act: Act) -> None:
+    def _learn(self, act: RecordedAction) -> None:
         source = act.tool in SOURCE_TOOLS
-        if act.what is What.LIST:
+        if act.what is ActionKind.LIST:
             self._names |= {(source, handle): _plain(label) or "(no label)" for handle, label in act.told.items()}
-        for half in _HALVES if act.what is What.MAKE_PAIR else ():
+        for half in _HALVES if act.what is ActionKind.MAKE_PAIR else ():
             self._names[source, act.told.get(half, "")] = f"the {half} half"
-        if act.what is What.UNWRAP:
+        if act.what is ActionKind.UNWRAP:
             self._names[source, act.told.get("handle", "")] = act.told.get("label", "")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from keyferry.recording.turns import Turn
     from keyferry.report.load import RunFiles
-    from keyferry.report.model import Key
+    from keyferry.report.model import ReportedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """One line of the comparison: what stands on both sides (None: nothing), and how it differs ("": not)."""
 
     step: str
@@ -55,7 +55,7 @@ class Row:
     where: tuple[str, str] = ("", "")
 
 
-def compare(ours: Path, theirs: Path) -> Iterator[Row]:
+def compare(ours: Path, theirs: Path) -> Iterator[ComparisonRow]:
     """Plan and outcome of each key, then each line that was typed with its answer. UsageError for what is no run."""
     left, right = load(ours), load(theirs)
     yield from _keys(build(left).keys, build(right).keys)
@@ -65,7 +65,7 @@ def compare(ours: Path, theirs: Path) -> Iterator[Row]:
         yield from _conversation(groups.get(group, []), others.get(group, []), pairing)
 
 
-def keys(ours: Path, theirs: Path) -> Iterator[Row]:
+def keys(ours: Path, theirs: Path) -> Iterator[ComparisonRow]:
     """Plan and outcome of each key alone. UsageError for what is no run."""
     yield from _keys(build(load(ours)).keys, build(load(theirs)).keys)
 
@@ -78,7 +78,7 @@ def _names(run: RunFiles) -> frozenset[str]:
     return frozenset(name for name in (*told, *ids, text(table(run.plan, "settings"), "wrapping.label")) if name)
 
 
-def _keys(ours: Sequence[Key], theirs: Sequence[Key]) -> Iterator[Row]:
+def _keys(ours: Sequence[ReportedKey], theirs: Sequence[ReportedKey]) -> Iterator[ComparisonRow]:
     left, right = _by_name(ours), _by_name(theirs)
     for name in dict.fromkeys([*left, *right]):
         one, other = left.get(name), right.get(name)
@@ -87,13 +87,13 @@ def _keys(ours: Sequence[Key], theirs: Sequence[Key]) -> Iterator[Row]:
         else:
             facts, there = _facts(one), _facts(other)
             different = [field for field, value in facts.items() if there[field] != value]
-        yield Row("key", _told(one) if one else None, _told(other) if other else None, ", ".join(different))
+        yield ComparisonRow("key", _told(one) if one else None, _told(other) if other else None, ", ".join(different))
 
 
-def _by_name(keys: Sequence[Key]) -> dict[tuple[str, str, int], Key]:
+def _by_name(keys: Sequence[ReportedKey]) -> dict[tuple[str, str, int], ReportedKey]:
     """By label and type; of those that share both, the first is compared with the first."""
     count: Counter[tuple[str, str]] = Counter()
-    found: dict[tuple[str, str, int], Key] = {}
+    found: dict[tuple[str, str, int], ReportedKey] = {}
     for key in keys:
         name = key.label, key.type
         found[(*name, count[name])] = key
@@ -101,7 +101,7 @@ def _by_name(keys: Sequence[Key]) -> dict[tuple[str, str, int], Key]:
     return found
 
 
-def _facts(key: Key) -> dict[str, object]:
+def _facts(key: ReportedKey) -> dict[str, object]:
     return {
         "bits": key.bits,
         "new label": key.new_label,
@@ -113,7 +113,7 @@ def _facts(key: Key) -> dict[str, object]:
     }
 
 
-def _told(key: Key) -> str:
+def _told(key: ReportedKey) -> str:
     end = " ".join(filter(None, (key.state, key.proof and f"by {key.proof}", key.rule)))
     return f"{key.label or '(no label)'}: {key.type} {key.bits}, {end}"
 
@@ -138,24 +138,26 @@ _CUT = re.compile(r"\[cut: [A-Z-]+ [\d-]+\]")
 _ONE_SIDE = "only one side typed this"
 
 
-def _conversation(ours: Sequence[Said], theirs: Sequence[Said], pairing: Pairing) -> Iterator[Row]:
+def _conversation(ours: Sequence[Said], theirs: Sequence[Said], pairing: Pairing) -> Iterator[ComparisonRow]:
     for one, other in _aligned(ours, theirs):
         if one and other:
             yield from _both(one, other, pairing)
         elif one:
-            yield Row(one.turn.step, one.turn.typed, None, _ONE_SIDE, (one.place, ""))
+            yield ComparisonRow(one.turn.step, one.turn.typed, None, _ONE_SIDE, (one.place, ""))
         elif other:
-            yield Row(other.turn.step, None, other.turn.typed, _ONE_SIDE, ("", other.place))
+            yield ComparisonRow(other.turn.step, None, other.turn.typed, _ONE_SIDE, ("", other.place))
 
 
-def _both(one: Said, other: Said, pairing: Pairing) -> Iterator[Row]:
+def _both(one: Said, other: Said, pairing: Pairing) -> Iterator[ComparisonRow]:
     """What both typed and, where only the answers differ, their lines that do."""
     typed = _same_typed(one, other, pairing)
     answered = pairing.same(marked_output(_answer(one)), marked_output(_answer(other)), one.side)
     differs = "typed" if not typed else "" if answered else "answered"
-    yield Row(one.turn.step, one.turn.typed, other.turn.typed, differs, (one.place, other.place))
+    yield ComparisonRow(one.turn.step, one.turn.typed, other.turn.typed, differs, (one.place, other.place))
     if differs == "answered":
-        yield from (Row("", *lines) for lines in zip_longest(_lines(one), _lines(other)) if lines[0] != lines[1])
+        yield from (
+            ComparisonRow("", *lines) for lines in zip_longest(_lines(one), _lines(other)) if lines[0] != lines[1]
+        )
 
 
 def _lines(said: Said) -> list[str]:

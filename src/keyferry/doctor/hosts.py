@@ -23,7 +23,7 @@ from keyferry.errors import (
     UsageError,
 )
 from keyferry.events import Bus
-from keyferry.migration.endpoints import Parties, check, far_host, limits
+from keyferry.migration.endpoints import Endpoints, check, limits, remote_host
 from keyferry.terminal.remote import answers
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.overrides import wordings
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from keyferry.config import Config
-    from keyferry.terminal.remote.host import FarHost
+    from keyferry.terminal.remote.host import RemoteHost
 
 SIDES: Final = ("source", "destination")
 _LEAST_SPACE: Final = 1024  # KiB: a run's files there are some hundred bytes for each key
@@ -48,7 +48,7 @@ class _Side:
 
     name: str
     config: Config
-    host: FarHost
+    host: RemoteHost
 
     def setting(self, key: str) -> str:
         return self.config.text(self.name, key)
@@ -77,16 +77,18 @@ def log_in(config: Config, sides: tuple[str, ...] = SIDES) -> list[Finding]:
     Raises:
         LoginForbiddenError: An earlier login was refused or did not finish (LOGIN-ONCE); nothing was typed.
     """
-    secrets = Parties.resolve_secrets(config, sides)
+    secrets = Endpoints.resolve_secrets(config, sides)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Parties(config, Path(folder), "doctor", Bus(), secrets) as parties,
+        Endpoints(config, Path(folder), "doctor", Bus(), secrets) as endpoints,
     ):
-        looks = {side: party.look for side, party in parties.present.items()}
+        looks = {side: endpoint.preflight for side, endpoint in endpoints.present.items()}
         logins = {"source": _source_login, "destination": _destination_login}
         doubts = {name: _tried(name, look) for name, look in looks.items()}  # before anything is typed
         return [
-            doubts[name] or _tried(name, functools.partial(login, parties)) or Finding(name, "login", "ok", "accepted")
+            doubts[name]
+            or _tried(name, functools.partial(login, endpoints))
+            or Finding(name, "login", "ok", "accepted")
             for name, login in logins.items()
             if name in looks
         ]
@@ -104,20 +106,20 @@ def _tried(name: str, act: Callable[[], None]) -> Finding | None:
     return None
 
 
-def _source_login(parties: Parties) -> None:
-    parties.source.open_session()
-    parties.source.log_in()
-    parties.source.close()
+def _source_login(endpoints: Endpoints) -> None:
+    endpoints.source.open_session()
+    endpoints.source.log_in()
+    endpoints.source.close()
 
 
-def _destination_login(parties: Parties) -> None:
-    parties.destination.log_in()
-    parties.destination.close()
+def _destination_login(endpoints: Endpoints) -> None:
+    endpoints.destination.log_in()
+    endpoints.destination.close()
 
 
 def _side(config: Config, name: str) -> Iterator[Finding]:
     try:
-        host = far_host(config, name)
+        host = remote_host(config, name)
         with host:
             side = _Side(name, config, host)
             for check in (_reached, _shell, _space, _clock, _configuration, _tools):

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import UsageError
-from keyferry.manual.audit import Check, Finding, State
+from keyferry.manual.audit import Check, State, StepResult
 from keyferry.planning import plan as planfile
 from keyferry.planning.job import order
 from keyferry.planning.selection import Selection
@@ -27,7 +27,7 @@ class Checked:
     """What recordings show. ok: every step was done as the runbook says, and nothing else."""
 
     plan: Plan | None
-    findings: list[Finding]
+    findings: list[StepResult]
 
     @property
     def ok(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.planning.job import DOCUMENTED_LABEL
 from keyferry.planning.unwrap_spec import spec_of
-from keyferry.tools.endpoints import LASTING, Holding
+from keyferry.tools.endpoints import STABLE, KeySharing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ExpectedKey:
     """A key that crosses, in the texts that acts tell. handles: by which it may be named, empty where only its looks
     say which it is. None and what is not in `looks` is not asked for.
     """
@@ -54,13 +54,13 @@ class Key:
     @property
     def is_held(self) -> bool:
         """Whether the key is shared, or needs a quorum."""
-        return self.spec is not None and self.spec.holding != Holding()
+        return self.spec is not None and self.spec.sharing != KeySharing()
 
     @property
     def held(self) -> dict[str, str]:
         """With whom the key is shared, and how many must approve its use."""
-        holding = self.spec.holding if self.spec else Holding()
-        return {"shared_users": ",".join(sorted(holding.shared_users)), "quorum": str(holding.quorum or "")}
+        sharing = self.spec.sharing if self.spec else KeySharing()
+        return {"shared_users": ",".join(sorted(sharing.shared_users)), "quorum": str(sharing.quorum or "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ class Expected:
     bits: str | None = None
     digest: str | None = None
     pair_extractable: str | None = None
-    keys: tuple[Key, ...] | None = None
+    keys: tuple[ExpectedKey, ...] | None = None
 
 
 def expected(plan: Plan | None) -> Expected:
     if plan is None:
         return Expected()
     settings = plan.settings
-    lasting = plan.source.get("kind") == LASTING
+    stable = plan.source.get("kind") == STABLE
     return Expected(
         user=str(settings["destination.user"]),
         serial=plan.source.get("serial"),
@@ -88,12 +88,12 @@ def expected(plan: Plan | None) -> Expected:
         bits=str(settings["wrapping.bits"]),
         digest=str(settings["wrapping.hash"]),
         pair_extractable=str(settings["wrapping.extractable"]),
-        keys=tuple(_key(one, spec_of(plan, one), lasting=lasting) for one in plan.keys if one.verdict is None),
+        keys=tuple(_key(one, spec_of(plan, one), stable=stable) for one in plan.keys if one.verdict is None),
     )
 
 
-def _key(one: PlannedKey, spec: UnwrapSpec, *, lasting: bool) -> Key:
+def _key(one: PlannedKey, spec: UnwrapSpec, *, stable: bool) -> ExpectedKey:
     key = one.key
     looks = {"label": key.label, "type": key.type, "bits": str(key.bits), "id": key.id_shown}
-    handles = frozenset({str(one.handle)} if lasting else ())
-    return Key(f"{one.name} ({one.handle})", handles, looks, spec)
+    handles = frozenset({str(one.handle)} if stable else ())
+    return ExpectedKey(f"{one.name} ({one.handle})", handles, looks, spec)

@@ -14,8 +14,8 @@ from keyferry.text import printable, typed_html
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from keyferry.manual.runbook import Entry, Runbook
-    from keyferry.tools.manual import Part, Turn
+    from keyferry.manual.runbook import Runbook, RunbookStep
+    from keyferry.tools.manual import Instruction, TypedLine
 
 TITLE = "Runbook: symmetric keys from CloudHSM Classic to AWS CloudHSM"
 RULES = (
@@ -77,7 +77,7 @@ def _markdown(book: Runbook) -> Iterator[str]:
         yield from (f"* {_md(name)}: {_md(why)}" for name, why in book.stay)
 
 
-def _md_part(part: Part) -> Iterator[str]:
+def _md_part(part: Instruction) -> Iterator[str]:
     yield f"\n**{_md(part.tool)}**\n"
     for number, turn in enumerate(part.turns, start=1):
         if turn.verbatim:
@@ -130,14 +130,14 @@ def _page(book: Runbook) -> Iterator[str]:
     yield "</body></html>\n"
 
 
-def _section(entry: Entry) -> str:
+def _section(entry: RunbookStep) -> str:
     parts = "".join(map(_html_part, entry.parts))
     heading = f'<h2>{_html(_heading(entry))}</h2><p class="host">On {_html(entry.host)}.</p>'
     sign = f'<p class="sign"><span class="box"></span>step {entry.number} done &nbsp; {SIGNED}</p>'
     return f"<section>{heading}{parts}{sign}</section>\n"
 
 
-def _html_part(part: Part) -> str:
+def _html_part(part: Instruction) -> str:
     typed = "".join(f"<li>{_html_turn(turn)}</li>" for turn in part.turns)
     box = '<span class="box"></span>'
     return "".join(
@@ -150,7 +150,7 @@ def _html_part(part: Part) -> str:
     )
 
 
-def _html_turn(turn: Turn) -> str:
+def _html_turn(turn: TypedLine) -> str:
     typed = f"<kbd>{typed_html(turn.typed)}</kbd>" if turn.verbatim else _html(turn.typed)
     return f"at <code>{html.escape(printable(turn.prompt))}</code> type {typed}"
 
@@ -164,5 +164,5 @@ def _html(text: str) -> str:
     return _CODE.sub(r"<code>\1</code>", html.escape(printable(text)))
 
 
-def _heading(entry: Entry) -> str:
+def _heading(entry: RunbookStep) -> str:
     return f"{entry.number} {entry.title}" + (f": {entry.key}" if entry.key else "")

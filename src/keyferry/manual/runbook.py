@@ -14,9 +14,9 @@ from keyferry.text import printable
 from keyferry.tools.ckdemo.dialect import CHECK_VALUE_MECHANISM
 from keyferry.tools.classic import instructions as classic
 from keyferry.tools.cloudhsm_cli.instructions import CloudHsmCliWords
-from keyferry.tools.endpoints import LASTING, UnwrapSpec
+from keyferry.tools.endpoints import STABLE, UnwrapSpec
 from keyferry.tools.key_mgmt_util.instructions import KeyMgmtUtilWords
-from keyferry.tools.manual import SHELL, Part, Turn
+from keyferry.tools.manual import SHELL, Instruction, TypedLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ SOURCE, DESTINATION, BOTH = "the source client", "the destination client", "both
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunbookStep:
     """One step to tick. key: whose it is, None for a step of the whole run."""
 
     number: str
     title: str
     host: str
-    parts: tuple[Part, ...]
+    parts: tuple[Instruction, ...]
     key: str | None = None
 
 
@@ -48,7 +48,7 @@ class Runbook:
     """
 
     facts: tuple[tuple[str, str], ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[RunbookStep, ...]
     stay: tuple[tuple[str, str], ...]
     rehearsal: bool = False
 
@@ -88,7 +88,7 @@ def runbook(plan: Plan) -> Runbook:
     )
     partition = f"label {plan.source.get('label')}, serial {plan.source.get('serial')}"
     steps = _Steps(plan.settings, plan.destination.get("tool", ""), partition)
-    search = plan.source.get("kind") != LASTING
+    search = plan.source.get("kind") != STABLE
     return Runbook(facts, tuple(steps.entries(keys, search=search)), stay, plan.rehearsal)
 
 
@@ -120,11 +120,11 @@ def _hosts(settings: Mapping[str, Value]) -> str:
 
 
 def _hand_key(plan: Plan, one: PlannedKey) -> HandKey:
-    key, lasting = one.key, plan.source.get("kind") == LASTING
+    key, stable = one.key, plan.source.get("kind") == STABLE
     size = () if key.type in FIXED_BITS else (("CKA_VALUE_LEN", f"{(key.bits or 0) // 8} bytes"),)
     looks = (("CKA_LABEL", printable(key.label)), ("CKA_KEY_TYPE", key.type), *size)
     shown = (*looks, ("CKA_ID", printable(key.id_shown))) if key.id_shown else looks
-    handle = str(one.handle) if lasting else f"<handle of {one.handle}>"
+    handle = str(one.handle) if stable else f"<handle of {one.handle}>"
     return HandKey(f"{one.name} ({one.handle})", handle, shown, spec_of(plan, one), one.kcv)
 
 
@@ -136,14 +136,14 @@ class _Steps:
         self._label = str(settings["wrapping.label"]) or DOCUMENTED_LABEL
         self._bits = int(settings["wrapping.bits"])
 
-    def entries(self, keys: Sequence[HandKey], *, search: bool) -> Iterator[Entry]:
+    def entries(self, keys: Sequence[HandKey], *, search: bool) -> Iterator[RunbookStep]:
         yield from self._pair()
         yield from self._on_source(search=search)
         for number, key in enumerate(keys):
             yield from self._key(key, first=number == 0, search=search)
         yield _entry("end", BOTH, classic.leave(), self._words.leave())
 
-    def _pair(self) -> Iterator[Entry]:
+    def _pair(self) -> Iterator[RunbookStep]:
         words, settings = self._words, self._settings
         yield _entry("1.1", DESTINATION, words.start(), words.log_in(str(settings["destination.user"])))
         extractable = bool(settings["wrapping.extractable"])
@@ -151,7 +151,7 @@ class _Steps:
         yield _entry("2.1", DESTINATION, words.export(PEM))
         yield _entry("3", BOTH, _move(PEM, DESTINATION, SOURCE))
 
-    def _on_source(self, *, search: bool) -> Iterator[Entry]:
+    def _on_source(self, *, search: bool) -> Iterator[RunbookStep]:
         option, digest = str(self._settings["source.cmu_public_key_option"]), self._settings["wrapping.hash"]
         imported = classic.import_key(PEM, self._label, option)
         yield _entry("4.1", SOURCE, classic.list_slots(self._partition), imported)
@@ -162,7 +162,7 @@ class _Steps:
         hashes = () if digest == "sha1" else (classic.choose_hash(),)
         yield _entry("4.6", SOURCE, classic.allow(PEM, self._label, search=search), *hashes)
 
-    def _key(self, key: HandKey, *, first: bool, search: bool) -> Iterator[Entry]:
+    def _key(self, key: HandKey, *, first: bool, search: bool) -> Iterator[RunbookStep]:
         name, spec, words = key.name, key.spec, self._words
         described = [classic.describe(key.handle, list(key.looks), search=search)]
         if key.kcv and spec.type in CHECK_VALUE_MECHANISM:
@@ -172,17 +172,19 @@ class _Steps:
         yield _entry("5.2", SOURCE, wrapped, key=name)
         yield _entry("6", BOTH, _move(spec.file, SOURCE, DESTINATION), key=name)
         if first:
-            still = Turn("(the session of step 1.1)", "nothing, if it is still logged in; else as in step 1.1", False)
-            yield _entry("7.1", DESTINATION, Part(words.tool, (still,)))
+            still = TypedLine(
+                "(the session of step 1.1)", "nothing, if it is still logged in; else as in step 1.1", False
+            )
+            yield _entry("7.1", DESTINATION, Instruction(words.tool, (still,)))
         proof = words.prove(spec, key.kcv)
         yield _entry("7.2", DESTINATION, words.unwrap(spec), proof, key=name)
 
 
-def _move(file: str, source: str, target: str) -> Part:
-    summed = Turn(f"{SHELL} ({source}, then {target})", f"sha256sum {file}")
-    moved = Turn(SHELL, f"copy {file} from {source} to {target} (scp or any other tool)", verbatim=False)
-    return Part("scp", (moved, summed), (), ("both hosts show the same SHA-256",), (f"SHA-256 of {file}",))
+def _move(file: str, source: str, target: str) -> Instruction:
+    summed = TypedLine(f"{SHELL} ({source}, then {target})", f"sha256sum {file}")
+    moved = TypedLine(SHELL, f"copy {file} from {source} to {target} (scp or any other tool)", verbatim=False)
+    return Instruction("scp", (moved, summed), (), ("both hosts show the same SHA-256",), (f"SHA-256 of {file}",))
 
 
-def _entry(number: str, host: str, *parts: Part, key: str | None = None) -> Entry:
-    return Entry(number, TITLES[number], host, parts, key)
+def _entry(number: str, host: str, *parts: Instruction, key: str | None = None) -> RunbookStep:
+    return RunbookStep(number, TITLES[number], host, parts, key)

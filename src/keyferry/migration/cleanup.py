@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, KeyferryError, MismatchError, UsageError
-from keyferry.migration.endpoints import far_host
+from keyferry.migration.endpoints import remote_host
 from keyferry.migration.identity import same_cluster, same_owner
 from keyferry.migration.resume import may_log_in, ordered, reopened
 from keyferry.migration.signals import Interrupts
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.migration.endpoints import Parties
+    from keyferry.migration.endpoints import Endpoints
     from keyferry.pkcs11 import DestinationHandle, PublicKey, SourceHandle
     from keyferry.run.directory import RunDirectory
     from keyferry.run.state import RunState
@@ -85,8 +85,8 @@ def cleanup(
             same_owner(past, "destination", user)
         may_log_in(past, config)
         where = run_dir.with_name(f"{run_dir.name}-cleanup-{secrets.token_hex(4)}")
-        with opened(config, where, bus, sides) as (parties, record), Interrupts(bus) as interrupts:
-            left = _Cleaning(parties, record, directory, past, interrupts).clean(confirm)
+        with opened(config, where, bus, sides) as (endpoints, record), Interrupts(bus) as interrupts:
+            left = _Cleaning(endpoints, record, directory, past, interrupts).clean(confirm)
         directory.go_on(past, by="cleanup", record=where.name, record_head=record.head)
         for path in left.files:
             # The line comes first: a file that is gone must be named, whenever this process dies.
@@ -116,12 +116,17 @@ class _Cleaning:
     """Takes the pair and its public half off both sides. record: of this; directory: of the run."""
 
     def __init__(
-        self, parties: Parties, record: RunDirectory, directory: RunDirectory, past: RunState, interrupts: Interrupts
+        self,
+        endpoints: Endpoints,
+        record: RunDirectory,
+        directory: RunDirectory,
+        past: RunState,
+        interrupts: Interrupts,
     ) -> None:
         self._record, self._directory, self._past = record, directory, past
         self._interrupts = interrupts
-        self._source = parties.source if "source" in parties.present else None
-        self._destination = parties.destination if "destination" in parties.present else None
+        self._source = endpoints.source if "source" in endpoints.present else None
+        self._destination = endpoints.destination if "destination" in endpoints.present else None
         self._key, _digest = read_pem(directory.files / PEM)
 
     def clean(self, confirm: Callable[[Leftovers], None]) -> Leftovers:
@@ -147,10 +152,10 @@ class _Cleaning:
 
     def _look(self) -> None:
         if self._destination:
-            self._destination.look()
-            same_cluster(self._past, self._destination.marks())
+            self._destination.preflight()
+            same_cluster(self._past, self._destination.cluster_fingerprints())
         if self._source:
-            self._source.look()
+            self._source.preflight()
             same_owner(self._past, "source", self._source.identity())
             self._source.open_session()
             self._source.log_in()
@@ -256,7 +261,7 @@ def remove_folders(config: Config, journal: Path, sides: Collection[str] = ("sou
             for folder in folders:
                 remove_folder(folder)
             continue
-        with far_host(config, where) as host:
+        with remote_host(config, where) as host:
             for folder in folders:
                 host.remove_folder(folder)
     return [folder for _where, folder in noted]

@@ -16,7 +16,7 @@ from keyferry.recording.vocabulary import is_ordinary
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.host import LocalHost
 from keyferry.terminal.remote import ssh
-from keyferry.terminal.remote.host import FarHost
+from keyferry.terminal.remote.host import RemoteHost
 from keyferry.terminal.sessions import Sessions
 from keyferry.tools.classic.source import ClassicSource
 from keyferry.tools.cloudhsm_cli.destination import CloudHsmCliDestination
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from keyferry.recording.recorder import Anchor
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host, Note
-    from keyferry.terminal.remote.ssh import Way
+    from keyferry.terminal.remote.ssh import Route
     from keyferry.tools.endpoints import Destination, Source
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Worker:
     """A further session on each side, in folders of their own. number: from 2, as step markers are told apart."""
 
     number: int
@@ -60,8 +60,8 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every party is made of."""
+class EndpointContext:
+    """What every endpoint is made of."""
 
     config: Config
     sessions: Sessions
@@ -69,7 +69,7 @@ class Surroundings:
     logins: Logins
 
 
-def _key_mgmt_util(around: Surroundings, host: Host, password: Secret) -> Destination:
+def _key_mgmt_util(around: EndpointContext, host: Host, password: Secret) -> Destination:
     config = around.config
     return KeyMgmtUtilDestination(
         around.sessions,
@@ -84,7 +84,7 @@ def _key_mgmt_util(around: Surroundings, host: Host, password: Secret) -> Destin
     )
 
 
-def _cloudhsm_cli(around: Surroundings, host: Host, password: Secret) -> Destination:
+def _cloudhsm_cli(around: EndpointContext, host: Host, password: Secret) -> Destination:
     config = around.config
     return CloudHsmCliDestination(
         around.sessions,
@@ -102,11 +102,11 @@ def _cloudhsm_cli(around: Surroundings, host: Host, password: Secret) -> Destina
 _OF_SINGLE_COMMANDS = frozenset({"CLOUDHSM_PIN", "CLOUDHSM_ROLE"})
 """A user's own, for cloudhsm-cli's single-command mode: the first holds a password."""
 
-DESTINATIONS: dict[str, Callable[[Surroundings, Host, Secret], Destination]] = {
+DESTINATIONS: dict[str, Callable[[EndpointContext, Host, Secret], Destination]] = {
     "cloudhsm-cli": _cloudhsm_cli,
     "key_mgmt_util": _key_mgmt_util,
 }
-"""`[destination] tool` and the party it makes; the first that a host has is the one to choose."""
+"""`[destination] tool` and the endpoint it makes; the first that a host has is the one to choose."""
 
 
 def guess_destination(host: Host) -> str | None:
@@ -124,13 +124,13 @@ _ORDINARY = (
 )
 
 
-class _Place(threading.local):
+class _CurrentStep(threading.local):
     step = "0"
 
 
-class Parties:
+class Endpoints:
     """The two parties, their hosts and the events between them. A context manager: at its end every tool is
-    ended and both hosts' private folders are gone. A party whose secret was not resolved is not there.
+    ended and both hosts' private folders are gone. A endpoint whose secret was not resolved is not there.
     """
 
     source: Source
@@ -149,18 +149,18 @@ class Parties:
         record: Callable[..., None] = lambda _kind, **_what: None,
     ) -> None:
         self.bus = bus
-        self._at = _Place()
+        self._at = _CurrentStep()
         self.number = 1
-        self.lanes: list[Lane] = []
+        self.workers: list[Worker] = []
         self._config = config
         known = [secret for secret in (secrets.pin, secrets.password) if secret and not is_ordinary(secret)]
         self.sessions = Sessions(directory, run_id, known, read_size, anchor, wordings=wordings(config))
         self.sessions.spare(*(str(setting) for setting in config.values()))
-        self._lanes = {1: self.sessions}
+        self._workers = {1: self.sessions}
         self.limits = limits(config)
         self._record = record
         self._stack = contextlib.ExitStack()
-        self._around = Surroundings(
+        self._around = EndpointContext(
             config, self.sessions, self.limits, logins or Logins(ledger=Ledger.at_home(), again=config.again)
         )
         self._secrets = secrets
@@ -199,7 +199,7 @@ class Parties:
         self._record("host", side=section, facts=dict(found.facts))
         return found
 
-    def note_process(self, destination: Destination) -> None:
+    def record_process(self, destination: Destination) -> None:
         """Put the process of a destination's tool on record, before anything is typed that it could do late."""
         self._record("process", side="destination", **asdict(destination.process()))
 
@@ -233,19 +233,19 @@ class Parties:
         with self._stack:
             self.sessions.close()
 
-    def another_lane(self, number: int) -> Lane:
+    def another_worker(self, number: int) -> Worker:
         """Further parties of both sides, not yet reached."""
         if self._secrets.pin is None or self._secrets.password is None:
             raise UsageError("several sessions need both sides", keys="nothing was changed")
         around = replace(self._around, sessions=self.sessions.beside())
-        self._lanes[number] = around.sessions
+        self._workers[number] = around.sessions
         source_host, destination_host = (host.room(str(number)) for host in (self.source_host, self.destination_host))
         source = self._source(around, source_host, self._secrets.pin)
         destination = self._destination(around, destination_host, self._secrets.password)
-        self.lanes.append(Lane(number, source, destination, source_host, destination_host))
-        return self.lanes[-1]
+        self.workers.append(Worker(number, source, destination, source_host, destination_host))
+        return self.workers[-1]
 
-    def _source(self, around: Surroundings, host: Host, pin: Secret) -> Source:
+    def _source(self, around: EndpointContext, host: Host, pin: Secret) -> Source:
         config = self._config
         return ClassicSource(
             around.sessions,
@@ -258,34 +258,34 @@ class Parties:
             allow_raised=config.flag("run", "allow_raised_counter"),
         )
 
-    def _destination(self, around: Surroundings, host: Host, password: Secret) -> Destination:
+    def _destination(self, around: EndpointContext, host: Host, password: Secret) -> Destination:
         return DESTINATIONS[_known_tool(self._config)](around, host, password)
 
     def _mark(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self._at.step = event.number
             title = event.title if event.key is None else f"{event.title}: {event.key}"
-            for number, sessions in self._lanes.items():
-                if number == event.lane or event.number == "end":
+            for number, sessions in self._workers.items():
+                if number == event.worker or event.number == "end":
                     sessions.step(event.number, title, steps.SIDES.get(event.number))
 
 
 def host(config: Config, section: str, note: Note) -> AbstractContextManager[Host]:
-    """A party's host, not yet reached: where the tools are, by `[section] host`, `prefix` and `sudo`."""
-    if _way(config, section).is_here:
+    """A endpoint's host, not yet reached: where the tools are, by `[section] host`, `prefix` and `sudo`."""
+    if _way(config, section).is_local:
         return LocalHost(section, config.folder(section, "bin"), hidden_variables(config), note)
-    return far_host(config, section, note)
+    return remote_host(config, section, note)
 
 
-def far_host(config: Config, section: str, note: Note = lambda _where, _folder: None) -> FarHost:
+def remote_host(config: Config, section: str, note: Note = lambda _where, _folder: None) -> RemoteHost:
     """The same through a shell of its own, also where it is this machine: it can be asked things."""
     way = _way(config, section)
     tools = config.text(section, "bin") if way.destination else str(config.folder(section, "bin") or "")
     hidden, limit = hidden_variables(config), limits(config)
-    return FarHost(section, way, tools, hidden, note=note, start_limit=limit.start, limit=limit.answer)
+    return RemoteHost(section, way, tools, hidden, note=note, start_limit=limit.start, limit=limit.answer)
 
 
-def _way(config: Config, section: str) -> Way:
+def _way(config: Config, section: str) -> Route:
     return ssh.way(
         config.text(section, "host"),
         config.text(section, "ssh_options"),

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def same_cluster(past: RunState, now: Sequence[str]) -> None:
     """RUN-OWNER: the cluster shows before the login something that it has shown to this run already."""
-    if past.marks and past.marks.isdisjoint(now):
-        seen = f"shown now: {', '.join(now) or 'nothing'}\nbefore: {', '.join(sorted(past.marks))}"
+    if past.cluster_fingerprints and past.cluster_fingerprints.isdisjoint(now):
+        seen = f"shown now: {', '.join(now) or 'nothing'}\nbefore: {', '.join(sorted(past.cluster_fingerprints))}"
         raise _not_the_owner("destination", seen)
 
 
 def same_owner(past: RunState, side: str, now: Mapping[str, str]) -> None:
     """RUN-OWNER: this side is who the journal says; another crypto user or partition has other keys."""
-    same_identity(side, (past.parties or {}).get(side, {}), now)
+    same_identity(side, (past.endpoints or {}).get(side, {}), now)
 
 
 def same_identity(side: str, then: Mapping[str, str], now: Mapping[str, str]) -> None:

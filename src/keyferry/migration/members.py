@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from keyferry.events import Bus
     from keyferry.migration.results import KeyResult
-    from keyferry.migration.transfer import Crossing
+    from keyferry.migration.transfer import KeyTransfer
     from keyferry.pkcs11 import DestinationHandle
     from keyferry.run.journal import Journal
     from keyferry.tools.endpoints import Destination
@@ -44,11 +44,11 @@ class Members:
         now = destination.members()
         if now is None:
             return
-        if frozenset(now) != frozenset(destination.marks()):
+        if frozenset(now) != frozenset(destination.cluster_fingerprints()):
             raise CheckFailedError(
                 "an HSM joined or left the cluster while this command started",
                 rule="DESTINATION-AVAILABILITY",
-                seen=f"before: {', '.join(sorted(destination.marks()))}\nnow: {', '.join(now)}",
+                seen=f"before: {', '.join(sorted(destination.cluster_fingerprints()))}\nnow: {', '.join(now)}",
                 keys="nothing was changed by this command",
                 hint="wait until no HSM is joining or leaving, then run the same command again",
             )
@@ -61,7 +61,7 @@ class Members:
         self._known = frozenset(now)
         self._journal.write("hsms", when=when, serials=list(now), baseline=True)
 
-    def after_batch(self, carrier: Crossing) -> None:
+    def after_batch(self, carrier: KeyTransfer) -> None:
         self.check(carrier.destination, "after a batch")
 
     def check(self, destination: Destination, when: str) -> None:

@@ -12,12 +12,12 @@ from keyferry.errors import CheckFailedError, KeyferryError, UsageError
 from keyferry.migration.identity import same_cluster, same_owner
 from keyferry.migration.migration import Migration
 from keyferry.migration.pipeline import canary
-from keyferry.migration.recovery import found_again
+from keyferry.migration.recovery import matched_again
 from keyferry.migration.transfer import ENDING
 from keyferry.migration.wrapping_key import WrappingKey, hash_of, read_pem
 from keyferry.pkcs11 import DestinationHandle, Kcv, KeyClass
-from keyferry.planning.evaluate import Judge, refuse_named, refuse_too_many
-from keyferry.planning.selection import refuse_untypeable, select
+from keyferry.planning.evaluate import Judge, reject_named, reject_too_many
+from keyferry.planning.selection import reject_untypeable, select
 from keyferry.run.manifest import PEM
 from keyferry.run.state import PairStage, RunState
 from keyferry.run.status import ON, SIDES, next_leg
@@ -30,52 +30,52 @@ if TYPE_CHECKING:
     from typing import Any
 
     from keyferry.migration.results import KeyResult
-    from keyferry.migration.transfer import Crossing
+    from keyferry.migration.transfer import KeyTransfer
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import Destination, Source
 
 
-class Leg(Migration):
+class OfflinePart(Migration):
     """A part of a run that reaches one side only; of the other the journal tells."""
 
     def _look_at_source(self) -> None:
         self._step("4.3")
         self._look_at_partition()
-        self._demand_owner("source", self._parties.source)
+        self._require_owner("source", self._endpoints.source)
         self._step("4.4")
-        self._parties.source.open_session()
+        self._endpoints.source.open_session()
         self._step("4.5")
-        self._parties.source.log_in()
-        self._directory.journal.write("parties", **self._identities())
+        self._endpoints.source.log_in()
+        self._directory.journal.write("endpoints", **self._identities())
 
     def _look_at_destination(self) -> None:
         self._end_tools()
         self._step("0")
-        self._parties.destination.look()
-        for warning in self._parties.destination.probe(self._order.needs):
+        self._endpoints.destination.preflight()
+        for warning in self._endpoints.destination.probe(self._order.needs):
             self._notice(warning)
-        self._demand_owner("destination", self._parties.destination)
+        self._require_owner("destination", self._endpoints.destination)
         if self._past:
-            same_cluster(self._past, self._parties.destination.marks())
+            same_cluster(self._past, self._endpoints.destination.cluster_fingerprints())
         self._step("1.1")
-        self._parties.note_process(self._parties.destination)
-        self._parties.destination.log_in()
+        self._endpoints.record_process(self._endpoints.destination)
+        self._endpoints.destination.log_in()
         self._write_parties()
 
-    def _demand_owner(self, side: str, party: Source | Destination) -> None:
+    def _require_owner(self, side: str, endpoint: Source | Destination) -> None:
         if self._past:
-            same_owner(self._past, side, party.identity())
+            same_owner(self._past, side, endpoint.identity())
 
     def _identities(self) -> dict[str, Mapping[str, str]]:
-        past = (self._past and self._past.parties) or {"source": {}, "destination": {}}
-        return {**past, **{side: dict(party.identity()) for side, party in self._parties.present.items()}}
+        past = (self._past and self._past.endpoints) or {"source": {}, "destination": {}}
+        return {**past, **{side: dict(endpoint.identity()) for side, endpoint in self._endpoints.present.items()}}
 
 
-class Making(Leg):
+class MakeWrappingKey(OfflinePart):
     """Steps 1 and 2, on the destination client: the pair, its public half in the run directory."""
 
     def _work(self) -> None:
-        destination = self._parties.destination
+        destination = self._endpoints.destination
         self._look_at_destination()
         if self._past is None or self._past.before is None:
             there = [destination.describe(handle) for handle in destination.secret_keys()]
@@ -89,48 +89,48 @@ class Making(Leg):
         self.result.wrapping_key = wrapping.export(self._order.wish.digest)
 
 
-class Leaving(Leg):
+class WrapKeys(OfflinePart):
     """Steps 4 and 5, on the source client: the keys are judged, and those that cross are wrapped."""
 
     def _work(self) -> None:
         past = self._past or RunState()
-        refuse_untypeable(self._wants(), self._parties.destination_kind, self._order.wrapping.label)
+        reject_untypeable(self._wants(), self._endpoints.destination_kind, self._order.wrapping.label)
         self._look_at_source()
         if past.plan:
             self._recall(past)
         else:
-            self._judge_by(past)
+            self._evaluate_by(past)
         self._changing = True
         crossing = [result for result in self.result.keys if result.state == "planned"]
         if not crossing:
             return
         exported = exported_key(self._directory, past)
         self.result.wrapping_key = self._wrapping().bring(exported, self._order.wish.digest)
-        carrier = self._carrier(self.result.wrapping_key, frozenset())
+        carrier = self._transfer(self.result.wrapping_key, frozenset())
         if past.plan:
-            found_again(self._parties.source, carrier, crossing)
+            matched_again(self._endpoints.source, carrier, crossing)
         self._wrap(carrier, [result for result in crossing if result.state == "planned"])
 
-    def _judge_by(self, past: RunState) -> None:
+    def _evaluate_by(self, past: RunState) -> None:
         """5.1, by what the first leg saw on the destination."""
         self._step("5.1")
-        source = self._parties.source
-        kind = self._parties.destination_kind
+        source = self._endpoints.source
+        kind = self._endpoints.destination_kind
         there = [_recalled(key) for key in past.there.get("described", ())]
         judge = Judge(
             self._order.wish, self._directory.run_id, kind.can_type, there, source.check_value, kind.longest_label
         )
         planned = [judge.judge(key, want) for key, want in select(source.keys(), self._order.selection)]
         self._keep(planned)
-        refuse_named(planned, self._order.wanted)
-        refuse_too_many(planned, past.there.get("room"))
+        reject_named(planned, self._order.wanted)
+        reject_too_many(planned, past.there.get("room"))
 
-    def _wrap(self, carrier: Crossing, results: list[KeyResult]) -> None:
+    def _wrap(self, carrier: KeyTransfer, results: list[KeyResult]) -> None:
         failures = 0
         for number, result in enumerate(results):
             self._interrupts.check()
             try:
-                carrier.leave(result)
+                carrier.wrap(result)
             except KeyferryError as error:
                 carrier.failed(result, error)
                 if number == 0:
@@ -142,7 +142,7 @@ class Leaving(Leg):
                     return
 
 
-class Entering(Leg):
+class UnwrapKeys(OfflinePart):
     """Step 7, on the destination client again: the keys are unwrapped and proved, and the totals balance."""
 
     def _work(self) -> None:
@@ -154,20 +154,20 @@ class Entering(Leg):
         if crossing:
             key = self._wrapping().export(self._order.wish.digest)
             self.result.wrapping_key = replace(key, source_handle=past.pair.source)
-            carrier = self._carrier(self.result.wrapping_key, before)
-            self._settle(carrier, crossing, before, past)
+            carrier = self._transfer(self.result.wrapping_key, before)
+            self._reconcile(carrier, crossing, before, past)
             crossing = [result for result in crossing if result.state == "planned"]
             carrier.move_all(crossing)
-            self._take_across(carrier, crossing)
+            self._transfer_all(carrier, crossing)
         self._step("end")
         self._balance(before)
 
 
-LEGS: dict[str, type[Leg]] = {"1-2": Making, "4-5": Leaving, "7": Entering}
+LEGS: dict[str, type[OfflinePart]] = {"1-2": MakeWrappingKey, "4-5": WrapKeys, "7": UnwrapKeys}
 """The steps that may be done apart, by the document's numbers; 3 and 6 are the carrying between them."""
 
 
-def demand_begun(steps: str, directory: Path) -> None:
+def require_begun(steps: str, directory: Path) -> None:
     """CheckFailedError if the steps before these left no run directory here."""
     if steps != "1-2" and (is_unbegun(directory) or not directory.exists()):
         raise UsageError(
@@ -193,7 +193,7 @@ def _not_next(steps: str, wanted: str | None, directory: Path) -> CheckFailedErr
     )
 
 
-def demand_next(past: RunState, steps: str, directory: Path) -> None:
+def require_next(past: RunState, steps: str, directory: Path) -> None:
     """CheckFailedError where other steps come next, or what the steps before left is not as the journal has it."""
     if steps != (wanted := next_leg(past)):
         raise _not_next(steps, wanted, directory)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from keyferry import steps
 from keyferry.errors import CheckFailedError, InterruptedRunError
 from keyferry.migration.identity import same_identity
-from keyferry.terminal.cancel import Stop, heeding
+from keyferry.terminal.cancel import CancelToken, cancellable
 from keyferry.terminal.signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from keyferry.errors import KeyferryError
-    from keyferry.migration.endpoints import Lane, Parties
+    from keyferry.migration.endpoints import Endpoints, Worker
     from keyferry.migration.results import KeyResult
     from keyferry.migration.signals import Interrupts
-    from keyferry.migration.transfer import Crossing
+    from keyferry.migration.transfer import KeyTransfer
     from keyferry.tools.endpoints import Source
 
 
@@ -60,7 +60,7 @@ class _Ready:
             self._changed.notify_all()
 
 
-class Carrying:
+class Pipeline:
     """Takes keys across, one by one or with both sides at work at once.
 
     A key's failure stops no other, unless it ends the session or is one too many (`enough`). Then, and at a
@@ -71,7 +71,7 @@ class Carrying:
         self,
         interrupts: Interrupts,
         most_failures: int | None,
-        after_batch: Callable[[Crossing], None] = lambda _carrier: None,
+        after_batch: Callable[[KeyTransfer], None] = lambda _transfer: None,
     ) -> None:
         """after_batch: called with the carrier after each batch of keys, and at the latest after AHEAD keys."""
         self._after_batch = after_batch
@@ -89,7 +89,7 @@ class Carrying:
         """Whether as many keys failed as may."""
         return self._most_failures is not None and self.failures >= self._most_failures
 
-    def one_by_one(self, carrier: Crossing, results: Iterable[KeyResult]) -> None:
+    def one_by_one(self, carrier: KeyTransfer, results: Iterable[KeyResult]) -> None:
         number = 0
         for number, result in enumerate(results, 1):
             self._interrupts.check()
@@ -102,13 +102,13 @@ class Carrying:
         if number % AHEAD:
             self._after_batch(carrier)
 
-    def together(self, carriers: Sequence[Crossing], results: Iterable[KeyResult]) -> None:
+    def together(self, carriers: Sequence[KeyTransfer], results: Iterable[KeyResult]) -> None:
         """Two threads for each carrier, one on each side; each key goes one carrier's way, in order.
 
         Raises what ended a side, or InterruptedRunError; what a key failed of is in its result.
         """
         todo = iter(results)
-        with Stop() as stop:
+        with CancelToken() as stop:
             try:
                 for carrier in carriers:
                     ready = _Ready(max(2, AHEAD // len(carriers)))
@@ -124,10 +124,10 @@ class Carrying:
             raise self._errors[0]
         self._interrupts.check()
 
-    def _start(self, stop: Stop, work: Callable[..., None], *what: object) -> None:
+    def _start(self, stop: CancelToken, work: Callable[..., None], *what: object) -> None:
         def guarded() -> None:
             try:
-                with heeding(stop):
+                with cancellable(stop):
                     work(*what)
             except BaseException as error:  # noqa: BLE001 - it is raised in the main thread
                 self._errors.append(error)
@@ -153,25 +153,25 @@ class Carrying:
         for thread in self._threads:  # they are at their last line
             thread.join()
 
-    def _leave(self, carrier: Crossing, todo: Iterator[KeyResult], ready: _Ready) -> None:
+    def _leave(self, carrier: KeyTransfer, todo: Iterator[KeyResult], ready: _Ready) -> None:
         try:
             while (result := self._next(todo)) is not None:
-                with carrier.noting(result):
-                    carrier.leave(result)
+                with carrier.recording_errors(result):
+                    carrier.wrap(result)
                 self._count(result)
                 if result.state == "planned":
                     ready.put(result)
         finally:
             ready.close()
 
-    def _enter(self, carrier: Crossing, ready: _Ready) -> None:
+    def _enter(self, carrier: KeyTransfer, ready: _Ready) -> None:
         try:
             while (batch := ready.take()) and not self._stopping:
                 self._enter_all(carrier, batch)
         finally:
             ready.close()
 
-    def _enter_all(self, carrier: Crossing, batch: Sequence[KeyResult]) -> None:
+    def _enter_all(self, carrier: KeyTransfer, batch: Sequence[KeyResult]) -> None:
         for place, result in enumerate(batch):
             if self._stopping:
                 return
@@ -209,9 +209,9 @@ def held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def demand_lasting_handles(sessions: int, source: Source) -> None:
+def require_stable_handles(sessions: int, source: Source) -> None:
     """CheckFailedError where a key's handle means another key in the next session."""
-    if sessions > 1 and not source.handles_last():
+    if sessions > 1 and not source.has_stable_handles():
         raise CheckFailedError(
             f"{sessions} sessions cannot share the keys of an HA group: its handles differ from session to session",
             rule="SLOT-MATCH",
@@ -221,25 +221,25 @@ def demand_lasting_handles(sessions: int, source: Source) -> None:
         )
 
 
-def opened(parties: Parties, wanted: int, digest: str, interrupts: Interrupts) -> Iterator[Lane]:
+def opened(endpoints: Endpoints, wanted: int, digest: str, interrupts: Interrupts) -> Iterator[Worker]:
     """Open lanes until there are `wanted` with the first, one after another: a secret is typed only where its last
     login succeeded (LOGIN-ONCE).
     """
     for number in range(2, wanted + 1):
         interrupts.check()
-        lane = parties.another_lane(number)
-        steps.start(parties.bus, "4.3", lane=number)
-        lane.source.look()
-        same_identity("source", parties.source.identity(), lane.source.identity())
-        steps.start(parties.bus, "4.4", lane=number)
-        lane.source.open_session()
-        steps.start(parties.bus, "4.5", lane=number)
-        lane.source.log_in()
-        lane.source.use_digest(digest)
-        steps.start(parties.bus, "1.1", lane=number)
-        lane.destination.look()
-        parties.note_process(lane.destination)
-        lane.destination.log_in()
-        same_identity("destination", parties.destination.identity(), lane.destination.identity())
-        lane.destination.use_digest(digest)
-        yield lane
+        worker = endpoints.another_worker(number)
+        steps.start(endpoints.bus, "4.3", worker=number)
+        worker.source.preflight()
+        same_identity("source", endpoints.source.identity(), worker.source.identity())
+        steps.start(endpoints.bus, "4.4", worker=number)
+        worker.source.open_session()
+        steps.start(endpoints.bus, "4.5", worker=number)
+        worker.source.log_in()
+        worker.source.use_digest(digest)
+        steps.start(endpoints.bus, "1.1", worker=number)
+        worker.destination.preflight()
+        endpoints.record_process(worker.destination)
+        worker.destination.log_in()
+        same_identity("destination", endpoints.destination.identity(), worker.destination.identity())
+        worker.destination.use_digest(digest)
+        yield worker

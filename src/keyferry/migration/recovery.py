@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from keyferry.migration.in_flight import InFlight
     from keyferry.migration.signals import Interrupts
-    from keyferry.migration.transfer import Crossing
+    from keyferry.migration.transfer import KeyTransfer
     from keyferry.pkcs11 import DestinationHandle
     from keyferry.planning.evaluate import PlannedKey
     from keyferry.run.directory import RunDirectory
@@ -43,7 +43,7 @@ def _recalled(one: PlannedKey, key: KeyState) -> KeyResult:
     return result
 
 
-class Newcomers:
+class UnclaimedKeys:
     """The destination's secret keys that came since the run began and that are no key's of this run yet."""
 
     def __init__(self, destination: Destination, known: Iterable[DestinationHandle]) -> None:
@@ -83,31 +83,31 @@ class Newcomers:
         self._keys = [key for key in self._keys if key.handle != handle]
 
 
-class Settling:
+class Reconciler:
     """Takes every key that was begun to a stage from which it can go on, or to its end."""
 
     def __init__(
         self,
-        carrier: Crossing,
+        carrier: KeyTransfer,
         directory: RunDirectory,
-        newcomers: Newcomers,
+        unclaimed: UnclaimedKeys,
         interrupts: Interrupts,
         in_flight: InFlight,
     ) -> None:
-        self._carrier, self._newcomers, self._interrupts = carrier, newcomers, interrupts
+        self._transfer, self._unclaimed, self._interrupts = carrier, unclaimed, interrupts
         self._in_flight = in_flight
         self._journal, self._files = directory.journal, directory.files
 
     def settle(self, results: Sequence[KeyResult]) -> None:
         """The keys in doubt first: what came of them decides what a newcomer is to the others."""
         for result in results:
-            self._guarded(result, self._decided)
+            self._guarded(result, self._apply_decision)
         for result in self._left(results):
             if result.stage is Stage.UNWRAP_INTENT and result.decision is None:
                 self._guarded(result, self._ask)
         for result in self._left(results):
             if result.stage is not Stage.UNWRAPPED:
-                self._guarded(result, self._look_again)
+                self._guarded(result, self._recheck)
 
     @staticmethod
     def _left(results: Sequence[KeyResult]) -> Iterator[KeyResult]:
@@ -118,23 +118,23 @@ class Settling:
         try:
             look(result)
         except MismatchError as error:
-            self._carrier.failed(result, error)
+            self._transfer.failed(result, error)
         else:
             if result.state != "planned":
-                self._carrier.ended(result)
+                self._transfer.ended(result)
 
-    def _decided(self, result: KeyResult) -> None:
+    def _apply_decision(self, result: KeyResult) -> None:
         """What an operator ordered with `keyferry resolve`."""
         match result.decision:
             case Decision("adopt", handle) if handle is not None:
-                alike = {key.handle for key in self._newcomers.alike(result.planned)}
+                alike = {key.handle for key in self._unclaimed.alike(result.planned)}
                 result.beside = (result.beside | result.others | alike) - {handle}
                 self._adopt(result, handle, by="operator")
             case Decision("skip"):
                 result.end("skipped", "OPERATOR", "skipped by an operator's order")
             case Decision("retry"):
                 result.stage, result.destination_handle = Stage.PLANNED, None
-                result.beside |= result.others | {key.handle for key in self._newcomers.alike(result.planned)}
+                result.beside |= result.others | {key.handle for key in self._unclaimed.alike(result.planned)}
 
     def _ask(self, result: KeyResult) -> None:
         """Was it unwrapped? None found: it is done now; one: it is adopted and verified; several: a person says.
@@ -144,7 +144,7 @@ class Settling:
         one = result.planned
         found = self._found(result)
         if not found and self._in_flight.wait(result.intended):
-            self._newcomers.look_again()
+            self._unclaimed.look_again()
             found = self._found(result)
         self._journal.write(
             "question",
@@ -159,7 +159,7 @@ class Settling:
             result.end("needs_operator", "OUTCOME-UNKNOWN", self._may_still_come(result))
         elif not found:
             result.stage = Stage.MOVED
-        elif len(found) == 1 and Newcomers.is_it(one, found[0]):
+        elif len(found) == 1 and UnclaimedKeys.is_it(one, found[0]):
             self._adopt(result, found[0].handle, by="question")
         else:
             result.others |= {key.handle for key in found}
@@ -168,28 +168,28 @@ class Settling:
                 "needs_operator",
                 "OUTCOME-AMBIGUOUS",
                 f"which key of the destination is this one, if any: {handles}? Look with"
-                f" `{self._newcomers.question(one.new_label)}`, then answer with"
+                f" `{self._unclaimed.question(one.new_label)}`, then answer with"
                 f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`",
             )
 
     def _found(self, result: KeyResult) -> list[DestinationKey]:
-        return [key for key in self._newcomers.candidates(result.planned) if key.handle not in result.beside]
+        return [key for key in self._unclaimed.candidates(result.planned) if key.handle not in result.beside]
 
     def _may_still_come(self, result: KeyResult) -> str:
         return (
             "the key was not found on the destination, but the tool that was told to unwrap it may still be at work:"
             " whether it has ended cannot be checked from here. Make sure that it has, look with"
-            f" `{self._newcomers.question(result.planned.new_label)}`, then answer with"
+            f" `{self._unclaimed.question(result.planned.new_label)}`, then answer with"
             f" `keyferry resolve RUN {result.handle} --adopt HANDLE | --retry | --skip`"
         )
 
     def _adopt(self, result: KeyResult, handle: DestinationHandle, by: str) -> None:
-        self._carrier.arrived(result, handle, adopted=by, beside=sorted(result.beside))
-        self._newcomers.take(handle)
+        self._transfer.arrived(result, handle, adopted=by, beside=sorted(result.beside))
+        self._unclaimed.take(handle)
 
-    def _look_again(self, result: KeyResult) -> None:
+    def _recheck(self, result: KeyResult) -> None:
         """ALREADY-THERE: nobody moved the key meanwhile. BLOB-INTACT: its wrapped file is what was recorded."""
-        others = [key for key in self._newcomers.alike(result.planned) if key.handle not in result.beside]
+        others = [key for key in self._unclaimed.alike(result.planned) if key.handle not in result.beside]
         if others:
             already_there(result, [key.handle for key in others])
             return
@@ -208,12 +208,12 @@ class Settling:
             )
 
 
-def found_again(source: Source, carrier: Crossing, results: Sequence[KeyResult]) -> None:
+def matched_again(source: Source, carrier: KeyTransfer, results: Sequence[KeyResult]) -> None:
     """PLAN-MATCH: keys that must be wrapped are those of the plan still; one that is not fails, alone."""
     wanted = [result for result in results if result.state == "planned" and result.stage in WITHOUT_BLOB]
     if not wanted:
         return
-    matcher = Matcher(source.keys(), source.check_value, stable=source.handles_last())
+    matcher = Matcher(source.keys(), source.check_value, stable=source.has_stable_handles())
     for result in wanted:
         try:
             [result.planned] = matcher.match([result.planned])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.planning.job import Order
+    from keyferry.planning.job import MigrationJob
     from keyferry.planning.plan import Plan
     from keyferry.planning.selection import Selection
     from keyferry.run.state import Decision, KeyState, RunState
@@ -41,7 +41,7 @@ def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None 
     CheckFailedError (RUN-OWNER),
     raised or in the result, where the parties are not those of the run; JournalHeldError where it still goes on.
     """
-    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.endpoints import Endpoints  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.migration.migration import Migration  # noqa: PLC0415 - as above
 
     past = load(run_dir)
@@ -60,11 +60,11 @@ def resume(config: Config, run_dir: Path, bus: Bus, *, max_failures: int | None 
         )
         check_named(config, ("source", "destination"))
         may_log_in(past, config)
-        secrets = Parties.resolve_secrets(config, ("source", "destination"))
+        secrets = Endpoints.resolve_secrets(config, ("source", "destination"))
         directory.go_on(past, **typing_again(config))
     order = replace(order, max_failures=order.max_failures if max_failures is None else max_failures)
-    with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
-        result = Migration(parties, directory, order, interrupts, past).run()
+    with at_work(config, directory, secrets, bus) as endpoints, Interrupts(bus) as interrupts:
+        result = Migration(endpoints, directory, order, interrupts, past).run()
     result.head = directory.head
     return result
 
@@ -126,7 +126,7 @@ def reopened(run_dir: Path) -> Iterator[tuple[RunDirectory, RunState]]:
         raise
 
 
-def ordered(config: Config, past: RunState, run_dir: Path) -> tuple[Config, Order]:
+def ordered(config: Config, past: RunState, run_dir: Path) -> tuple[Config, MigrationJob]:
     """The settings and the order of a run that goes on."""
     if not past.order:
         raise UsageError(f"{run_dir} is no migration, so there is nothing to go on with")
@@ -224,16 +224,16 @@ def leg(  # noqa: PLR0917 - what was said at the command line
     is missing, changed or of another run.
     """
     from keyferry.migration import offline  # noqa: PLC0415 - start-up: pexpect and all drivers
-    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - as above
+    from keyferry.migration.endpoints import Endpoints  # noqa: PLC0415 - as above
 
     side = (SIDES[steps],)
     if steps == "1-2" and (is_unbegun(run_dir) or not run_dir.exists()):
         order = replace(orders.order(config, selection), legs=True)
-        with opened(config, run_dir, bus, side, order) as (parties, directory), Interrupts(bus) as interrupts:
-            result = offline.LEGS[steps](parties, directory, order, interrupts).run()
+        with opened(config, run_dir, bus, side, order) as (endpoints, directory), Interrupts(bus) as interrupts:
+            result = offline.LEGS[steps](endpoints, directory, order, interrupts).run()
         result.head = directory.head
         return result
-    offline.demand_begun(steps, run_dir)
+    offline.require_begun(steps, run_dir)
     past = load(run_dir)
     if past.wrong_values:
         return _stopped(run_dir, past)
@@ -242,15 +242,15 @@ def leg(  # noqa: PLR0917 - what was said at the command line
         _complete(result)
         return result
     with reopened(run_dir) as (directory, past):
-        offline.demand_next(past, steps, run_dir)
+        offline.require_next(past, steps, run_dir)
         config, order = ordered(config, past, run_dir)
         chosen = _plan(run_dir, past).selection if past.plan else selection
         order = replace(orders.order(config, chosen), legs=True, max_failures=max_failures)
         check_named(config, side)
         may_log_in(past, config)
-        secrets = Parties.resolve_secrets(config, side)
+        secrets = Endpoints.resolve_secrets(config, side)
         directory.go_on(past, steps=steps)
-    with at_work(config, directory, secrets, bus) as parties, Interrupts(bus) as interrupts:
-        result = offline.LEGS[steps](parties, directory, order, interrupts, past).run()
+    with at_work(config, directory, secrets, bus) as endpoints, Interrupts(bus) as interrupts:
+        result = offline.LEGS[steps](endpoints, directory, order, interrupts, past).run()
     result.head = directory.head
     return result

@@ -80,7 +80,7 @@ class Interrupts:
         if isinstance(event, StepStarted):
             if event.number not in steps.SIDES:  # both sides are at it
                 self._under_way.clear()
-            self._under_way[event.lane, steps.SIDES.get(event.number)] = event
+            self._under_way[event.worker, steps.SIDES.get(event.number)] = event
 
     def _finishing(self) -> str:
         told = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.config import Config
-    from keyferry.migration.endpoints import Parties
+    from keyferry.migration.endpoints import Endpoints
     from keyferry.pkcs11 import Kcv, Sha256
     from keyferry.terminal.host import Host
     from keyferry.tools.ckdemo.driver import Ckdemo
@@ -43,8 +43,8 @@ def key_mgmt_util_before_login(config: Config) -> Iterator[KeyMgmtUtil]:
     from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil  # noqa: PLC0415 - start-up
 
     with (
-        _reached(config) as parties,
-        KeyMgmtUtil.open(parties.sessions, parties.destination_host, parties.limits) as tool,
+        _reached(config) as endpoints,
+        KeyMgmtUtil.open(endpoints.sessions, endpoints.destination_host, endpoints.limits) as tool,
     ):
         yield tool
 
@@ -65,8 +65,8 @@ def cloudhsm_cli_before_login(config: Config) -> Iterator[CloudHsmCli]:
     from keyferry.tools.cloudhsm_cli.driver import CloudHsmCli  # noqa: PLC0415 - start-up
 
     with (
-        _reached(config) as parties,
-        CloudHsmCli.open(parties.sessions, parties.destination_host, parties.limits) as tool,
+        _reached(config) as endpoints,
+        CloudHsmCli.open(endpoints.sessions, endpoints.destination_host, endpoints.limits) as tool,
     ):
         yield tool
 
@@ -84,11 +84,11 @@ def cloudhsm_cli(config: Config, *, changes: bool = False) -> Iterator[tuple[Clo
 @contextlib.contextmanager
 def _logged_in(config: Config, tool: str, *, changes: bool) -> Iterator[tuple[Destination, Host]]:
     """The destination through this tool, whichever the configuration names."""
-    with _reached(config.having("destination", "tool", tool), "destination", changes=changes) as parties:
-        parties.destination.look()
-        parties.destination.log_in()
-        yield parties.destination, parties.destination_host
-        parties.destination.close()
+    with _reached(config.having("destination", "tool", tool), "destination", changes=changes) as endpoints:
+        endpoints.destination.preflight()
+        endpoints.destination.log_in()
+        yield endpoints.destination, endpoints.destination_host
+        endpoints.destination.close()
 
 
 @contextlib.contextmanager
@@ -98,10 +98,10 @@ def ckdemo_before_login(config: Config) -> Iterator[tuple[Ckdemo, SlotRow]]:
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
 
     check_named(config, ("source",))
-    with _reached(config) as parties:
-        rows = vtl.list_slots(parties.sessions, parties.source_host, parties.limits)
+    with _reached(config) as endpoints:
+        rows = vtl.list_slots(endpoints.sessions, endpoints.source_host, endpoints.limits)
         row = vtl.choose(rows, config.text("source", "slot"))
-        tool = Ckdemo.open(parties.sessions, parties.source_host, parties.limits)
+        tool = Ckdemo.open(endpoints.sessions, endpoints.source_host, endpoints.limits)
         yield tool, row
         tool.quit()
 
@@ -112,7 +112,7 @@ class CkdemoSession:
 
     tool: Ckdemo
     host: Host
-    handles_last: bool
+    has_stable_handles: bool
 
     def object(self, wanted: str) -> SourceHandle:
         """The one object that is meant: a handle in digits, or `label:TEXT`, looked up in this session."""
@@ -121,7 +121,7 @@ class CkdemoSession:
             return self._labelled(label)
         if not (wanted.isascii() and wanted.isdecimal()):
             raise UsageError(f"{wanted!r} is no object", hint="give a handle in digits, or label:TEXT")
-        if not self.handles_last:
+        if not self.has_stable_handles:
             raise CheckFailedError(
                 f"on an HA slot handle {wanted} is another object in each session",
                 tool="ckdemo",
@@ -173,12 +173,12 @@ class CkdemoSession:
 @contextlib.contextmanager
 def ckdemo(config: Config, *, changes: bool = False) -> Iterator[CkdemoSession]:
     """A session of ckdemo on the configured slot as crypto officer; logged out, closed and left by its own exit."""
-    with _reached(config, "source", changes=changes) as parties:
-        source = _source(parties.source)
-        source.look()
+    with _reached(config, "source", changes=changes) as endpoints:
+        source = _source(endpoints.source)
+        source.preflight()
         source.open_session()
         source.log_in()
-        yield CkdemoSession(source.ckdemo, parties.source_host, source.handles_last())
+        yield CkdemoSession(source.ckdemo, endpoints.source_host, source.has_stable_handles())
         source.ckdemo.logout()
         source.ckdemo.close_session()
         source.close()
@@ -187,9 +187,9 @@ def ckdemo(config: Config, *, changes: bool = False) -> Iterator[CkdemoSession]:
 @contextlib.contextmanager
 def cmu(config: Config, *, changes: bool = False) -> Iterator[Cmu]:
     """cmu on the configured slot. Its slot and failure flags are looked at through vtl and ckdemo first."""
-    with _reached(config, "source", changes=changes) as parties:
-        source = _source(parties.source)
-        source.look()
+    with _reached(config, "source", changes=changes) as endpoints:
+        source = _source(endpoints.source)
+        source.preflight()
         source.close()
         yield source.cmu()
 
@@ -202,12 +202,12 @@ def import_public_key(config: Config, file: Path, label: str) -> tuple[SourceHan
     from keyferry.migration.wrapping_key import read_pem  # noqa: PLC0415 - start-up
 
     key, fingerprint = read_pem(file)
-    with _reached(config, "source", changes=True) as parties:
-        source = _source(parties.source)
-        source.look()
+    with _reached(config, "source", changes=True) as endpoints:
+        source = _source(endpoints.source)
+        source.preflight()
         source.open_session()
         source.log_in()
-        parties.source_host.put(file, _PEM)
+        endpoints.source_host.put(file, _PEM)
         handle = source.import_public_key(_PEM, label)
         if source.public_key(handle) != key:
             raise MismatchError(
@@ -217,23 +217,23 @@ def import_public_key(config: Config, file: Path, label: str) -> tuple[SourceHan
                 keys="nothing was wrapped; wrap nothing under that object",
             )
         source.close()
-        return (handle if source.handles_last() else None), fingerprint
+        return (handle if source.has_stable_handles() else None), fingerprint
 
 
 def vtl_verify(config: Config) -> Sequence[VerifiedRow]:
     """What `vtl verify` lists."""
     from keyferry.tools.vtl import driver as vtl  # noqa: PLC0415 - start-up
 
-    with _reached(config) as parties:
-        return vtl.verify(parties.sessions, parties.source_host, parties.limits)
+    with _reached(config) as endpoints:
+        return vtl.verify(endpoints.sessions, endpoints.source_host, endpoints.limits)
 
 
 @contextlib.contextmanager
-def _reached(config: Config, *need: str, changes: bool = False) -> Iterator[Parties]:
+def _reached(config: Config, *need: str, changes: bool = False) -> Iterator[Endpoints]:
     """The tools of a command, on record. Errors say what they mean: without `changes`, nothing was changed."""
-    with opened(config, None, Bus(), need=need) as (parties, _directory):
+    with opened(config, None, Bus(), need=need) as (endpoints, _directory):
         try:
-            yield parties
+            yield endpoints
         except KeyferryError as error:
             if isinstance(error, ToolRefusedError):
                 lists = _LISTS.get(error.tool or "")

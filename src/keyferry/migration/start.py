@@ -12,7 +12,7 @@ from keyferry.errors import CheckFailedError, InternalError, KeyferryError, Reco
 from keyferry.migration.signals import Interrupts
 from keyferry.planning import approval
 from keyferry.planning import plan as planfile
-from keyferry.planning.job import Order, order, planned
+from keyferry.planning.job import MigrationJob, order, planned
 from keyferry.planning.plan import PLANNED_SETTINGS
 from keyferry.run.directory import RunDirectory
 from keyferry.run.state import PLAN
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from keyferry.config import Config
     from keyferry.events import Bus
-    from keyferry.migration.endpoints import Parties, Secrets
+    from keyferry.migration.endpoints import Endpoints, Secrets
     from keyferry.migration.results import RunResult
     from keyferry.planning.selection import Selection
     from keyferry.tools.endpoints import DestinationKey, SourceKey
-    from keyferry.tools.ledger import Entry
+    from keyferry.tools.ledger import RefusedLogin
     from keyferry.tools.vtl.screens import SlotRow
 
 _WAYS = [(side, name) for side in ("source", "destination") for name in ("sudo", "prefix")]
@@ -105,35 +105,35 @@ def migrate_plan(  # noqa: PLR0917 - what the command line says
     return _run(config, replace(ordered, plan=wanted, approval=signed, max_failures=max_failures), run_dir, bus)
 
 
-def _run(config: Config, wanted: Order, run_dir: Path | None, bus: Bus) -> RunResult:
+def _run(config: Config, wanted: MigrationJob, run_dir: Path | None, bus: Bus) -> RunResult:
     from keyferry.migration.migration import Migration  # noqa: PLC0415 - start-up: pexpect and all drivers
 
-    with opened(config, run_dir, bus, order=wanted) as (parties, directory), Interrupts(bus) as interrupts:
+    with opened(config, run_dir, bus, order=wanted) as (endpoints, directory), Interrupts(bus) as interrupts:
         if wanted.approval:
             wanted.approval.record(directory)
-        result = Migration(parties, directory, wanted, interrupts).run()
+        result = Migration(endpoints, directory, wanted, interrupts).run()
     result.head = directory.head
     return result
 
 
 def inventory_source(config: Config, bus: Bus) -> Sequence[SourceKey]:
     """Every key object of the partition; the only thing typed that is not a question is the PIN."""
-    with opened(config, None, bus, need=("source",)) as (parties, _directory):
-        parties.source.look()
-        parties.source.open_session()
-        parties.source.log_in()
-        keys = parties.source.keys()
-        parties.source.close()
+    with opened(config, None, bus, need=("source",)) as (endpoints, _directory):
+        endpoints.source.preflight()
+        endpoints.source.open_session()
+        endpoints.source.log_in()
+        keys = endpoints.source.keys()
+        endpoints.source.close()
         return keys
 
 
 def inventory_destination(config: Config, bus: Bus) -> Sequence[DestinationKey]:
     """Every secret key of the crypto user."""
-    with opened(config, None, bus, need=("destination",)) as (parties, _directory):
-        parties.destination.look()
-        parties.destination.log_in()
-        keys = [parties.destination.describe(handle) for handle in parties.destination.secret_keys()]
-        parties.destination.close()
+    with opened(config, None, bus, need=("destination",)) as (endpoints, _directory):
+        endpoints.destination.preflight()
+        endpoints.destination.log_in()
+        keys = [endpoints.destination.describe(handle) for handle in endpoints.destination.secret_keys()]
+        endpoints.destination.close()
         return keys
 
 
@@ -154,33 +154,33 @@ def opened(
     run_dir: Path | None,
     bus: Bus,
     need: tuple[str, ...] = ("source", "destination"),
-    order: Order | None = None,
-) -> Iterator[tuple[Parties, RunDirectory]]:
-    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    order: MigrationJob | None = None,
+) -> Iterator[tuple[Endpoints, RunDirectory]]:
+    from keyferry.migration.endpoints import Endpoints  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     check_named(config, need)
     _demand_descriptors()
-    secrets = Parties.resolve_secrets(config, need)
+    secrets = Endpoints.resolve_secrets(config, need)
     parent = config.folder("run", "directory") or Path("keyferry-runs")
     directory = RunDirectory.create(run_dir, parent.absolute())
     if order and order.plan:  # where this process dies before it has compared it, a resumed run does exactly this
         directory.write(PLAN, order.plan.canonical())
     settings: dict[str, object] = {f"{section}.{key}": config.text(section, key) for section, key in PUBLIC_SETTINGS}
     directory.begin(settings, order.record() if order else None, rehearsal=bool(order and order.rehearsal))
-    with at_work(config, directory, secrets, bus) as parties:
-        yield parties, directory
+    with at_work(config, directory, secrets, bus) as endpoints:
+        yield endpoints, directory
 
 
 @contextlib.contextmanager
-def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus) -> Iterator[Parties]:
+def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus) -> Iterator[Endpoints]:
     """The parties of a run whose folder is open; at the end its record is completed."""
-    from keyferry.migration.endpoints import Parties  # noqa: PLC0415 - start-up: pexpect and all drivers
+    from keyferry.migration.endpoints import Endpoints  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.tools.ledger import Ledger  # noqa: PLC0415 - as above
     from keyferry.tools.logins import Logins  # noqa: PLC0415 - as above
 
     around = (config, directory.sessions, directory.run_id, bus, secrets)
 
-    def cleared(name: str, entry: Entry, reason: str | None) -> None:
+    def cleared(name: str, entry: RefusedLogin, reason: str | None) -> None:
         past = {"outcome": entry.outcome, "tool": entry.tool, "since": entry.at}
         directory.journal.write("type again", secret=name, **past, reason=reason)
 
@@ -191,12 +191,12 @@ def at_work(config: Config, directory: RunDirectory, secrets: Secrets, bus: Bus)
         cleared,
     )
     try:
-        with Parties(*around, logins=logins, anchor=directory.journal, record=directory.journal.write) as parties:
+        with Endpoints(*around, logins=logins, anchor=directory.journal, record=directory.journal.write) as endpoints:
             try:
-                yield parties
+                yield endpoints
             except KeyferryError as error:
-                error.redact(parties.sessions.redact)
-                if last := parties.sessions.last(error.tool):
+                error.redact(endpoints.sessions.redact)
+                if last := endpoints.sessions.last(error.tool):
                     error.fill(host=last.host, record=last.recorder.place)
                 error.fill(record=str(directory.path))
                 raise

@@ -14,7 +14,7 @@ from keyferry.migration.wrapping_key import hash_of
 from keyferry.planning.unwrap_spec import unwrap_spec, wrapped_name
 from keyferry.run.state import WRONG_VALUE, Stage
 from keyferry.run.status import WITHOUT_BLOB
-from keyferry.tools.endpoints import Holding
+from keyferry.tools.endpoints import KeySharing
 from keyferry.verification.checks import attributes_match, holding_match, kcv_match
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyferry.migration.already_there import AlreadyThere
-    from keyferry.migration.endpoints import Lane, Parties
+    from keyferry.migration.endpoints import Endpoints, Worker
     from keyferry.migration.results import KeyResult
     from keyferry.migration.wrapping_key import WrappingKey
     from keyferry.pkcs11 import DestinationHandle, Sha256
-    from keyferry.planning.rules import Wish
+    from keyferry.planning.rules import EvaluationOptions
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import Destination, UnwrapSpec
 
@@ -39,25 +39,25 @@ REPEATABLE = frozenset({Stage.WRAPPED, Stage.MOVED, Stage.VERIFIED})
 A power cut may take one of these before that, for what it tells is found or done again without harm."""
 
 
-class Crossing:
+class KeyTransfer:
     """Carries keys; each intent is in the journal before its command is typed.
 
-    `leave` and `enter` are a key's two halves, one on each side: nothing but the file and the result passes
+    `wrap` and `unwrap_and_verify` are a key's two halves, one on each side: nothing but the file and the result passes
     between them. Both go on from the stage that the key is in.
     """
 
     def __init__(  # noqa: PLR0917 - what a key's way depends on
         self,
-        parties: Parties,
+        endpoints: Endpoints,
         directory: RunDirectory,
-        wish: Wish,
+        wish: EvaluationOptions,
         wrapping_key: WrappingKey,
         there: AlreadyThere,
-        lane: Lane | None = None,
+        worker: Worker | None = None,
     ) -> None:
         """there: of the whole run. lane: whose sessions carry, if not the run's first."""
-        self._parties = parties
-        self._lane = lane or parties
+        self._endpoints = endpoints
+        self._worker = worker or endpoints
         self._directory = directory
         self._journal = directory.journal
         self._wish = wish
@@ -69,24 +69,24 @@ class Crossing:
     @property
     def destination(self) -> Destination:
         """The session on the destination that these keys enter through."""
-        return self._lane.destination
+        return self._worker.destination
 
     def cross(self, result: KeyResult) -> None:
         """Take one key across and note what became of it; raises where the run cannot go on."""
-        with self.noting(result):
-            self.leave(result)
+        with self.recording_errors(result):
+            self.wrap(result)
         self.arrive(result, [result])
 
     def arrive(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
-        """`enter`, where the key did not fail before, and what became of it noted."""
+        """`unwrap_and_verify`, where the key did not fail before, and what became of it noted."""
         if result.error is None:
-            with self.noting(result):
-                self.enter(result, ready)
+            with self.recording_errors(result):
+                self.unwrap_and_verify(result, ready)
         if result.error is None:
             self.ended(result)
 
     @contextlib.contextmanager
-    def noting(self, result: KeyResult) -> Iterator[None]:
+    def recording_errors(self, result: KeyResult) -> Iterator[None]:
         """Note an error as the key's own; it is raised where the session cannot be trusted with the next key."""
         try:
             yield
@@ -95,12 +95,12 @@ class Crossing:
             if error.exit_code in ENDING or isinstance(error, InterruptedRunError | SecondCopyError):
                 raise
 
-    def leave(self, result: KeyResult) -> None:
+    def wrap(self, result: KeyResult) -> None:
         """5.2: the key's wrapped file lies in the run directory, and its hash is in the result."""
         if result.stage in WITHOUT_BLOB:
             self._wrap(result)
 
-    def enter(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
+    def unwrap_and_verify(self, result: KeyResult, ready: Sequence[KeyResult]) -> None:
         """6 to 7.2: moved, unwrapped and proved. ready: the key and those after it whose files are to move too."""
         if result.stage is not Stage.UNWRAPPED:
             self._move(result, ready)
@@ -113,7 +113,7 @@ class Crossing:
     def _unwrap_once(self, result: KeyResult) -> None:
         """ALREADY-THERE, before and after: unwrapped if nobody else has, and then on the destination once."""
         self._step("7.2", result.planned.name)
-        destination = self._lane.destination
+        destination = self._worker.destination
         if result.stage is not Stage.UNWRAPPED:
             if others := self._there.others(destination, result):
                 already_there(result, others)
@@ -130,7 +130,7 @@ class Crossing:
         if wrapping_handle is None:
             raise MismatchError("the wrapping key is not on the source", rule="WRAPPING-KEY-MATCH")
         self._intend(result, Stage.WRAP_INTENT, act="wrap", beside=sorted(result.beside))
-        wrapped = self._lane.source.wrap(wrapping_handle, result.planned.key, self._wish.digest)
+        wrapped = self._worker.source.wrap(wrapping_handle, result.planned.key, self._wish.digest)
         size = (self._wrapping_key.public_key.bits + 7) // 8
         if wrapped.size != size:
             raise MismatchError(
@@ -139,8 +139,8 @@ class Crossing:
                 step="5.2",
                 keys="this key did not cross; it is unchanged on the source",
             )
-        there = self._lane.source_host.collect(wrapped.name, self._file(result))
-        self._lane.source.record_file(wrapped, there)
+        there = self._worker.source_host.collect(wrapped.name, self._file(result))
+        self._worker.source.record_file(wrapped, there)
         self._same({"the source client": there, "the run directory": hash_of(self._file(result))}, "5.2")
         name = self._file(result).name
         self._done(result, Stage.WRAPPED, act="wrap", file=name, host="source", sha256=there, size=size)
@@ -161,7 +161,7 @@ class Crossing:
         self._step("6", name)
         paths = [self._file(result) for result in results if result.stage is not Stage.UNWRAPPED]
         files = {path.name: path for path in paths}
-        self._moved |= self._lane.destination_host.put_all(files, self._unwrapped)
+        self._moved |= self._worker.destination_host.put_all(files, self._unwrapped)
         self._unwrapped.clear()
 
     def _unwrap(self, result: KeyResult) -> None:
@@ -175,7 +175,7 @@ class Crossing:
             wrapping_key=wrapping_key,
             beside=sorted(result.beside),
         )
-        self.arrived(result, self._lane.destination.unwrap(spec, wrapping_key))
+        self.arrived(result, self._worker.destination.unwrap(spec, wrapping_key))
 
     def arrived(self, result: KeyResult, handle: DestinationHandle, **how: object) -> None:
         """The key is on the destination under this handle. how: what the journal should say besides."""
@@ -185,7 +185,7 @@ class Crossing:
 
     def _prove(self, result: KeyResult) -> None:
         """CLUSTER-COVERAGE, ATTRIBUTES-MATCH, KCV-MATCH."""
-        destination, handle, spec = self._lane.destination, result.destination_handle, self._spec(result)
+        destination, handle, spec = self._worker.destination, result.destination_handle, self._spec(result)
         if handle is None:
             raise MismatchError("the unwrapped key has no handle", rule="CLUSTER-COVERAGE")
         covered = destination.coverage(handle)
@@ -195,21 +195,21 @@ class Crossing:
         result.notes = attributes_match(
             result.planned, arrived, extractable=spec.extractable, settable=destination.settable_usages
         )
-        if spec.holding != Holding():
-            holding_match(spec.holding, destination.holding(handle))
+        if spec.sharing != KeySharing():
+            holding_match(spec.sharing, destination.sharing(handle))
         result.proof = kcv_match(result.planned.kcv, arrived.kcv, handle=handle, require=self._wish.require_kcv)
         result.end("verified")
 
     def _spec(self, result: KeyResult) -> UnwrapSpec:
-        wish, settable = self._wish, self._lane.destination.settable_usages
+        wish, settable = self._wish, self._worker.destination.settable_usages
         return unwrap_spec(result.planned, digest=wish.digest, extractable=wish.extractable, settable=settable)
 
     def failed(self, result: KeyResult, error: KeyferryError) -> None:
         """Note how a key ended that did not cross, or that nobody knows how it ended."""
         result.error, result.code = error, error.exit_code
         result.open = error.exit_code in ENDING or isinstance(error, InterruptedRunError)
-        error.redact(self._parties.sessions.redact)
-        error.fill(step=self._parties.step)
+        error.redact(self._endpoints.sessions.redact)
+        error.fill(step=self._endpoints.step)
         if isinstance(error, NeedsOperatorError):
             result.end("needs_operator", error.rule or "CLUSTER-COVERAGE", error.what)
         elif error.rule == WRONG_VALUE and result.destination_handle is not None:
@@ -226,7 +226,7 @@ class Crossing:
 
     def _wrong_value(self, result: KeyResult, handle: DestinationHandle) -> str:
         """What to do about a key of the destination that has another value than its source."""
-        destination = self._lane.destination
+        destination = self._worker.destination
         return (
             f"inspect key {handle} with `{destination.inspection(handle)}`, remove it with"
             f" `{destination.removal(handle)}`, then answer with"
@@ -241,10 +241,10 @@ class Crossing:
             **end_line(result),
         )
         result.attributes_there, result.notes = {}, {}  # the journal has them; thousands would fill the memory
-        self._parties.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
+        self._endpoints.bus.tell(KeyFinished(result.planned.name, result.state, result.rule, result.detail))
 
     def _step(self, number: str, key: str | None) -> None:
-        steps.start(self._parties.bus, number, key, self._lane.number)
+        steps.start(self._endpoints.bus, number, key, self._worker.number)
 
     def _intend(self, result: KeyResult, stage: Stage, **what: object) -> None:
         self._journal.write("intent", key=result.handle, **what)

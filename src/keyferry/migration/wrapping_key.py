@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from keyferry.migration.endpoints import Parties
+    from keyferry.migration.endpoints import Endpoints
     from keyferry.migration.in_flight import InFlight
     from keyferry.pkcs11 import DestinationHandle, SourceHandle
-    from keyferry.planning.job import WrappingWish
+    from keyferry.planning.job import WrappingKeyOptions
     from keyferry.run.directory import RunDirectory
     from keyferry.tools.endpoints import DestinationKey
 
@@ -54,14 +54,14 @@ class Wrapping:
 
     def __init__(
         self,
-        parties: Parties,
+        endpoints: Endpoints,
         directory: RunDirectory,
-        wish: WrappingWish,
+        wish: WrappingKeyOptions,
         past: PairState | None = None,
         in_flight: InFlight | None = None,
     ) -> None:
         """in_flight: waits for a generation of an earlier process."""
-        self._parties = parties
+        self._endpoints = endpoints
         self._directory = directory
         self._journal = directory.journal
         self._wish = wish
@@ -73,13 +73,13 @@ class Wrapping:
 
     def export(self, digest: str) -> WrappingKey:
         """Steps 1.2 and 2.1, on the destination only."""
-        self._parties.destination.use_digest(digest)
+        self._endpoints.destination.use_digest(digest)
         return self._export(self._pair())
 
     def bring(self, key: WrappingKey, digest: str) -> WrappingKey:
         """Steps 3 to 4.6, on the source only."""
         handle = self._on_source(key)
-        self._parties.source.use_digest(digest)
+        self._endpoints.source.use_digest(digest)
         return replace(key, source_handle=handle)
 
     def _pair(self) -> Pair:
@@ -92,7 +92,7 @@ class Wrapping:
 
     def _made_before(self) -> Pair | None:
         """What came of a generation whose end nobody saw. The label was free before it (WRAPPING-KEY-NEW)."""
-        destination, label = self._parties.destination, self._wish.label
+        destination, label = self._endpoints.destination, self._wish.label
         handles = destination.labelled(label)
         if not handles and self._in_flight and self._in_flight.wait(self._past.intended):
             handles = destination.labelled(label)
@@ -111,7 +111,7 @@ class Wrapping:
         """The imported public key: found where an earlier process may have imported it, else imported now."""
         handle = None
         if self._past.stage in IMPORT_BEGUN:
-            found = self._parties.source.labelled(key.label)
+            found = self._endpoints.source.labelled(key.label)
             self._journal.write("question", act="import", label=key.label, found=list(found))
             if len(found) > 1:
                 raise self._several("the source", "4.2", found)
@@ -134,7 +134,7 @@ class Wrapping:
 
     def check_free(self) -> None:
         """WRAPPING-KEY-NEW: nothing on the destination has the pair's label, so what carries it later is ours."""
-        if found := self._parties.destination.labelled(self._wish.label):
+        if found := self._endpoints.destination.labelled(self._wish.label):
             raise CheckFailedError(
                 f"the destination already has {counted(len(found), 'key')} labelled {self._wish.label!r}",
                 rule="WRAPPING-KEY-NEW",
@@ -145,8 +145,8 @@ class Wrapping:
             )
 
     def _generate(self) -> Pair:
-        steps.start(self._parties.bus, "1.2")
-        wish, destination = self._wish, self._parties.destination
+        steps.start(self._endpoints.bus, "1.2")
+        wish, destination = self._wish, self._endpoints.destination
         self._journal.write("intent", act="generate", label=wish.label, bits=wish.bits, extractable=wish.extractable)
         pair = destination.make_pair(wish.label, wish.bits, extractable=wish.extractable)
         self._generated(pair)
@@ -158,13 +158,13 @@ class Wrapping:
 
     def _check_coverage(self, pair: Pair) -> None:
         """CLUSTER-COVERAGE of both halves."""
-        destination = self._parties.destination
+        destination = self._endpoints.destination
         public, private = (destination.coverage(half) for half in (pair.public, pair.private))
         words = {"public": public.words, "private": private.words} if public.words else None
         self._journal.write("done", act="cover", public=public.nodes, private=private.nodes, coverage=words)
 
     def _export(self, pair: Pair) -> WrappingKey:
-        steps.start(self._parties.bus, "2.1")
+        steps.start(self._endpoints.bus, "2.1")
         public, private = self._halves(pair)
         self._check_private(private)
         if self._past.public is not None:  # made by an earlier process: an HSM may have joined the cluster since
@@ -182,7 +182,7 @@ class Wrapping:
         return WrappingKey(self._wish.label, pair, None, exported, digest)
 
     def _halves(self, pair: Pair) -> tuple[DestinationKey, DestinationKey]:
-        destination = self._parties.destination
+        destination = self._endpoints.destination
         try:
             return destination.describe(pair.public), destination.describe(pair.private)
         except ToolRefusedError as refusal:
@@ -195,27 +195,27 @@ class Wrapping:
             ) from refusal
 
     def _fetch(self, handle: DestinationHandle) -> None:
-        host = self._parties.destination_host
+        host = self._endpoints.destination_host
         host.remove(PEM)
-        self._parties.destination.export_public_key(handle, PEM)
+        self._endpoints.destination.export_public_key(handle, PEM)
         if not host.size(PEM):
             raise MismatchError(
                 "the public key was exported, but there is no file", rule="WRAPPING-KEY-MATCH", step="2.1"
             )
         there = host.fetch(PEM, self._pem)
-        self._parties.destination.record_file(PEM, self._pem.read_bytes())
+        self._endpoints.destination.record_file(PEM, self._pem.read_bytes())
         self._same_file({"the destination client": there, "the run directory": hash_of(self._pem)}, "2.1")
         self._journal.write("done", act="fetch", file=PEM, host="destination", sha256=there)
 
     def _move(self, key: WrappingKey) -> None:
-        steps.start(self._parties.bus, "3")
-        there = self._parties.source_host.put(self._pem, PEM)
+        steps.start(self._endpoints.bus, "3")
+        there = self._endpoints.source_host.put(self._pem, PEM)
         self._same_file({"the run directory": hash_of(self._pem), "the source client": there}, "3")
         self._journal.write("done", act="move", file=PEM, host="source", sha256=there, key=key.sha256)
 
     def _import(self, key: WrappingKey) -> SourceHandle:
-        source = self._parties.source
-        steps.start(self._parties.bus, "4.1")
+        source = self._endpoints.source
+        steps.start(self._endpoints.bus, "4.1")
         self._journal.write("intent", act="import", label=key.label, sha256=key.sha256)
         handle = source.import_public_key(PEM, key.label)
         self._journal.write("done", act="import", handle=handle)
@@ -223,11 +223,11 @@ class Wrapping:
 
     def _allowed(self, key: WrappingKey, handle: SourceHandle) -> SourceHandle:
         """4.2 and 4.6: compared with the pair, then allowed to wrap."""
-        source = self._parties.source
-        steps.start(self._parties.bus, "4.2")
+        source = self._endpoints.source
+        steps.start(self._endpoints.bus, "4.2")
         places = self._match({"the pair": key.public_key, "the source HSM": source.public_key(handle)}, "4.2")
         self._journal.write("done", act="compare", handle=handle, places=places)
-        steps.start(self._parties.bus, "4.6")
+        steps.start(self._endpoints.bus, "4.6")
         self._journal.write("intent", act="allow wrapping", handle=handle)
         source.allow_wrapping(handle)
         self._journal.write("done", act="allow wrapping", handle=handle)

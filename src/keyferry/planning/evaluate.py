@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError
 from keyferry.planning import rules
-from keyferry.planning.key_list import Want
+from keyferry.planning.key_list import TargetSpec
 from keyferry.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyferry.pkcs11 import Kcv, SourceHandle
-    from keyferry.planning.rules import Verdict, Wish
+    from keyferry.planning.rules import EvaluationOptions, Verdict
     from keyferry.tools.endpoints import DestinationKey, SourceKey
 
 
@@ -33,7 +33,7 @@ class PlannedKey:
     id_given: bool
     kcv: Kcv | None = None
     known_as: SourceHandle | None = None
-    want: Want = field(default_factory=Want)
+    want: TargetSpec = field(default_factory=TargetSpec)
 
     @property
     def handle(self) -> SourceHandle:
@@ -76,7 +76,7 @@ class Judge:
 
     def __init__(  # noqa: PLR0917 - what a verdict depends on
         self,
-        wish: Wish,
+        wish: EvaluationOptions,
         run_id: str,
         can_type: Callable[[str], bool],
         there: Sequence[DestinationKey],
@@ -90,9 +90,9 @@ class Judge:
         self._check_value = check_value
         self._longest_label = longest_label
 
-    def judge(self, key: SourceKey, want: Want | None = None, known_as: SourceHandle | None = None) -> PlannedKey:
+    def judge(self, key: SourceKey, want: TargetSpec | None = None, known_as: SourceHandle | None = None) -> PlannedKey:
         """known_as: the handle that a plan has for the key, of which new names are made."""
-        want = want or Want()
+        want = want or TargetSpec()
         named = self._named(key if known_as is None else replace(key, handle=known_as), want)
         planned = replace(named, key=key, known_as=known_as, want=want)
         verdict = self._can_leave(key) or self._can_be_named(planned)
@@ -121,7 +121,7 @@ class Judge:
         there = None if self._wish.again else rules.already_there(planned.new_label, planned.kcv, self._there)
         return there or rules.has_check_value(planned.kcv, self._wish)
 
-    def _named(self, key: SourceKey, want: Want) -> PlannedKey:
+    def _named(self, key: SourceKey, want: TargetSpec) -> PlannedKey:
         label = want.label or (key.label if self._can_type(key.label) else self._label_for(key))
         if want.id:
             return PlannedKey(key, None, label, want.id, id_given=False)
@@ -145,7 +145,7 @@ class Judge:
         return re.sub("_+(?=_)", "", "".join(char if self._can_type(f"x{char}") else "_" for char in text))
 
 
-def refuse_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
+def reject_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
     """A key that was named and cannot cross ends the command before anything is changed."""
     for one in planned if wanted else ():
         if one.verdict is not None:
@@ -157,7 +157,7 @@ def refuse_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
             )
 
 
-def refuse_too_many(planned: Sequence[PlannedKey], room: int | None) -> None:
+def reject_too_many(planned: Sequence[PlannedKey], room: int | None) -> None:
     """DESTINATION-QUOTA: the cluster can hold the keys that cross, and the wrapping pair."""
     needed = sum(one.verdict is None for one in planned)
     if needed and room is not None and room < needed + 2:

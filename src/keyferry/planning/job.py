@@ -9,11 +9,11 @@ from keyferry.config import DEFAULT
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.pkcs11 import DIGEST_BYTES, MODULUS_STRENGTH
 from keyferry.planning.plan import PLANNED_SETTINGS
-from keyferry.planning.rules import Wish
-from keyferry.planning.selection import Selection, demand_names
+from keyferry.planning.rules import EvaluationOptions
+from keyferry.planning.selection import Selection, require_names
 from keyferry.text import value as shown
 from keyferry.tools.abilities import Needs
-from keyferry.tools.endpoints import Holding
+from keyferry.tools.endpoints import KeySharing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ DOCUMENTED_LABEL = "classic_wrap"
 
 
 @dataclass(frozen=True, slots=True)
-class WrappingWish:
+class WrappingKeyOptions:
     """Settings of the pair. extractable: of its private half; the document's own command leaves it so."""
 
     label: str = DOCUMENTED_LABEL
@@ -41,7 +41,7 @@ MOST_SESSIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class MigrationJob:
     """A selection and the settings that it is carried out with, by `section.key`; exactly `plan`, if there is one.
 
     rehearsal: `keyferry rehearse` gave the order.
@@ -49,8 +49,8 @@ class Order:
 
     selection: Selection
     settings: Mapping[str, Value]
-    wish: Wish
-    wrapping: WrappingWish
+    wish: EvaluationOptions
+    wrapping: WrappingKeyOptions
     plan: Plan | None = None
     max_failures: int | None = None
     approval: Approval | None = None
@@ -66,7 +66,7 @@ class Order:
         return Needs(
             extractable_pair=self.wrapping.extractable,
             non_extractable=not self.wish.extractable or any(want.extractable is False for want in wants),
-            holding=any(want.holding != Holding() for want in wants),
+            sharing=any(want.sharing != KeySharing() for want in wants),
         )
 
     @property
@@ -88,11 +88,11 @@ class Order:
         }
 
 
-def order(config: Config, selection: Selection) -> Order:
+def order(config: Config, selection: Selection) -> MigrationJob:
     """UsageError for settings of the pair that no HSM of either side can follow, and for keys named in no known way."""
-    demand_names(selection)
+    require_names(selection)
     wrapping = _wrapping(config)
-    wish = Wish(
+    wish = EvaluationOptions(
         digest=config.text("wrapping", "hash"),
         modulus_bits=wrapping.bits,
         relabel=selection.relabel,
@@ -102,10 +102,10 @@ def order(config: Config, selection: Selection) -> Order:
         extractable=not selection.non_extractable,
     )
     settings = {f"{section}.{key}": config.value(section, key) for section, key in PLANNED_SETTINGS}
-    return Order(selection, settings, wish, wrapping, sessions=_sessions(config))
+    return MigrationJob(selection, settings, wish, wrapping, sessions=_sessions(config))
 
 
-def recalled(config: Config, record: Mapping[str, Any]) -> tuple[Config, Order]:
+def recalled(config: Config, record: Mapping[str, Any]) -> tuple[Config, MigrationJob]:
     """What was ordered when the run began, and its settings.
 
     How the pair is made is the run's own; where and as whom may be said again, and is compared with the run's.
@@ -153,8 +153,8 @@ def _sessions(config: Config) -> int:
     return wanted
 
 
-def _wrapping(config: Config) -> WrappingWish:
-    wish = WrappingWish(
+def _wrapping(config: Config) -> WrappingKeyOptions:
+    wish = WrappingKeyOptions(
         config.text("wrapping", "label"),
         config.number("wrapping", "bits"),
         config.flag("wrapping", "extractable"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
-from keyferry.tools.endpoints import Holding
+from keyferry.tools.endpoints import KeySharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class TargetSpec:
     """What one key shall be on the destination; None: as the source or the run's options have it."""
 
     label: str | None = None
     id: str | None = None
     extractable: bool | None = None
-    holding: Holding = field(default_factory=Holding)
+    sharing: KeySharing = field(default_factory=KeySharing)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class KeyListEntry:
     """A row: the key by its handle, its label or both, and what is wanted of it."""
 
     handle: int | None
     label: str | None
-    want: Want
+    want: TargetSpec
 
     @property
     def name(self) -> str:
@@ -47,7 +47,7 @@ class Listed:
         return f"label:{self.label}" if self.handle is None else str(self.handle)
 
 
-def read(path: Path) -> tuple[Listed, ...]:
+def read(path: Path) -> tuple[KeyListEntry, ...]:
     """UsageError that names every fault of the file; nothing of a file with one fault is used."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -67,16 +67,16 @@ def read(path: Path) -> tuple[Listed, ...]:
     return tuple(map(_listed, rows.values()))
 
 
-def recalled(record: Iterable[Mapping[str, Any]]) -> tuple[Listed, ...]:
+def recalled(record: Iterable[Mapping[str, Any]]) -> tuple[KeyListEntry, ...]:
     """The rows from what `asdict` made of them."""
-    return tuple(Listed(one["handle"], one["label"], want(one["want"])) for one in record)
+    return tuple(KeyListEntry(one["handle"], one["label"], want(one["want"])) for one in record)
 
 
-def want(record: Mapping[str, Any]) -> Want:
-    """A Want from what `asdict` made of it."""
-    holding = record["holding"]
-    held = Holding(tuple(holding["shared_users"]), holding["quorum"])
-    return Want(record["label"], record["id"], record["extractable"], held)
+def want(record: Mapping[str, Any]) -> TargetSpec:
+    """A TargetSpec from what `asdict` made of it."""
+    sharing = record["sharing"]
+    held = KeySharing(tuple(sharing["shared_users"]), sharing["quorum"])
+    return TargetSpec(record["label"], record["id"], record["extractable"], held)
 
 
 def _rows(text: str, faults: list[str]) -> Iterator[tuple[str, Row]]:
@@ -180,10 +180,10 @@ def _twice(rows: Mapping[str, Row]) -> Iterator[str]:
                 yield f"{count} rows have the {name} {value!r}"
 
 
-def _listed(row: Row) -> Listed:
-    holding = Holding(tuple(row.get("shared_users", ())), row.get("quorum"))
-    wanted = Want(row.get("new_label"), row.get("id"), row.get("extractable"), holding)
-    return Listed(row.get("handle"), row.get("label"), wanted)
+def _listed(row: Row) -> KeyListEntry:
+    sharing = KeySharing(tuple(row.get("shared_users", ())), row.get("quorum"))
+    wanted = TargetSpec(row.get("new_label"), row.get("id"), row.get("extractable"), sharing)
+    return KeyListEntry(row.get("handle"), row.get("label"), wanted)
 
 
 def _refused(path: Path, faults: Sequence[str]) -> UsageError:

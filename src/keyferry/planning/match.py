@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keyferry.tools.endpoints import Source, SourceKey
 
 
-def same_parties(planned: Mapping[str, str], now: Mapping[str, str], side: str) -> None:
+def same_endpoints(planned: Mapping[str, str], now: Mapping[str, str], side: str) -> None:
     """Both identities agree in every field of the plan's; CheckFailedError names those that do not."""
     if wrong := _unlike(planned, {name: now.get(name) for name in planned}):
         raise refused(f"the {side} side is not that of the plan", "\n".join(wrong))
@@ -79,7 +79,7 @@ def as_planned(
     plan: Plan, keys: Sequence[SourceKey], judge: Judge, source: Source
 ) -> tuple[list[PlannedKey], str | None]:
     """The plan's keys with this session's handles, each judged again as it was; and a notice of keys that are new."""
-    planned = Matcher(keys, source.check_value, stable=source.handles_last()).match(plan.keys)
+    planned = Matcher(keys, source.check_value, stable=source.has_stable_handles()).match(plan.keys)
     judged_again(planned, judge)
     chosen = plan.selection
     more = 0 if chosen.keys or chosen.exclude else len(select(keys, chosen)) - len(planned)

@@ -15,11 +15,11 @@ from keyferry import steps
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import Kcv, KeyClass, Sha256, SourceHandle
 from keyferry.planning.evaluate import PlannedKey
-from keyferry.planning.key_list import Want
+from keyferry.planning.key_list import TargetSpec
 from keyferry.planning.rules import Verdict
 from keyferry.planning.selection import Selection
 from keyferry.text import NotJsonError, canonical, from_json
-from keyferry.tools.endpoints import Holding, SourceKey, is_readable
+from keyferry.tools.endpoints import KeySharing, SourceKey, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,8 +145,8 @@ def _key_document(one: PlannedKey) -> dict[str, object]:
             "new_label": one.want.label,
             "id": one.want.id,
             "extractable": one.want.extractable,
-            "quorum": one.want.holding.quorum,
-            "shared_users": list(one.want.holding.shared_users),
+            "quorum": one.want.sharing.quorum,
+            "shared_users": list(one.want.sharing.shared_users),
         },
     }
 
@@ -254,7 +254,7 @@ def _key(value: object) -> PlannedKey:
     )
 
 
-def _want(value: object) -> Want:
+def _want(value: object) -> TargetSpec:
     found = _exactly(
         value,
         "what is wanted of a key",
@@ -264,8 +264,8 @@ def _want(value: object) -> Want:
         quorum=int | None,
         shared_users=list,
     )
-    holding = Holding(_words(found["shared_users"], "shared_users"), found["quorum"])
-    return Want(found["new_label"], found["id"], found["extractable"], holding)
+    sharing = KeySharing(_words(found["shared_users"], "shared_users"), found["quorum"])
+    return TargetSpec(found["new_label"], found["id"], found["extractable"], sharing)
 
 
 def _source(flat: dict[str, Any]) -> SourceKey:

@@ -28,7 +28,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EvaluationOptions:
     """What the user asked for, as far as it judges single keys."""
 
     digest: str = "sha1"
@@ -76,7 +76,7 @@ def key_extractable(key: SourceKey) -> Verdict | None:
     return Verdict("KEY-EXTRACTABLE", f"CKA_EXTRACTABLE is not 1 and cannot be set back; {NEW_KEY}")
 
 
-def fits_oaep(key: SourceKey, wish: Wish) -> Verdict | None:
+def fits_oaep(key: SourceKey, wish: EvaluationOptions) -> Verdict | None:
     """OAEP-CAPACITY: the value fits into one block of the wrapping key."""
     room = oaep_capacity(wish.modulus_bits, wish.digest)
     if (key.bits or 0) // 8 <= room:
@@ -118,7 +118,7 @@ def already_there(label: str, kcv: Kcv | None, there: Sequence[DestinationKey]) 
     return None
 
 
-def has_check_value(kcv: Kcv | None, wish: Wish) -> Verdict | None:
+def has_check_value(kcv: Kcv | None, wish: EvaluationOptions) -> Verdict | None:
     """KCV-MATCH, under --require-kcv: the source gives a check value to compare."""
     if kcv is not None or not wish.require_kcv:
         return None

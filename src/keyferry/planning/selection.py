@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import KeyClass
 from keyferry.planning import key_list
-from keyferry.planning.key_list import Want
+from keyferry.planning.key_list import TargetSpec
 from keyferry.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from keyferry.pkcs11 import SourceHandle
-    from keyferry.planning.key_list import Listed
+    from keyferry.planning.key_list import KeyListEntry
     from keyferry.tools.endpoints import CanBeTold, SourceKey
 
 
@@ -36,7 +36,7 @@ class Selection:
     dry_run: bool = False
     label_globs: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    listed: tuple[Listed, ...] = ()
+    listed: tuple[KeyListEntry, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class Selection:
         return cls(**{**record, **lists, "listed": key_list.recalled(record["listed"])})
 
 
-def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[SourceKey, Want]]:
+def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[SourceKey, TargetSpec]]:
     """The keys that the user chose, and what is wanted of each; every secret key where none is chosen.
 
     UsageError where a name or a pattern fits no key, a name fits more than one, or nothing is left.
@@ -62,10 +62,10 @@ def select(keys: Sequence[SourceKey], selection: Selection) -> list[tuple[Source
     left = {key.handle: key for key in chosen if key.handle not in left_out}
     if selection.exclude and not left:
         raise _refused("--exclude leaves no key")
-    return [(key, wants.get(key.handle, Want())) for key in left.values()]
+    return [(key, wants.get(key.handle, TargetSpec())) for key in left.values()]
 
 
-def demand_names(selection: Selection) -> None:
+def require_names(selection: Selection) -> None:
     """UsageError for a `--key` that names no key in any partition."""
     for name in selection.keys:
         _demand_name(name, "--key")
@@ -116,9 +116,9 @@ def _secret(keys: Sequence[SourceKey]) -> list[SourceKey]:
     return [key for key in keys if key.key_class is KeyClass.SECRET]
 
 
-def _listed(partition: _Partition, rows: Sequence[Listed]) -> dict[SourceHandle, Want]:
+def _listed(partition: _Partition, rows: Sequence[KeyListEntry]) -> dict[SourceHandle, TargetSpec]:
     """What each row wants, by the handle of its key; UsageError where its handle and label are not one key's."""
-    wants: dict[SourceHandle, Want] = {}
+    wants: dict[SourceHandle, TargetSpec] = {}
     for row in rows:
         key = partition.one(row.name, "--from")
         if row.label not in {None, key.label}:
@@ -140,7 +140,7 @@ def _refused(what: str, hint: str = "look again") -> UsageError:
     )
 
 
-def refuse_untypeable(wants: Sequence[Want], destination: CanBeTold, pair_label: str) -> None:
+def reject_untypeable(wants: Sequence[TargetSpec], destination: CanBeTold, pair_label: str) -> None:
     """Check before any tool is started that the destination's tool accepts the labels, IDs and users requested."""
     faults = [] if destination.can_type(pair_label) else [f"label of the wrapping pair {printable(pair_label)!r}"]
     faults += [
@@ -151,8 +151,8 @@ def refuse_untypeable(wants: Sequence[Want], destination: CanBeTold, pair_label:
     ]
     faults += [
         f"shared users {', '.join(map(printable, held.shared_users)) or 'none'}, quorum {held.quorum}"
-        for held in (want.holding for want in wants)
-        if not destination.can_hold(held)
+        for held in (want.sharing for want in wants)
+        if not destination.supports_sharing(held)
     ]
     if faults:
         raise UsageError(

@@ -38,7 +38,7 @@ def unwrap_spec(planned: PlannedKey, *, digest: str, extractable: bool, settable
         digest=digest,
         file=wrapped_name(planned.handle),
         usages={name: value for name, value in planned.key.usages.items() if name in settable},
-        holding=planned.want.holding,
+        sharing=planned.want.sharing,
     )
 
 

@@ -8,7 +8,7 @@ T = TypeVar("T")
 """What is known of a file after its last whole line."""
 
 
-class Appended(Generic[T]):
+class AppendOnlyFile(Generic[T]):
     """A file that only grows, by whole lines, also where a signal's handler raises in the middle of one.
 
     The line that was being written is then completed before anything else is written, and `state` always tells of

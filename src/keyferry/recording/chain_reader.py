@@ -38,7 +38,7 @@ def too_many(folder: Path, name: str) -> MismatchError:
     return error
 
 
-class Session:
+class CheckedSession:
     """A recording while it is read. After `events` has run out: head, count, complete, and what is not sealed.
 
     header: its fields; first: its link. count: events before the closing record, or all whole ones where there is
@@ -137,7 +137,7 @@ class Session:
         return next(other, ours + len(pairs))
 
 
-def whole_lines(path: Path, note: Session | None = None) -> Iterator[bytes]:
+def whole_lines(path: Path, note: CheckedSession | None = None) -> Iterator[bytes]:
     """The lines of a file without their newlines; a last one that has none is noted as torn, and not given."""
     with path.open("rb") as file:
         while line := file.readline(LONGEST):

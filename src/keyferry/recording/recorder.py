@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from keyferry.errors import RecordFailedError
 from keyferry.recording import chain
-from keyferry.recording.append_only import Appended
+from keyferry.recording.append_only import AppendOnlyFile
 from keyferry.recording.banner import banner
 from keyferry.recording.redactor import Redactor
 
@@ -86,7 +86,7 @@ class Recorder:
         self._failed: RecordFailedError | None = None
         try:
             self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-            self._file = Appended(self._fd, _Written(0, chain.START, 0))
+            self._file = AppendOnlyFile(self._fd, _Written(0, chain.START, 0))
         except OSError as error:
             raise self._failure(error) from error
         with anchor.alone() if anchor else contextlib.nullcontext():

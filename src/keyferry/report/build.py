@@ -12,15 +12,15 @@ from keyferry.report import caveats
 from keyferry.report.incidents import exceptions
 from keyferry.report.keys import keys_of
 from keyferry.report.load import flag, number, pairs, table, tables, text, words
-from keyferry.report.model import Report, Session, Tool, WrappingKey
+from keyferry.report.model import Report, ReportedSession, ReportedTool, ReportedWrappingKey
 from keyferry.report.timeline import acts as acts_of
 from keyferry.report.timeline import name_of, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.report.load import Cast, Entry, RunFiles, Table
-    from keyferry.report.model import Key
+    from keyferry.report.load import Cast, JournalLine, RunFiles, Table
+    from keyferry.report.model import ReportedKey
 
 COMPLETE, FAILED = "complete", "ended early by an error"
 CUT_OFF, LOOKED = "cut off: it was killed, or goes on", "looked only: nothing was changed"
@@ -50,8 +50,8 @@ def build(run: RunFiles) -> Report:
         operator=pairs(table(run.info, "operator")),
         settings=pairs(table(run.info, "settings")),
         decisions=tuple(_decisions(run)),
-        source=_party(run, "source"),
-        destination=_party(run, "destination"),
+        source=_identity(run, "source"),
+        destination=_identity(run, "destination"),
         hosts=tuple((side, pairs(facts)) for side, facts in _hosts(run).items()),
         logins=tuple(_logins(run)),
         tools=tuple(_tools(run.casts)),
@@ -60,9 +60,9 @@ def build(run: RunFiles) -> Report:
         wrapping_key=pair,
         keys=keys,
         totals=tuple(_totals(keys)),
-        additions=tuple(caveats.additions(acts, keys, walked, text(dict(_party(run, "destination")), "tool"))),
+        additions=tuple(caveats.additions(acts, keys, walked, text(dict(_identity(run, "destination")), "tool"))),
         exceptions=tuple(exceptions(run, keys)),
-        not_applicable=pairs(table(_last(run, "parties"), "not_applicable")),
+        not_applicable=pairs(table(_last(run, "endpoints"), "not_applicable")),
         not_proven=tuple(caveats.not_proven(keys, pair, complete=ending == COMPLETE)),
     )
 
@@ -89,12 +89,12 @@ def _last(run: RunFiles, kind: str, act: str | None = None) -> Table:
     return next((entry.data for entry in reversed(run.journal) if _is(entry, kind, act)), {})
 
 
-def _is(entry: Entry, kind: str, act: str | None) -> bool:
+def _is(entry: JournalLine, kind: str, act: str | None) -> bool:
     return text(entry.data, "kind") == kind and (act is None or text(entry.data, "act") == act)
 
 
-def _party(run: RunFiles, side: str) -> tuple[tuple[str, str], ...]:
-    return pairs(table(_last(run, "parties"), side)) or pairs(table(run.plan, side))
+def _identity(run: RunFiles, side: str) -> tuple[tuple[str, str], ...]:
+    return pairs(table(_last(run, "endpoints"), side)) or pairs(table(run.plan, side))
 
 
 def _hosts(run: RunFiles) -> dict[str, Table]:
@@ -124,7 +124,7 @@ def _decisions(run: RunFiles) -> Iterator[tuple[str, str]]:
         yield "run.allow_raised_counter", "given: a raised failure counter did not stop the login"
 
 
-def _tools(casts: Sequence[Cast]) -> Iterator[Tool]:
+def _tools(casts: Sequence[Cast]) -> Iterator[ReportedTool]:
     found: dict[tuple[str, ...], list[Cast]] = {}
     for cast in casts:
         header = cast.recording.header
@@ -132,7 +132,7 @@ def _tools(casts: Sequence[Cast]) -> Iterator[Tool]:
             cast
         )
     for (name, host, path, digest), its in found.items():
-        yield Tool(name, host, path, digest, next(filter(None, map(_banner, its)), None), len(its))
+        yield ReportedTool(name, host, path, digest, next(filter(None, map(_banner, its)), None), len(its))
 
 
 def _banner(cast: Cast) -> str | None:
@@ -141,9 +141,9 @@ def _banner(cast: Cast) -> str | None:
     return banner("".join(event.data for event in events[:first] if event.code == "o"))
 
 
-def _session(cast: Cast) -> Session:
+def _session(cast: Cast) -> ReportedSession:
     header, events = cast.recording.header, cast.recording.events
-    return Session(
+    return ReportedSession(
         file=cast.name,
         tool=text(header, "tool") or "?",
         host=text(header, "host") or "?",
@@ -155,7 +155,7 @@ def _session(cast: Cast) -> Session:
     )
 
 
-def _wrapping_key(run: RunFiles) -> WrappingKey | None:
+def _wrapping_key(run: RunFiles) -> ReportedWrappingKey | None:
     wish, made = _last(run, "intent", "generate"), _last(run, "done", "generate")
     if not wish:
         return None
@@ -163,7 +163,7 @@ def _wrapping_key(run: RunFiles) -> WrappingKey | None:
     places = {**table(exported, "places"), **table(compared, "places")}
     places.pop("the pair", None)  # which is the three others
     moved = next((entry.data for entry in run.journal if _is(entry, "done", "move") and "key" in entry.data), {})
-    return WrappingKey(
+    return ReportedWrappingKey(
         label=text(wish, "label") or "",
         bits=number(wish, "bits"),
         extractable=flag(wish, "extractable"),
@@ -176,7 +176,7 @@ def _wrapping_key(run: RunFiles) -> WrappingKey | None:
     )
 
 
-def _totals(keys: Sequence[Key]) -> Iterator[tuple[str, int]]:
+def _totals(keys: Sequence[ReportedKey]) -> Iterator[tuple[str, int]]:
     """TOTALS-BALANCE: `planned` is the sum of the others; `open` are those that the record leaves without an end."""
     count = Counter(key.state for key in keys)
     yield "planned", len(keys)

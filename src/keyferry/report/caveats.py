@@ -12,7 +12,7 @@ from keyferry.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.report.model import Act, Key, Step, WrappingKey
+    from keyferry.report.model import ReportedKey, ReportedWrappingKey, Step, TimelineEntry
 
 _DOCUMENTED = {
     "loginHSM": ("-u", "-s", "-p", "-hpswd"),
@@ -38,7 +38,7 @@ _NAMED = 12  # handles that a sentence names
 
 
 def additions(
-    acts: Sequence[Act], keys: Sequence[Key], steps: Sequence[Step], tool: str | None
+    acts: Sequence[TimelineEntry], keys: Sequence[ReportedKey], steps: Sequence[Step], tool: str | None
 ) -> Iterator[Exceptional]:
     """Each option that the document's own commands do not have, with its first place, and what else was done.
 
@@ -47,7 +47,7 @@ def additions(
     if tool not in ("key_mgmt_util", None):
         yield Exceptional("tool", f"the destination was reached through {tool}; the document has key_mgmt_util there")
     count: Counter[tuple[str, str]] = Counter()
-    first: dict[tuple[str, str], Act] = {}
+    first: dict[tuple[str, str], TimelineEntry] = {}
     for act in acts:
         for command in act.commands if act.tool == "key_mgmt_util" else ():
             for found in _options(command.typed):
@@ -67,7 +67,7 @@ def additions(
     yield from _order({step.number: step.first for step in steps})
 
 
-def _pair_kept(acts: Sequence[Act]) -> Iterator[Exceptional]:
+def _pair_kept(acts: Sequence[TimelineEntry]) -> Iterator[Exceptional]:
     """What -nex is in CloudHSM CLI's words."""
     for act in acts if any(act.tool == "cloudhsm-cli" for act in acts) else ():
         if any("generate-asymmetric-pair" in one.typed and "extractable=false" in one.typed for one in act.commands):
@@ -86,7 +86,7 @@ def _options(typed: str) -> Iterator[tuple[str, str]]:
             next(words, None)
 
 
-def _questions(acts: Sequence[Act]) -> Iterator[Exceptional]:
+def _questions(acts: Sequence[TimelineEntry]) -> Iterator[Exceptional]:
     asked = Counter(
         f"{act.tool} {verb.removeprefix('cmu ')}"
         for act in acts
@@ -109,7 +109,7 @@ def _order(first: dict[str, str | None]) -> Iterator[Exceptional]:
         )
 
 
-def not_proven(keys: Sequence[Key], pair: WrappingKey | None, *, complete: bool) -> Iterator[str]:
+def not_proven(keys: Sequence[ReportedKey], pair: ReportedWrappingKey | None, *, complete: bool) -> Iterator[str]:
     """In the order in which an auditor should weigh it."""
     if not complete:
         yield "What happened after the last line of this record: the run was not ended by its own balance."
@@ -136,7 +136,7 @@ def not_proven(keys: Sequence[Key], pair: WrappingKey | None, *, complete: bool)
     )
 
 
-def _of_the_pair(crossed: Sequence[Key], pair: WrappingKey) -> Iterator[str]:
+def _of_the_pair(crossed: Sequence[ReportedKey], pair: ReportedWrappingKey) -> Iterator[str]:
     strength = MODULUS_STRENGTH.get(pair.bits or 0)
     if strength and (stronger := [key for key in crossed if _strength(key) > strength]):
         yield (
@@ -151,11 +151,11 @@ def _of_the_pair(crossed: Sequence[Key], pair: WrappingKey) -> Iterator[str]:
     )
 
 
-def _strength(key: Key) -> int:
+def _strength(key: ReportedKey) -> int:
     return _DES3_STRENGTH if key.type == "DES3" else key.bits or 0
 
 
-def named(keys: Sequence[Key]) -> str:
+def named(keys: Sequence[ReportedKey]) -> str:
     """How many they are, and the handles of the first of them."""
     handles = ", ".join(str(key.source_handle) for key in keys[:_NAMED])
     more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""

@@ -12,13 +12,13 @@ from keyferry.report.model import Exceptional, Place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.report.load import Cast, Entry, RunFiles
-    from keyferry.report.model import Key
+    from keyferry.report.load import Cast, JournalLine, RunFiles
+    from keyferry.report.model import ReportedKey
 
 _WRONG = ("failed", "needs_operator")
 
 
-def exceptions(run: RunFiles, keys: Sequence[Key]) -> Iterator[Exceptional]:
+def exceptions(run: RunFiles, keys: Sequence[ReportedKey]) -> Iterator[Exceptional]:
     """Errors and what a person must look at first, then what only is as it is."""
     for entry in run.journal:
         if text(entry.data, "kind") == "error":
@@ -39,7 +39,7 @@ def exceptions(run: RunFiles, keys: Sequence[Key]) -> Iterator[Exceptional]:
         )
     for cast in run.casts:
         yield from _session(cast)
-    skipped: dict[str, list[Key]] = {}
+    skipped: dict[str, list[ReportedKey]] = {}
     for key in keys:
         if key.state == "skipped":
             skipped.setdefault(key.rule or "?", []).append(key)
@@ -67,7 +67,7 @@ def _resumed(run: RunFiles) -> Iterator[Exceptional]:
             yield _told("question", entry, f"what came of the {text(entry.data, 'act')}{of} was asked; found: {found}")
 
 
-def _told(kind: str, entry: Entry, what: str | None) -> Exceptional:
+def _told(kind: str, entry: JournalLine, what: str | None) -> Exceptional:
     where = ", ".join(f"{name} {value}" for name in ("step", "rule") if (value := text(entry.data, name)))
     place = Place(JOURNAL, entry.line, entry.line)
     told = f"{what} ({where})" if where else str(what)

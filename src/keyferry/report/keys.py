@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 from keyferry.recording.damage import JOURNAL
 from keyferry.report.load import number, plain, table, tables, text, words
-from keyferry.report.model import Attributes, Key, Place
+from keyferry.report.model import AttributeComparison, Place, ReportedKey
 from keyferry.steps import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyferry.report.load import Entry, RunFiles, Table
-    from keyferry.report.model import Act
+    from keyferry.report.load import JournalLine, RunFiles, Table
+    from keyferry.report.model import TimelineEntry
 
 _ORDER = {step: place for place, step in enumerate(TITLES)}  # times are too coarse for it
 _OF_A_KEY = ("intent", "done", "key")
 _REQUESTED = ("label", "id", "type", "bits", "extractable", "digest", "wrapping_key", "file")
 
 
-def keys_of(run: RunFiles, acts: Sequence[Act]) -> Iterator[Key]:
+def keys_of(run: RunFiles, acts: Sequence[TimelineEntry]) -> Iterator[ReportedKey]:
     """The keys of the plan with what the journal says of each, its last word where it speaks twice."""
     journal = _by_key(run.journal)
-    done: dict[int | None, list[Act]] = {}
+    done: dict[int | None, list[TimelineEntry]] = {}
     for act in acts:
         done.setdefault(act.key, []).append(act)
     for planned in tables(run.plan, "keys"):
@@ -33,8 +33,8 @@ def keys_of(run: RunFiles, acts: Sequence[Act]) -> Iterator[Key]:
             yield _key(handle, planned, journal.get(handle, []), tuple(mine))
 
 
-def _by_key(journal: Sequence[Entry]) -> dict[int, list[Entry]]:
-    found: dict[int, list[Entry]] = {}
+def _by_key(journal: Sequence[JournalLine]) -> dict[int, list[JournalLine]]:
+    found: dict[int, list[JournalLine]] = {}
     for entry in journal:
         handle = number(entry.data, "key")
         if handle is not None and text(entry.data, "kind") in _OF_A_KEY:
@@ -42,13 +42,13 @@ def _by_key(journal: Sequence[Entry]) -> dict[int, list[Entry]]:
     return found
 
 
-def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act, ...]) -> Key:
+def _key(handle: int, planned: Table, entries: Sequence[JournalLine], acts: tuple[TimelineEntry, ...]) -> ReportedKey:
     wrapped, moved = _of(entries, "done", "wrap"), _of(entries, "done", "move")
     wish, unwrapped = _of(entries, "intent", "unwrap"), _of(entries, "done", "unwrap")
     end = _of(entries, "key")
     lists = table(end, "attributes")
     arrived = number(end, "handle")
-    return Key(
+    return ReportedKey(
         source_handle=handle,
         label=text(planned, "label") or "",
         new_label=text(planned, "new_label"),
@@ -69,7 +69,7 @@ def _key(handle: int, planned: Table, entries: Sequence[Entry], acts: tuple[Act,
         wrapped_sha256=text(wrapped, "sha256"),
         moved_sha256=text(moved, "sha256"),
         size=number(wrapped, "size"),
-        attributes=Attributes(*(words(lists, name) for name in ("equal", "cannot_be_set", "history_lost"))),
+        attributes=AttributeComparison(*(words(lists, name) for name in ("equal", "cannot_be_set", "history_lost"))),
         seen=text(end, "seen"),
         places=tuple(Place(JOURNAL, entry.line, entry.line) for entry in entries),
         acts=acts,
@@ -81,12 +81,12 @@ def _coverage(printed: Table) -> Iterator[tuple[str, str]]:
         yield name, ", ".join(words(printed, name))
 
 
-def _of(entries: Sequence[Entry], kind: str, act: str | None = None) -> Table:
+def _of(entries: Sequence[JournalLine], kind: str, act: str | None = None) -> Table:
     found = (e.data for e in reversed(entries) if text(e.data, "kind") == kind and text(e.data, "act") == act)
     return next(found, {})
 
 
-def _unended(planned: Table, end: Table, entries: Sequence[Entry]) -> str | None:
+def _unended(planned: Table, end: Table, entries: Sequence[JournalLine]) -> str | None:
     """How far a key came of which the journal has no end."""
     if end or text(planned, "state") != "planned":
         return None

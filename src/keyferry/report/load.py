@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalLine:
     """A line of the journal."""
 
     line: int
@@ -45,7 +45,7 @@ class RunFiles:
 
     info: Table
     plan: Table
-    journal: tuple[Entry, ...]
+    journal: tuple[JournalLine, ...]
     torn: bool
     head: str
     casts: tuple[Cast, ...]
@@ -70,7 +70,9 @@ def load(path: Path) -> RunFiles:
     return RunFiles(
         info=_optional(path, "run.json"),
         plan=_optional(path, "plan.json"),
-        journal=tuple(Entry(number, _object(path, JOURNAL, line, number)) for number, line in enumerate(lines, 1)),
+        journal=tuple(
+            JournalLine(number, _object(path, JOURNAL, line, number)) for number, line in enumerate(lines, 1)
+        ),
         torn=bool(rest),
         head=hashlib.sha256(lines[-1] + b"\n").hexdigest() if lines else "",
         casts=casts,

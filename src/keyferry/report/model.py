@@ -30,7 +30,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class TimelineEntry:
     """What was typed in a row in one session for one step (and one key).
 
     key: the Classic handle, where the step was for one key. at: RFC 3339 UTC. seconds: until the last answer.
@@ -57,11 +57,11 @@ class Step:
     last: str | None
     busy: float
     keys: int
-    acts: tuple[Act, ...]
+    acts: tuple[TimelineEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class ReportedTool:
     """One of the programs that were driven. banner: the line in which it told its version, None where it told none."""
 
     name: str
@@ -73,7 +73,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ReportedSession:
     """One recording. exit: the tool's status, None where its record ends before."""
 
     file: str
@@ -87,7 +87,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class WrappingKey:
+class ReportedWrappingKey:
     """The wrapping pair. places: the fingerprint (SHA-256 of the DER SubjectPublicKeyInfo) wherever it was read."""
 
     label: str
@@ -102,7 +102,7 @@ class WrappingKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Attributes:
+class AttributeComparison:
     """The lists of ATTRIBUTES-MATCH."""
 
     equal: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ReportedKey:
     """One key from handle to handle.
 
     wrapped_sha256: of the wrapped file on the source client; moved_sha256: on the destination client.
@@ -139,10 +139,10 @@ class Key:
     wrapped_sha256: str | None
     moved_sha256: str | None
     size: int | None
-    attributes: Attributes
+    attributes: AttributeComparison
     seen: str | None
     places: tuple[Place, ...]
-    acts: tuple[Act, ...]
+    acts: tuple[TimelineEntry, ...]
 
     @property
     def crossed(self) -> bool:
@@ -202,11 +202,11 @@ class Report:
     destination: tuple[tuple[str, str], ...]
     hosts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     logins: tuple[tuple[str, str], ...]
-    tools: tuple[Tool, ...]
-    sessions: tuple[Session, ...]
+    tools: tuple[ReportedTool, ...]
+    sessions: tuple[ReportedSession, ...]
     steps: tuple[Step, ...]
-    wrapping_key: WrappingKey | None
-    keys: tuple[Key, ...]
+    wrapping_key: ReportedWrappingKey | None
+    keys: tuple[ReportedKey, ...]
     totals: tuple[tuple[str, int], ...]
     additions: tuple[Exceptional, ...]
     exceptions: tuple[Exceptional, ...]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from keyferry.recording.damage import JOURNAL
 from keyferry.recording.turns import turns
 from keyferry.report.load import number, text
-from keyferry.report.model import BOTH, DESTINATION, SOURCE, Act, Command, Place, Step
+from keyferry.report.model import BOTH, DESTINATION, SOURCE, Command, Place, Step, TimelineEntry
 from keyferry.steps import TITLES
 from keyferry.text import printable
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from keyferry.recording.turns import Turn
-    from keyferry.report.load import Cast, Entry, RunFiles, Table
+    from keyferry.report.load import Cast, JournalLine, RunFiles, Table
 
 SOURCE_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
 _ROUNDING = 0.002  # seconds by which the times of a recording and of the journal may disagree
 _BOTH_SIDES = frozenset({"0", "3", "6", "end"})
 
 
-def acts(run: RunFiles, names: Mapping[int, str]) -> list[Act]:
+def acts(run: RunFiles, names: Mapping[int, str]) -> list[TimelineEntry]:
     """Everything that was done, in the order of time. names: the keys' names in the recordings, by handle."""
     owners = _Owners(run.journal, names)
     found = [act for cast in run.casts for act in _typed(cast, owners)]
     return sorted([*found, *_moved(run.journal)], key=lambda act: act.at)
 
 
-def steps(every: Sequence[Act]) -> Iterator[Step]:
+def steps(every: Sequence[TimelineEntry]) -> Iterator[Step]:
     """The documented steps. Of those that come for each key, the acts of the first key only stand here."""
     for step in dict.fromkeys([*TITLES, *(act.step for act in every)]):
         mine = [act for act in every if act.step == step]
@@ -61,7 +61,7 @@ def started(recording_header: Table) -> datetime:
         return datetime.fromtimestamp(number(recording_header, "timestamp") or 0, UTC)
 
 
-def _typed(cast: Cast, owners: _Owners) -> Iterator[Act]:
+def _typed(cast: Cast, owners: _Owners) -> Iterator[TimelineEntry]:
     header = cast.recording.header
     tool, start = text(header, "tool") or "?", started(header)
     every = list(turns(cast.recording))
@@ -69,7 +69,7 @@ def _typed(cast: Cast, owners: _Owners) -> Iterator[Act]:
     for (step, name), group in groupby(every, key=lambda turn: (turn.step, turn.key)):
         said = list(group)
         at = _time(start, said[0].at)
-        yield Act(
+        yield TimelineEntry(
             step=step,
             key=None if name is None else owners.of(name, _time(start, said[0].at + _ROUNDING)),
             side=SOURCE if tool in SOURCE_TOOLS else DESTINATION,
@@ -85,7 +85,7 @@ def _command(turn: Turn, usual: str) -> Command:
     return Command("" if turn.question == usual else turn.question.strip(), turn.typed)
 
 
-def _moved(journal: Sequence[Entry]) -> Iterator[Act]:
+def _moved(journal: Sequence[JournalLine]) -> Iterator[TimelineEntry]:
     """Steps 3 and 6 type nothing: the journal has them."""
     for entry in journal:
         if text(entry.data, "act") == "move" and text(entry.data, "kind") == "done":
@@ -93,13 +93,13 @@ def _moved(journal: Sequence[Entry]) -> Iterator[Act]:
             said = Command("", f"move {text(entry.data, 'file')}")
             step = "3" if key is None else "6"
             at, place = text(entry.data, "at") or "", Place(JOURNAL, entry.line, entry.line)
-            yield Act(step, key, BOTH, "keyferry", at, 0.0, (said,), place)
+            yield TimelineEntry(step, key, BOTH, "keyferry", at, 0.0, (said,), place)
 
 
 class _Owners:
     """Which key a step is for: by the name in the marker and, where keys share one, by the journal's times."""
 
-    def __init__(self, journal: Sequence[Entry], names: Mapping[int, str]) -> None:
+    def __init__(self, journal: Sequence[JournalLine], names: Mapping[int, str]) -> None:
         self._handles: dict[str, list[int]] = {}
         for handle, name in names.items():
             self._handles.setdefault(name, []).append(handle)
@@ -129,5 +129,5 @@ def _time(start: datetime, seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _end(act: Act) -> str:
+def _end(act: TimelineEntry) -> str:
     return _time(datetime.fromisoformat(act.at), act.seconds) if act.at else ""

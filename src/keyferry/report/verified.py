@@ -13,7 +13,7 @@ from keyferry.verification.record import verify
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.verification.result import Verdict
+    from keyferry.verification.result import VerificationResult
 
 
 def told(folder: Path) -> Verification:
@@ -32,7 +32,7 @@ def told(folder: Path) -> Verification:
     )
 
 
-def _signatures(folder: Path, verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
+def _signatures(folder: Path, verdict: VerificationResult) -> tuple[tuple[str, str, str], ...]:
     names = verdict.signatures
     try:
         signed = signing.valid(folder, verdict.heads, names)

@@ -17,14 +17,14 @@ from keyferry.run import kept, manifest, standalone, versions
 from keyferry.run.intact import check_sessions
 from keyferry.run.journal import Journal, now
 from keyferry.run.state import build
-from keyferry.run.unbegun import clear, demand_begun, is_unbegun, temporaries
+from keyferry.run.unbegun import clear, is_unbegun, require_begun, temporaries
 from keyferry.terminal.host import write_private
 from keyferry.text import canonical, from_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from keyferry.run.journal import Journaled
+    from keyferry.run.journal import LoadedJournal
     from keyferry.run.state import RunState
 
 
@@ -77,7 +77,7 @@ class RunDirectory:
 
         CheckFailedError where the journal, a session, or a completed run's manifest is not as it was written.
         """
-        demand_begun(path)
+        require_begun(path)
         journal, found = Journal.reopen(path / manifest.JOURNAL)
         try:
             past = build(found, path)
@@ -188,7 +188,7 @@ class RunDirectory:
         if self.journal.failed:
             return
         self._remove_temporaries()
-        story = manifest.Story()
+        story = manifest.ManifestBuilder()
         with self.journal.path.open("rb") as lines:
             for line in lines:
                 story.take(json.loads(line))
@@ -225,7 +225,7 @@ def _operator() -> dict[str, str]:
     }
 
 
-def _check_complete(path: Path, found: Journaled) -> None:
+def _check_complete(path: Path, found: LoadedJournal) -> None:
     """A manifest says that its run was complete: then nothing may have come to the journal, or gone from it."""
     try:
         head = from_json(path.read_bytes())["journal"]["head"]

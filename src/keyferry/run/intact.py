@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, MismatchError
 from keyferry.recording import unfinished
-from keyferry.recording.chain_reader import Session
+from keyferry.recording.chain_reader import CheckedSession
 from keyferry.run.manifest import program
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def check_sessions(folder: Path, entries: Iterable[Entry]) -> None:
 
 
 def _first(folder: Path, name: str) -> str:
-    session = Session(folder, name)
+    session = CheckedSession(folder, name)
     for _event in session.events():
         pass
     return session.first

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
 from keyferry.recording import chain
-from keyferry.recording.append_only import Appended
+from keyferry.recording.append_only import AppendOnlyFile
 from keyferry.text import NotJsonError, from_json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def now() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Journaled:
+class LoadedJournal:
     """What a journal holds. head: the hash of its last whole line; torn: bytes after that line."""
 
     entries: tuple[Entry, ...]
@@ -38,7 +38,7 @@ class Journaled:
     torn: int
 
 
-def read(path: Path) -> Journaled:
+def read(path: Path) -> LoadedJournal:
     """Read a journal and verify its chain. CheckFailedError names the first line that is not as it was written.
 
     A last line without its newline was never finished, so nothing that it tells was begun: it does not count.
@@ -57,7 +57,7 @@ def read(path: Path) -> Journaled:
             raise _edited(path, number)
         entries.append(entry)
         head = hashlib.sha256(line + b"\n").hexdigest()
-    return Journaled(tuple(entries), head, len(torn))
+    return LoadedJournal(tuple(entries), head, len(torn))
 
 
 def _parsed(line: bytes) -> Entry | None:
@@ -100,10 +100,10 @@ class Journal:
                 keys="nothing was changed",
                 hint=f"`keyferry status {path.parent} --watch` follows it to its end",
             )
-        self._lines = Appended(self._file, (0, _FIRST))
+        self._lines = AppendOnlyFile(self._file, (0, _FIRST))
 
     @classmethod
-    def reopen(cls, path: Path) -> tuple[Journal, Journaled]:
+    def reopen(cls, path: Path) -> tuple[Journal, LoadedJournal]:
         """Lock a journal that goes on, and verify its chain. A last line that was never finished is cut off by
         the first `write`.
         """
@@ -118,7 +118,7 @@ class Journal:
             journal.close()
             raise
         whole = os.fstat(journal._file).st_size - found.torn
-        journal._lines = Appended(journal._file, (len(found.entries), found.head), whole)
+        journal._lines = AppendOnlyFile(journal._file, (len(found.entries), found.head), whole)
         journal._torn = found.torn
         return journal, found
 

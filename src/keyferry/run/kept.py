@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from keyferry.run.manifest import Story
+    from keyferry.run.manifest import ManifestBuilder
 
 _FIELDS = frozenset(
     {"schema", "run_id", "keyferry", "journal", "sessions", "tools", "plan", "moved", "totals", "files", "head"}
@@ -88,7 +88,7 @@ class EarlierStates:
                 one.since.append(_named(line))
         return None
 
-    def at(self, story: Story, journal: Mapping[str, object], run_id: str) -> None:
+    def at(self, story: ManifestBuilder, journal: Mapping[str, object], run_id: str) -> None:
         """Compare each state whose journal ended here with what the journal comes to."""
         for one in self.states:
             if one.told["journal"] == journal:
@@ -98,7 +98,7 @@ class EarlierStates:
                     raise wrong(one.name, 1, "not what the journal and the sessions came to at that time")
                 one.reached = True
 
-    def check(self, there: AbstractSet[str], story: Story, *, complete: bool) -> dict[str, tuple[str, ...]]:
+    def check(self, there: AbstractSet[str], story: ManifestBuilder, *, complete: bool) -> dict[str, tuple[str, ...]]:
         """Return every earlier head with what extended the record since; MismatchError for one that does not hold."""
         for one in self.states:
             if not one.reached:
@@ -109,7 +109,7 @@ class EarlierStates:
                 self._file(one, name, told, there, story)
         return {one.head: tuple(dict.fromkeys(one.since)) for one in self.states}
 
-    def _file(self, one: Earlier, name: str, told: Any, there: AbstractSet[str], story: Story) -> None:  # noqa: ANN401 - JSON; what it depends on
+    def _file(self, one: Earlier, name: str, told: Any, there: AbstractSet[str], story: ManifestBuilder) -> None:  # noqa: ANN401 - JSON; what it depends on
         if name == manifest.JOURNAL or name in one.remade or (name == manifest.PLAN and one.told["plan"] is None):
             return
         if name not in there:

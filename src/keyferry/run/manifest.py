@@ -29,7 +29,7 @@ STATES = ("verified", "skipped", "failed", "needs_operator")
 
 
 @dataclass(slots=True)
-class Story:
+class ManifestBuilder:
     """What the lines of a journal come to, taken in one by one."""
 
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def compose(  # noqa: PLR0917 - what a manifest is made of
     folder: Path,
     run_id: str,
     program: str,
-    story: Story,
+    story: ManifestBuilder,
     journal: Mapping[str, object],
     measures: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def files(folder: Path) -> Iterator[str]:
         yield name
 
 
-def tools(folder: Path, story: Story) -> list[dict[str, str]]:
+def tools(folder: Path, story: ManifestBuilder) -> list[dict[str, str]]:
     """Every program that was started, once for each host: its path and SHA-256 as the headers of sessions have them."""
     found = {}
     for name in story.sessions:

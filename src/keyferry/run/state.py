@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.pkcs11 import DestinationHandle, Sha256, SourceHandle
-from keyferry.run.journal import Journaled, read
-from keyferry.run.unbegun import demand_begun
+from keyferry.run.journal import LoadedJournal, read
+from keyferry.run.unbegun import require_begun
 from keyferry.terminal.process import Process
 from keyferry.text import from_json
 
@@ -126,7 +126,7 @@ class PairState:
 class RunState:
     """A run as far as it came. before: the destination's secret keys before anything was changed.
 
-    marks: what tells the cluster from others. hsms: the serial numbers of its HSMs when the last process
+    cluster_fingerprints: what tells the cluster from others. hsms: the serial numbers of its HSMs when the last process
     began. there: of a run in legs, what its first leg saw of those keys.
     arrived: every key that an unwrap of this run made, also one that failed later. rejected: those of them that have
     another value than their source.
@@ -140,8 +140,8 @@ class RunState:
     run_id: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     order: Mapping[str, Any] = field(default_factory=dict)
-    parties: Mapping[str, Mapping[str, str]] | None = None
-    marks: frozenset[str] = frozenset()
+    endpoints: Mapping[str, Mapping[str, str]] | None = None
+    cluster_fingerprints: frozenset[str] = frozenset()
     hsms: tuple[str, ...] | None = None
     before: frozenset[DestinationHandle] | None = None
     there: Mapping[str, Any] = field(default_factory=dict)
@@ -178,11 +178,11 @@ class RunState:
 
 def load(directory: Path) -> RunState:
     """Read a run's journal and plan. CheckFailedError where either is not as the run wrote it."""
-    demand_begun(directory)
+    require_begun(directory)
     return build(read(directory / JOURNAL), directory)
 
 
-def build(journal: Journaled, directory: Path) -> RunState:
+def build(journal: LoadedJournal, directory: Path) -> RunState:
     """The state that the journal's lines make; the plan's keys come in with the line that names the plan."""
     state = RunState(head=journal.head, torn=journal.torn)
     for entry in journal.entries:
@@ -201,9 +201,9 @@ def build(journal: Journaled, directory: Path) -> RunState:
 
 def _meet(state: RunState, entry: Entry) -> None:
     """Who the two sides say they are."""
-    if entry["kind"] == "parties":
-        state.parties = {side: entry[side] for side in ("source", "destination")}
-        state.marks |= frozenset(entry.get("marks", ()))
+    if entry["kind"] == "endpoints":
+        state.endpoints = {side: entry[side] for side in ("source", "destination")}
+        state.cluster_fingerprints |= frozenset(entry.get("cluster_fingerprints", ()))
     elif entry["baseline"]:
         state.hsms = tuple(entry["serials"])
 
@@ -215,7 +215,7 @@ def _apply(state: RunState, entry: Entry, directory: Path) -> None:
             state.run_id, state.begun = entry["run_id"], entry["at"]
             state.settings, state.order = entry["settings"], entry.get("order", {})
             state.steps = "1-2" if state.order.get("legs") else None
-        case "parties" | "hsms":
+        case "endpoints" | "hsms":
             _meet(state, entry)
         case "before":
             state.before, state.there = frozenset(map(DestinationHandle, entry["handles"])), entry

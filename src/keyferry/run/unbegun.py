@@ -38,7 +38,7 @@ def _has_a_line(journal: Path) -> bool:
         return file.readline().endswith(b"\n")
 
 
-def demand_begun(path: Path) -> None:
+def require_begun(path: Path) -> None:
     """UsageError if no run began in this folder, it is a file, or a pipe or a device lies where a run has a file."""
     if path.is_file():
         raise UsageError(

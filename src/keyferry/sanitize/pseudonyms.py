@@ -28,7 +28,7 @@ _FOREIGN = {
 _NO_TEXT = "".join(map(chr, range(0xDCF8, 0xDD00)))  # bytes (PEP 383) that are never UTF-8, whatever stands beside
 
 
-class Aliases:
+class Pseudonyms:
     """An alias for each token: of the same length in characters and in bytes, each character of its kind.
 
     Digits stay digits, letters letters of their case, hex stays hex, all other ASCII stays as it is; a number has

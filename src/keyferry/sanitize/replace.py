@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keyferry.sanitize.pseudonyms import Aliases
+from keyferry.sanitize.pseudonyms import Pseudonyms
 from keyferry.sanitize.vocabulary import is_distinctive
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ class Marked:
             yield _WRAP.sub("", self.text[start:end])
 
 
-class Renaming:
+class Replacements:
     """Gives every name of some texts its alias: in its spans, and wherever else a distinctive one stands."""
 
     def __init__(self, texts: Iterable[Marked]) -> None:
-        self._aliases = Aliases(name for text in texts for name in text.names())
+        self._aliases = Pseudonyms(name for text in texts for name in text.names())
         self._by_first_word = _by_first_word(self._aliases)
 
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UsageError
 from keyferry.recording.reader import Event, Recording, read
 from keyferry.sanitize import identifiers
-from keyferry.sanitize.replace import Marked, Renaming
+from keyferry.sanitize.replace import Marked, Replacements
 from keyferry.sanitize.side_files import side_files
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def sanitize(source: Path, target: Path) -> int:
         _Parts(_with_plain_echoes(read(source, torn=True))),
         side_files(source.with_suffix(".files.json")),
     )
-    renaming = Renaming([*recording.marked(), *(file.marked for file in beside)])
+    renaming = Replacements([*recording.marked(), *(file.marked for file in beside)])
     clean = recording.renamed(renaming)
     lines = [clean.header, *([event.at, event.code, event.data] for event in clean.events)]
     _write(target, "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines))
@@ -98,7 +98,7 @@ class _Parts:
         yield from self._typed.values()
         yield self._output
 
-    def renamed(self, renaming: Renaming) -> Recording:
+    def renamed(self, renaming: Replacements) -> Recording:
         header = {name: value for name, value in self._recording.header.items() if name in _KEPT}
         for name, field in self._header.items():
             text = renaming.apply(field)
@@ -115,7 +115,7 @@ class _Parts:
         for (number, start), (_, end) in pairwise([*found, (-1, place)]):
             yield number, start, end
 
-    def _renamed_events(self, renaming: Renaming) -> Iterator[Event]:
+    def _renamed_events(self, renaming: Replacements) -> Iterator[Event]:
         output, place = renaming.apply(self._output), 0
         for number, event in enumerate(self._recording.events):
             if number in self._pieces:

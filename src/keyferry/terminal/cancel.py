@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OWN = threading.local()
 
 
-class Stop:
+class CancelToken:
     """Ends every wait of the threads that heed it, now and from now on. A context manager."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def heeding(stop: Stop) -> Iterator[None]:
+def cancellable(stop: CancelToken) -> Iterator[None]:
     """Within this, what this thread waits for ends as `stop` says: a signal reaches the main thread only."""
     _OWN.stop = stop
     try:
@@ -51,7 +51,7 @@ def heeding(stop: Stop) -> Iterator[None]:
 
 def ready(descriptor: int, seconds: float) -> bool:
     """Wait until a descriptor has bytes or its end to be read; False if not within so many seconds."""
-    stop: Stop | None = getattr(_OWN, "stop", None)
+    stop: CancelToken | None = getattr(_OWN, "stop", None)
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     if stop:

@@ -10,9 +10,9 @@ from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError,
 from keyferry.hints import UNKNOWN_SCREEN
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, SEND_LIMIT, AnswerTooLargeError, Child
 from keyferry.terminal.filters import Filters
-from keyferry.terminal.overrides import Wording
-from keyferry.terminal.prompts import ENDED, WINDOW, Heard, Manners, Prompt
-from keyferry.terminal.screen_row import Row, UnknownSequenceError
+from keyferry.terminal.overrides import Overrides
+from keyferry.terminal.prompts import ENDED, WINDOW, InputLimits, Prompt, Reply
+from keyferry.terminal.screen_row import ScreenRow, UnknownSequenceError
 from keyferry.terminal.secret_echo import LineEnd
 from keyferry.terminal.starting import never_started, why_not_started
 from keyferry.text import last_lines, printable
@@ -54,9 +54,9 @@ class Console:
         self,
         program: Program,
         recorder: Recorder,
-        manners: Manners,
+        manners: InputLimits,
         read_size: int = READ_SIZE,
-        wording: Wording = Wording(),  # noqa: B008 - frozen
+        wording: Overrides = Overrides(),  # noqa: B008 - frozen
     ) -> None:
         self.tool, self.host, self.program, self.recorder = program.tool, program.host, program, recorder
         self.asked = 0
@@ -66,7 +66,7 @@ class Console:
         self._over: str | None = None
         self._ended_itself = False
         self._come = bytearray(b"\n")  # what came and was not given out yet; a program's first line starts a line
-        self._row = Row() if manners.edits_lines else None
+        self._row = ScreenRow() if manners.edits_lines else None
         try:
             self._child = Child(program.argv, program.cwd, program.env, self._filters.feed, read_size)
             self.process: Callable[[], Process] = lambda: program.find(self._child.pid or 0)
@@ -121,7 +121,7 @@ class Console:
             self._row.forget(self._come, row=True)
         self._send(secret.reveal() + self._manners.enter)
 
-    def hear(self, *prompts: Prompt, limit: float) -> Heard:
+    def hear(self, *prompts: Prompt, limit: float) -> Reply:
         """Wait for what comes next, all of it: up to one of the prompts, or (ENDED) to the program's end.
 
         UnreachableError after `limit` seconds, or if the program ended and no prompt is named ENDED;
@@ -171,7 +171,7 @@ class Console:
         del self._come[:end]  # the newline stays: what follows is at the start of a line
         return before
 
-    def _say_in_row(self, row: Row, data: bytes) -> bytes:
+    def _say_in_row(self, row: ScreenRow, data: bytes) -> bytes:
         """The tool's editor draws the line as it likes: see it stand behind the prompt, then press return."""
         before = bytes(self._come[: row.start(self._come)])
         row.forget(self._come)
@@ -262,9 +262,9 @@ class Console:
         while self._child.has_more(silence):
             self._read(end, "was still printing when its time was up")
 
-    def _heard(self, prompt: Prompt, length: int, question: str) -> Heard:
+    def _heard(self, prompt: Prompt, length: int, question: str) -> Reply:
         self.recorder.sync()
-        heard = Heard(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
+        heard = Reply(_decode(self._come[:length]).removeprefix("\n"), prompt.name, question)
         if self.greeting is None:
             self.greeting = heard.text
             self.recorder.greeted(heard.text)
@@ -277,7 +277,7 @@ class Console:
             raise self._end(self._unknown(f"{question!r} came: the answer before it was not taken", seen))
         return heard
 
-    def _ended(self, prompts: tuple[Prompt, ...]) -> Heard:
+    def _ended(self, prompts: tuple[Prompt, ...]) -> Reply:
         self._drain()
         if self.greeting is None and never_started(_decode(self._come)):
             raise self._end(self._early("could not be started"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.terminal.login_noise import LoginNoise
-from keyferry.terminal.screen_row import Questions
+from keyferry.terminal.screen_row import CursorQueryFilter
 from keyferry.terminal.secret_echo import EchoMask
 from keyferry.terminal.value_filter import RULE, ValueFilter
 
@@ -25,7 +25,7 @@ class Filters:
         self._noise = LoginNoise(marker, lambda length: recorder.cut("LOGIN-NOISE", length))
         self._mask: EchoMask | None = None
         self._values = ValueFilter(lambda length: recorder.cut(RULE, length))
-        self._questions = Questions(recorder.output, recorder.cut)
+        self._questions = CursorQueryFilter(recorder.output, recorder.cut)
         self._record = self._questions.feed if edits_lines else recorder.output
 
     @property

@@ -126,7 +126,7 @@ class Host(Protocol):
     def take(self, name: str) -> bytes | None:
         """A small file, which is removed; None if there is none."""
 
-    def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
+    def read_prefix_and_erase(self, name: str, count: int) -> tuple[int, bytes] | None:
         """The size of a file and its first `count` bytes; it is erased. None if there is none."""
 
     def size(self, name: str) -> int | None:
@@ -237,7 +237,7 @@ class LocalHost:
         self.remove(name)
         return data
 
-    def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
+    def read_prefix_and_erase(self, name: str, count: int) -> tuple[int, bytes] | None:
         if (size := self.size(name)) is None:
             return None
         data = self.read(name, count)
@@ -287,7 +287,7 @@ class LocalHost:
         return Path(on_path)
 
 
-def demand_ours(path: str) -> None:
+def require_ours(path: str) -> None:
     """UsageError for a path that no run could have noted: what is removed by a record must be a private folder."""
     if not re.fullmatch(rf"/(?:[^\n]*/)?{PREFIX}[0-9a-f]{{16}}", path) or "/../" in path:
         raise UsageError(f"{path!r} is no private folder of a run", keys="it was not touched")
@@ -295,7 +295,7 @@ def demand_ours(path: str) -> None:
 
 def remove_folder(path: str) -> None:
     """Remove a private folder that a killed run left on this machine, if it is there."""
-    demand_ours(path)
+    require_ours(path)
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class Overrides:
     """Of one tool. prompts: the site's words by a prompt's name; flags: the site's flag by the documented one."""
 
     prompts: Mapping[str, str] = field(default_factory=dict)

@@ -44,7 +44,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class InputLimits:
     """What a tool can take and how it takes it. longest: bytes of a line that it does not cut.
 
     edits_lines: the tool has a line editor, which echoes by itself: it may draw the line again and again, with
@@ -74,7 +74,7 @@ class Manners:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Reply:
     """One answer, whole: the text up to the prompt, the prompt's name and its own words."""
 
     text: str

@@ -43,7 +43,7 @@ class UnknownSequenceError(Exception):
     """An escape sequence whose effect on the screen is not known here."""
 
 
-class Row:
+class ScreenRow:
     """Makes of the stream what a terminal shows of it. Only the last row can change; those above it are done.
 
     Cells are bytes: what is typed to such a tool is ASCII, and what it answers it only appends. width: of a
@@ -193,11 +193,11 @@ def _unknown(sequence: bytes) -> UnknownSequenceError:
 def drawn(data: bytes, width: int | None = None) -> bytes:
     """A whole capture as a terminal would show it in the end."""
     shown = bytearray()
-    Row(width, captured=True).feed(shown, data)
+    ScreenRow(width, captured=True).feed(shown, data)
     return bytes(shown)
 
 
-class Questions:
+class CursorQueryFilter:
     """Writes a stream to the record less the editor's questions for the cursor; `cut` hears where one stood."""
 
     def __init__(self, write: Callable[[bytes], None], cut: Callable[[str, int], None]) -> None:

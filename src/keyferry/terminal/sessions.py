@@ -13,7 +13,7 @@ from keyferry.recording.recorder import Recorder
 from keyferry.recording.redactor import Redactor, occurs
 from keyferry.terminal.child import READ_SIZE
 from keyferry.terminal.console import Console
-from keyferry.terminal.overrides import Wording
+from keyferry.terminal.overrides import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from keyferry.recording.recorder import Anchor
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
-    from keyferry.terminal.prompts import Manners
+    from keyferry.terminal.prompts import InputLimits
 
 _WITHOUT_LOGIN = frozenset({"vtl"})
 """Tools that are never given a secret, so their output cannot repeat one: it is recorded as it is."""
@@ -43,7 +43,7 @@ class Sessions:
         read_size: int = READ_SIZE,
         anchor: Anchor | None = None,
         *,
-        wordings: Mapping[str, Wording] = MappingProxyType({}),
+        wordings: Mapping[str, Overrides] = MappingProxyType({}),
     ) -> None:
         self.directory = directory
         self._run_id = run_id
@@ -75,9 +75,9 @@ class Sessions:
             if host in (None, console.host):
                 console.recorder.step(number, title)
 
-    def open(self, host: Host, tool: str, *arguments: str, manners: Manners) -> Console:
+    def open(self, host: Host, tool: str, *arguments: str, manners: InputLimits) -> Console:
         """Start one tool. UnreachableError where it cannot be."""
-        wording = self._wordings.get(tool, Wording())
+        wording = self._wordings.get(tool, Overrides())
         arguments = tuple(map(wording.argument, arguments))
         program = host.program(tool, *arguments)
         if (host.name, program.path) not in self._trusted:

@@ -44,7 +44,7 @@ def why_not_started(error: Exception, program: str) -> str:
     return words.format(program) if words else f"{program}: {error.strerror or 'it cannot be started'}"
 
 
-def demand_native(start: bytes, kernel: str, tool: str, host: str, path: str) -> None:
+def require_native(start: bytes, kernel: str, tool: str, host: str, path: str) -> None:
     """Refuse a program whose first bytes say that it is for another architecture than `uname -srm` says.
 
     Raises:

@@ -23,7 +23,7 @@ class Needs:
 
     extractable_pair: bool = False
     non_extractable: bool = False
-    holding: bool = False
+    sharing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SOURCE_TOOLS = frozenset({"vtl", "cmu", "ckdemo"})
 
 
-LASTING = "partition"
+STABLE = "partition"
 """The kind of a slot whose handles mean the same in every session."""
 
 
@@ -79,7 +79,7 @@ class DestinationKey:
     attributes: Mapping[str, str] = field(repr=False)
 
 
-def demand_half(found: DestinationKey, key: PublicKey) -> None:
+def require_half(found: DestinationKey, key: PublicKey) -> None:
     """CheckFailedError unless this is a half of the pair with these numbers."""
     if found.key_class not in (KeyClass.PUBLIC, KeyClass.PRIVATE) or found.public_key != key:
         raise CheckFailedError(
@@ -104,7 +104,7 @@ class Wrapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class KeySharing:
     """Who may use a key besides its owner, in the tool's own words (ids, names); quorum: how many must approve."""
 
     shared_users: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ class UnwrapSpec:
     digest: str
     file: str
     usages: Mapping[str, bool] = field(default_factory=dict)
-    holding: Holding = field(default_factory=Holding)
+    sharing: KeySharing = field(default_factory=KeySharing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,11 @@ class Coverage:
 class Source(Protocol):
     """The HSM that keys leave. Nothing in it changes but the imported public key (SOURCE-READ-ONLY)."""
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         """Reach the tools and read what may be read before a login (SLOT-MATCH, LOCKOUT-NEAR)."""
 
     def warnings(self) -> Sequence[str]:
-        """What `look` could not see, for the operator."""
+        """What `preflight` could not see, for the operator."""
 
     def open_session(self) -> None: ...
 
@@ -158,7 +158,7 @@ class Source(Protocol):
     def identity(self) -> Mapping[str, str]:
         """Who this is: label, serial, slot, firmware."""
 
-    def handles_last(self) -> bool:
+    def has_stable_handles(self) -> bool:
         """Whether a handle means the same key in every session (on an HA group it does not)."""
 
     def keys(self) -> Sequence[SourceKey]:
@@ -203,7 +203,7 @@ class CanBeTold(Protocol):
     def can_type(self, text: str) -> bool:
         """Whether a label or id can be told to this tool as it is."""
 
-    def can_hold(self, holding: Holding) -> bool: ...
+    def supports_sharing(self, sharing: KeySharing) -> bool: ...
 
 
 class Destination(Protocol):
@@ -217,7 +217,7 @@ class Destination(Protocol):
     def longest_label(self) -> int | None:
         """Characters of a label; None where no limit is known."""
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         """Reach the tool and read what may be read before a login (LOCKOUT-NEAR)."""
 
     def probe(self, needs: Needs) -> Sequence[str]:
@@ -227,8 +227,8 @@ class Destination(Protocol):
             A warning for each command that could not be probed.
         """
 
-    def marks(self) -> Sequence[str]:
-        """What `look` saw that other clusters do not have. An HSM may be replaced: one that is seen again is enough."""
+    def cluster_fingerprints(self) -> Sequence[str]:
+        """What `preflight` saw that other clusters do not have. An HSM may be replaced; one seen again is enough."""
 
     def process(self) -> Process:
         """The tool's own process, once it is reached."""
@@ -293,10 +293,10 @@ class Destination(Protocol):
     def can_type(self, text: str) -> bool:
         """Whether a label or id can be told to this tool as it is."""
 
-    def can_hold(self, holding: Holding) -> bool:
+    def supports_sharing(self, sharing: KeySharing) -> bool:
         """Whether unwrapping can be told this."""
 
-    def holding(self, handle: DestinationHandle) -> Holding:
+    def sharing(self, handle: DestinationHandle) -> KeySharing:
         """What the tool tells of a key's sharing; users in the order told."""
 
     def close(self) -> None:

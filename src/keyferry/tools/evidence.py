@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyferry.recording.reader import Event
-    from keyferry.tools.endpoints import Coverage, DestinationKey, Holding
+    from keyferry.tools.endpoints import Coverage, DestinationKey, KeySharing
 
 
 class Facts(Protocol):
@@ -37,11 +37,11 @@ class Facts(Protocol):
 
     def described(self, key: DestinationKey) -> None: ...
 
-    def held(self, handle: int, holding: Holding) -> None: ...
+    def held(self, handle: int, sharing: KeySharing) -> None: ...
 
 
 @dataclass(slots=True)
-class Turn:
+class Exchange:
     """One line that was typed, all that was printed until the next one, and the files that were read after it."""
 
     line: str
@@ -53,14 +53,14 @@ class Turn:
         return "".join(self.printed)
 
 
-class Turns:
+class Exchanges:
     """Splits a session into turns. `read` gets each one when it is complete; a screen that it does not understand
     proves nothing.
     """
 
-    def __init__(self, read: Callable[[Turn], None]) -> None:
+    def __init__(self, read: Callable[[Exchange], None]) -> None:
         self._read = read
-        self._turn = Turn("")
+        self._turn = Exchange("")
         self._line = ""
 
     def hear(self, event: Event) -> None:
@@ -85,10 +85,10 @@ class Turns:
             self._complete()
         self._line += data
         if data.endswith("\r"):
-            self._turn, self._line = Turn(self._line.strip()), ""
+            self._turn, self._line = Exchange(self._line.strip()), ""
 
     def _complete(self) -> None:
-        turn, self._turn = self._turn, Turn("")
+        turn, self._turn = self._turn, Exchange("")
         if turn.line:
             with contextlib.suppress(UnknownScreenError, ToolRefusedError):
                 self._read(turn)

@@ -61,7 +61,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RefusedLogin:
     """A login that did not succeed. outcome: REFUSED or UNFINISHED; host: where Keyferry ran."""
 
     account: Account
@@ -93,7 +93,7 @@ class Ledger:
                 raise _unusable("this account has no home folder") from None
         return cls(base / "keyferry")
 
-    def blocking(self, account: Account) -> Entry | None:
+    def blocking(self, account: Account) -> RefusedLogin | None:
         """The entry that forbids typing this account's secret."""
         return next((entry for entry in self._read(account.side) if entry.blocks(account)), None)
 
@@ -119,7 +119,7 @@ class Ledger:
     def write(self, account: Account, outcome: str, tool: str) -> None:
         """Replace what is noted of this account; on the disk before this returns."""
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        noted = Entry(replace(account, counted=False), outcome, tool, platform.node(), now)
+        noted = RefusedLogin(replace(account, counted=False), outcome, tool, platform.node(), now)
         self._keep(account.side, [*self._others(account), noted])
 
     def clear(self, account: Account) -> None:
@@ -128,7 +128,7 @@ class Ledger:
         if len(others) != len(self._read(account.side)):
             self._keep(account.side, others)
 
-    def _others(self, account: Account) -> list[Entry]:
+    def _others(self, account: Account) -> list[RefusedLogin]:
         return [entry for entry in self._read(account.side) if not entry.account.is_same(account)]
 
     def _wait(self, lock: int, side: str) -> None:
@@ -151,10 +151,10 @@ class Ledger:
     def _former_path(self, side: str) -> Path:
         return self._folder / f"logins-{_FORMER_SIDES[side]}.json"
 
-    def _read(self, side: str) -> list[Entry]:
+    def _read(self, side: str) -> list[RefusedLogin]:
         return [*self._in_file(self._path(side), side), *self._in_file(self._former_path(side), side)]
 
-    def _in_file(self, path: Path, side: str) -> list[Entry]:
+    def _in_file(self, path: Path, side: str) -> list[RefusedLogin]:
         try:
             return _entries(json.loads(path.read_bytes()), side)
         except FileNotFoundError:
@@ -169,7 +169,7 @@ class Ledger:
                 hint="find out who changed it; move it away only if you know that no login was refused",
             ) from None
 
-    def _keep(self, side: str, entries: Sequence[Entry]) -> None:
+    def _keep(self, side: str, entries: Sequence[RefusedLogin]) -> None:
         path = self._path(side)
         try:
             write_private(path, canonical({"schema": SCHEMA, "entries": [_plain(entry) for entry in entries]}))
@@ -199,13 +199,13 @@ def emulated_at(host: Host, folder: str | None) -> str | None:
     return f"{host.facts.get('host_name', '')}:{real or folder}"
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: RefusedLogin) -> dict[str, Any]:
     account = asdict(entry.account) | {"serials": sorted(entry.account.serials)}
     del account["counted"]
     return asdict(entry) | {"account": account}
 
 
-def _entries(document: dict[str, Any], side: str) -> list[Entry]:
+def _entries(document: dict[str, Any], side: str) -> list[RefusedLogin]:
     """The entries of one side's file, of this version or of 0.1."""
     named = {SCHEMA: side, _FORMER_SCHEMA: _FORMER_SIDES[side]}[document["schema"]]
     entries = [_entry(one) for one in document["entries"]]
@@ -214,7 +214,7 @@ def _entries(document: dict[str, Any], side: str) -> list[Entry]:
     return [replace(entry, account=replace(entry.account, side=side)) for entry in entries]
 
 
-def _entry(value: dict[str, Any]) -> Entry:
+def _entry(value: dict[str, Any]) -> RefusedLogin:
     """An entry as `_plain` wrote it; TypeError, ValueError or LookupError for anything else."""
     account = dict(value["account"])
     serials = account.pop("serials")
@@ -222,7 +222,7 @@ def _entry(value: dict[str, Any]) -> Entry:
     perhaps = [account["number"], account["emulator"]]
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, str | None) for one in perhaps):
         raise TypeError
-    return Entry(**value | {"account": Account(**account, serials=frozenset(serials))})
+    return RefusedLogin(**value | {"account": Account(**account, serials=frozenset(serials))})
 
 
 def _unusable(why: str) -> RecordFailedError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keyferry.config import TypeAgain
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
-    from keyferry.tools.ledger import Account, Entry, Ledger
+    from keyferry.tools.ledger import Account, Ledger, RefusedLogin
 
 
 class _Outcome(StrEnum):
@@ -34,7 +34,7 @@ class Logins:
         note: Callable[[str, str], None] = lambda _name, _outcome: None,
         ledger: Ledger | None = None,
         again: TypeAgain | None = None,
-        cleared: Callable[[str, Entry, str | None], None] = lambda _name, _entry, _reason: None,
+        cleared: Callable[[str, RefusedLogin, str | None], None] = lambda _name, _entry, _reason: None,
     ) -> None:
         """Make the logins of one run.
 
@@ -48,7 +48,7 @@ class Logins:
         self._note = note
         self._ledger, self._again, self._cleared = ledger, again, cleared
         self._accounts: dict[str, Account] = {}
-        self._may_clear: dict[str, Entry | None] = {}
+        self._may_clear: dict[str, RefusedLogin | None] = {}
         self._turn = threading.RLock()
 
     @property
@@ -140,7 +140,7 @@ _AGAIN = (
 )
 
 
-def _forbidden(name: str, account: Account, entry: Entry) -> LoginForbiddenError:
+def _forbidden(name: str, account: Account, entry: RefusedLogin) -> LoginForbiddenError:
     where = {"source": "partition", "destination": "cluster"}[account.side]
     refused = entry.outcome == REFUSED
     return LoginForbiddenError(

@@ -21,7 +21,7 @@ SHELL = "$"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TypedLine:
     """One thing that is typed. prompt: what stands before the cursor.
 
     verbatim: `typed` is to be typed as it is, but for what stands in angle brackets; else it says what to type.
@@ -33,11 +33,11 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Instruction:
     """A piece of a step on one tool: what to type, what to expect, what to compare, what to note down."""
 
     tool: str
-    turns: tuple[Turn, ...]
+    turns: tuple[TypedLine, ...]
     expect: tuple[str, ...] = ()
     compare: tuple[str, ...] = ()
     note: tuple[str, ...] = ()
@@ -48,22 +48,22 @@ class DestinationWords(Protocol):
 
     tool: str
 
-    def start(self) -> Part: ...
+    def start(self) -> Instruction: ...
 
-    def log_in(self, user: str) -> Part: ...
+    def log_in(self, user: str) -> Instruction: ...
 
-    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Part: ...
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Instruction: ...
 
-    def export(self, file: str) -> Part: ...
+    def export(self, file: str) -> Instruction: ...
 
-    def unwrap(self, spec: UnwrapSpec) -> Part: ...
+    def unwrap(self, spec: UnwrapSpec) -> Instruction: ...
 
-    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Part: ...
+    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Instruction: ...
 
-    def leave(self) -> Part: ...
+    def leave(self) -> Instruction: ...
 
 
-class What(StrEnum):
+class ActionKind(StrEnum):
     """What an act was, in the procedure's words."""
 
     START = "start"
@@ -85,13 +85,13 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class RecordedAction:
     """One command or menu entry and its answer. told: what was typed and answered that matters for the step.
 
     refused: the tool's own refusal. unknown: why its screen is not understood; then nothing was told.
     """
 
-    what: What
+    what: ActionKind
     tool: str
     verb: str
     place: str
@@ -114,7 +114,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class ToolSession:
     """A tool from the command that started it to its end. words: the command's arguments."""
 
     tool: str
@@ -131,10 +131,10 @@ class Answered:
     refused: str | None = None
     unknown: str | None = None
 
-    def act(self, what: What, tool: str, verb: str, place: str, told: Mapping[str, object]) -> Act:
+    def act(self, what: ActionKind, tool: str, verb: str, place: str, told: Mapping[str, object]) -> RecordedAction:
         """told: what is None was not said and is left out."""
         kept = {name: str(value) for name, value in told.items() if value is not None}
-        return Act(what, tool, verb, place, kept, self.refused, self.unknown)
+        return RecordedAction(what, tool, verb, place, kept, self.refused, self.unknown)
 
 
 def answered(parse: Callable[[str, str], Json], verb: str, text: str) -> Answered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keyferry.config import DEFAULTS
-from keyferry.terminal.overrides import Wording
+from keyferry.terminal.overrides import Overrides
 from keyferry.tools.ckdemo import dialect as ckdemo
 from keyferry.tools.cloudhsm_cli import dialect as cloudhsm_cli
 from keyferry.tools.cmu import dialect as cmu
@@ -38,7 +38,7 @@ FLAGS: Final = {
 """The documented words of both are the settings' defaults."""
 
 
-def wordings(config: Config) -> Mapping[str, Wording]:
+def wordings(config: Config) -> Mapping[str, Overrides]:
     """By tool, what this site's clients word otherwise; nothing where a setting is as documented."""
     prompts: dict[str, dict[str, str]] = {}
     flags: dict[str, dict[str, str]] = {}
@@ -48,4 +48,4 @@ def wordings(config: Config) -> Mapping[str, Wording]:
     for key, tool in FLAGS.items():
         if (word := config.text("dialect", key)) != (documented := str(DEFAULTS["dialect"][key])):
             flags.setdefault(tool, {})[documented] = word
-    return {tool: Wording(prompts.get(tool, {}), flags.get(tool, {})) for tool in prompts.keys() | flags.keys()}
+    return {tool: Overrides(prompts.get(tool, {}), flags.get(tool, {})) for tool in prompts.keys() | flags.keys()}

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from keyferry.recording.capture import Capture
-    from keyferry.tools.manual import Act, Sitting
+    from keyferry.tools.manual import RecordedAction, ToolSession
 
-READERS: dict[str, Callable[[Sitting], Iterator[Act]]] = {
+READERS: dict[str, Callable[[ToolSession], Iterator[RecordedAction]]] = {
     "vtl": vtl_acts,
     "cmu": cmu_acts,
     "ckdemo": ckdemo_acts,
@@ -24,7 +24,7 @@ READERS: dict[str, Callable[[Sitting], Iterator[Act]]] = {
 }
 
 
-def acts(captures: Iterable[Capture]) -> Iterator[Act]:
+def acts(captures: Iterable[Capture]) -> Iterator[RecordedAction]:
     """All acts in the order of the recordings."""
     for capture in captures:
         for sitting in sittings(capture):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from keyferry.errors import UsageError
 from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.tools.cloudhsm_cli.dialect import PROMPT as CLI_PROMPT
-from keyferry.tools.manual import Line, Sitting
+from keyferry.tools.manual import Line, ToolSession
 from keyferry.tools.one_shot import prompt_before
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ _ENDED = {
 """What ends a tool that asks for commands; any other ends where the shell comes back."""
 
 
-def sittings(capture: Capture) -> Iterator[Sitting]:
+def sittings(capture: Capture) -> Iterator[ToolSession]:
     """In their order. UsageError where a line cannot be drawn, so that what stood there is not known."""
     if capture.command is not None:
         tool, *words = capture.command.split()
         draws = tool.rpartition("/")[2] == "cloudhsm-cli"  # of the others an escape sequence is some label's
         lines = [_line(raw, capture.width, draws=draws) for raw in capture.lines]
-        yield Sitting(tool, tuple(words), lines, f"{capture.name}:1")
+        yield ToolSession(tool, tuple(words), lines, f"{capture.name}:1")
         return
     yield from _in_a_shell([_line(raw, capture.width) for raw in capture.lines])
 
 
-def _in_a_shell(lines: Sequence[Line]) -> Iterator[Sitting]:
+def _in_a_shell(lines: Sequence[Line]) -> Iterator[ToolSession]:
     prompts: set[str] = set()
     begun: re.Match[str] | None = None
     place, held = "", list[Line]()
@@ -79,8 +79,8 @@ def _without_typeahead(held: list[Line], following: str) -> list[Line]:
     return held[:-1] if held and typed and held[-1].text.strip() == typed else held
 
 
-def _sitting(begun: re.Match[str], lines: Sequence[Line], place: str) -> Sitting:
-    return Sitting(begun["tool"], tuple((begun["words"] or "").split()), lines, place)
+def _sitting(begun: re.Match[str], lines: Sequence[Line], place: str) -> ToolSession:
+    return ToolSession(begun["tool"], tuple((begun["words"] or "").split()), lines, place)
 
 
 def _line(raw: Raw, width: int | None, *, draws: bool = True) -> Line:

@@ -13,7 +13,7 @@ from keyferry.tools.endpoints import USAGES
 if TYPE_CHECKING:
     from keyferry.pkcs11 import Kcv
     from keyferry.planning.evaluate import PlannedKey
-    from keyferry.tools.endpoints import DestinationKey, Holding
+    from keyferry.tools.endpoints import DestinationKey, KeySharing
 
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]{1,16}")
 _HISTORY = ("CKA_LOCAL", "CKA_ALWAYS_SENSITIVE", "CKA_NEVER_EXTRACTABLE")
@@ -52,20 +52,20 @@ def attributes_match(
     return _usages(planned, arrived) | {"history_lost": [name for name in _HISTORY if name in key.attributes]}
 
 
-def holding_match(wanted: Holding, told: Holding) -> None:
+def holding_match(wanted: KeySharing, told: KeySharing) -> None:
     """ATTRIBUTES-MATCH: the new key is shared with whom it shall be, and as many must approve its use."""
     if (set(wanted.shared_users), wanted.quorum) != (set(told.shared_users), told.quorum):
         raise MismatchError(
             "the unwrapped key is not shared as was wanted",
             rule="ATTRIBUTES-MATCH",
-            seen=f"wanted: {_holding(wanted)}\nshown: {_holding(told)}",
+            seen=f"wanted: {_sharing(wanted)}\nshown: {_sharing(told)}",
             keys="the key is on the destination; others than those wanted may use it, or fewer must approve",
         )
 
 
-def _holding(holding: Holding) -> str:
-    shared = f"shared with {value(holding.shared_users)}"
-    return f"{shared}, approvals needed: {value(holding.quorum)}"
+def _sharing(sharing: KeySharing) -> str:
+    shared = f"shared with {value(sharing.shared_users)}"
+    return f"{shared}, approvals needed: {value(sharing.quorum)}"
 
 
 def _usages(planned: PlannedKey, arrived: DestinationKey) -> dict[str, list[str]]:

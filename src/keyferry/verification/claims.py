@@ -44,7 +44,7 @@ class Claims:
     wish: Mapping[str, Any] | None = None
     pairs: list[tuple[int, int, bool]] = field(default_factory=list)
     begin: Mapping[str, Any] = field(default_factory=dict)
-    parties: list[Mapping[str, Any]] = field(default_factory=list)
+    endpoints: list[Mapping[str, Any]] = field(default_factory=list)
     generate: Mapping[str, Any] | None = None
     covers: list[Mapping[str, Any]] = field(default_factory=list)
     planned: int = 0
@@ -81,8 +81,8 @@ class Claims:
         match line["kind"], line.get("act"):
             case "begin", _:
                 self.begin = line
-            case "parties", _:
-                self.parties.append(line)
+            case "endpoints", _:
+                self.endpoints.append(line)
             case "login", _:
                 self.secrets[line["secret"]] += line["outcome"] == "typed"
             case "planned", _:

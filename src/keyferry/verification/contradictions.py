@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keyferry.planning.evaluate import PlannedKey
     from keyferry.planning.plan import Plan
     from keyferry.verification.claims import Claims, KeyClaims
-    from keyferry.verification.evidence import Evidence, Outcome
+    from keyferry.verification.evidence import Evidence, KeyEvidence
 
 _INTERRUPTED = frozenset({Exit.HANGUP, Exit.INTERRUPTED, Exit.TERMINATED})
 _PROVED = frozenset({"CLUSTER-COVERAGE", "ATTRIBUTES-MATCH", "KCV-MATCH"})
@@ -25,9 +25,9 @@ _PROVED = frozenset({"CLUSTER-COVERAGE", "ATTRIBUTES-MATCH", "KCV-MATCH"})
 class Contradictions:
     """Compares one run. lasting: a source handle means the same key in every session. whole: the record is complete."""
 
-    def __init__(self, claims: Claims, evidence: Evidence, plan: Plan, *, lasting: bool, whole: bool) -> None:
+    def __init__(self, claims: Claims, evidence: Evidence, plan: Plan, *, stable: bool, whole: bool) -> None:
         self._claims, self._evidence, self._plan = claims, evidence, plan
-        self._lasting, self._whole = lasting, whole
+        self._lasting, self._whole = stable, whole
         self._private = {private for _public, private, _adopted in claims.pairs}
 
     def all(self) -> Iterator[tuple[int, str]]:
@@ -121,7 +121,7 @@ class Contradictions:
             return
         yield from self._described(end, handle, outcome)
 
-    def _described(self, end: Mapping[str, object], handle: int | None, outcome: Outcome) -> Iterator[str]:
+    def _described(self, end: Mapping[str, object], handle: int | None, outcome: KeyEvidence) -> Iterator[str]:
         arrived = self._evidence.arrived[handle or 0]
         there = arrived.key
         shown = {
@@ -151,7 +151,7 @@ class Contradictions:
             yield from self._failed(end, handle, outcome, current=claims.current)
 
     def _failed(
-        self, end: Mapping[str, object], handle: int | None, outcome: Outcome, *, current: bool
+        self, end: Mapping[str, object], handle: int | None, outcome: KeyEvidence, *, current: bool
     ) -> Iterator[str]:
         """A key that the recordings show to have failed a proof. current: nothing was ordered or begun since."""
         judged = end["open"] is False and (end["state"] == "failed" or end["rule"] in _PROVED)

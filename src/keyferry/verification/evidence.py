@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from keyferry.errors import MismatchError
 from keyferry.pkcs11 import KeyClass
 from keyferry.planning.unwrap_spec import spec_of
-from keyferry.tools.ckdemo.evidence import Reader as CkdemoReader
+from keyferry.tools.ckdemo.evidence import CkdemoEvidence
 from keyferry.tools.cloudhsm_cli import evidence as cloudhsm_cli
-from keyferry.tools.endpoints import Coverage, Holding
+from keyferry.tools.endpoints import Coverage, KeySharing
 from keyferry.tools.key_mgmt_util import evidence as key_mgmt_util
 from keyferry.verification.checks import attributes_match, holding_match, kcv_match
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from keyferry.tools.endpoints import DestinationKey
 
 
-class Reader(Protocol):
+class EvidenceReader(Protocol):
     """Reads one session. `hear` raises ValueError if an `f` event does not describe a file."""
 
     def hear(self, event: Event) -> None: ...
@@ -39,7 +39,7 @@ class Arrived:
     coverage: Coverage = field(default_factory=Coverage)
     whole: bool = False
     key: DestinationKey | None = None
-    holding: Holding | None = None
+    sharing: KeySharing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Unwrapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class KeyEvidence:
     """How a key ended by the recordings alone.
 
     state: `verified`, `failed`, or None if they show no whole proof.
@@ -80,15 +80,15 @@ class Evidence:
         self.extractable: dict[str, set[bool]] = {}
         self.hsms: set[tuple[str, ...]] = set()
 
-    def reader(self, tool: str) -> Reader | None:
+    def reader(self, tool: str) -> EvidenceReader | None:
         """Return a reader for a session of this tool, or None if it proves nothing about keys."""
         match tool:
             case "key_mgmt_util":
-                return key_mgmt_util.Reader(self)
+                return key_mgmt_util.KmuEvidence(self)
             case "cloudhsm-cli":
-                return cloudhsm_cli.Reader(self)
+                return cloudhsm_cli.CloudHsmCliEvidence(self)
             case "ckdemo":
-                return CkdemoReader(self)
+                return CkdemoEvidence(self)
         return None
 
     def logged_in_as(self, user: str) -> None:
@@ -125,9 +125,9 @@ class Evidence:
         if (arrived := self.arrived.get(key.handle)) and arrived.key is None:
             arrived.key = key
 
-    def held(self, handle: int, holding: Holding) -> None:
-        if (arrived := self.arrived.get(handle)) and arrived.holding is None:
-            arrived.holding = holding
+    def held(self, handle: int, sharing: KeySharing) -> None:
+        if (arrived := self.arrived.get(handle)) and arrived.sharing is None:
+            arrived.sharing = sharing
 
     def check_value(self, handle: str, kcv: str) -> None:
         self.values.setdefault(handle, set()).add(kcv)
@@ -135,22 +135,22 @@ class Evidence:
     def wrapped(self, handle: str, sha256: str) -> None:
         self.blobs.setdefault(handle, set()).add(sha256)
 
-    def outcome(self, planned: PlannedKey, handle: int | None, plan: Plan) -> Outcome:
+    def outcome(self, planned: PlannedKey, handle: int | None, plan: Plan) -> KeyEvidence:
         """Judge a key as the run did, from what the tools printed."""
         arrived = self.arrived.get(handle) if handle is not None else None
         if arrived is None or (arrived.whole and arrived.key is None):
-            return Outcome(None)
+            return KeyEvidence(None)
         if not arrived.whole or arrived.key is None:
-            return Outcome("failed", "CLUSTER-COVERAGE")
+            return KeyEvidence("failed", "CLUSTER-COVERAGE")
         spec = spec_of(plan, planned)
         try:
             notes = attributes_match(
                 planned, arrived.key, extractable=spec.extractable, settable=frozenset(spec.usages)
             )
-            if spec.holding != Holding():
-                if arrived.holding is None:
-                    return Outcome(None)
-                holding_match(spec.holding, arrived.holding)
+            if spec.sharing != KeySharing():
+                if arrived.sharing is None:
+                    return KeyEvidence(None)
+                holding_match(spec.sharing, arrived.sharing)
             proof = kcv_match(
                 planned.kcv,
                 arrived.key.kcv,
@@ -158,8 +158,8 @@ class Evidence:
                 require=plan.selection.require_kcv,
             )
         except MismatchError as error:
-            return Outcome("failed", error.rule)
-        return Outcome("verified", None, proof, notes)
+            return KeyEvidence("failed", error.rule)
+        return KeyEvidence("verified", None, proof, notes)
 
     def displayed(self, handle: str, *, extractable: bool) -> None:
         self.extractable.setdefault(handle, set()).add(extractable)

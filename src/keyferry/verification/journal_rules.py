@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keyferry.text import value
-from keyferry.tools.endpoints import LASTING
+from keyferry.tools.endpoints import STABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from keyferry.run.manifest import Story
+    from keyferry.run.manifest import ManifestBuilder
 
 
 @dataclass(slots=True)
-class Journaled:
+class JournalRules:
     """What the journal's lines mean, taken in one by one. Each gives why it is wrong, or None.
 
     extractable: keys that were described, and whether they may leave. wrapped, moved: hashes of their files.
@@ -29,7 +29,7 @@ class Journaled:
     """
 
     migration: bool = False
-    lasting: bool = False
+    stable: bool = False
     extractable: dict[int, bool] = field(default_factory=dict)
     wrapped: dict[int, str] = field(default_factory=dict)
     moved: dict[int, str] = field(default_factory=dict)
@@ -44,14 +44,14 @@ class Journaled:
     hsms: set[str] = field(default_factory=set)
     moving: bool = False
 
-    def take(self, line: Mapping[str, Any], story: Story) -> str | None:
+    def take(self, line: Mapping[str, Any], story: ManifestBuilder) -> str | None:
         match line["kind"]:
             case "begin":
                 self.migration = bool(line["order"])
             case "approval":
                 self.approved = (line["plan"], line["signature"])
-            case "parties":
-                self.lasting = line.get("source", {}).get("kind") == LASTING
+            case "endpoints":
+                self.stable = line.get("source", {}).get("kind") == STABLE
             case "described":
                 self.extractable[line["key"]] = line["extractable"] is True
             case "hsms":
@@ -65,7 +65,7 @@ class Journaled:
                 return self._judgement(line, story)
         return None
 
-    def _judgement(self, line: Mapping[str, Any], story: Story) -> str | None:
+    def _judgement(self, line: Mapping[str, Any], story: ManifestBuilder) -> str | None:
         match line["kind"]:
             case "error":
                 self.refused = self.refused or line.get("rule") == "WRAPPING-KEY-MATCH"

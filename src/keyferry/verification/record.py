@@ -11,29 +11,29 @@ from keyferry.errors import UnknownScreenError, UsageError
 from keyferry.planning import plan as planfile
 from keyferry.recording import chain
 from keyferry.recording.banner import plain
-from keyferry.recording.chain_reader import Session, too_many, whole_lines, wrong
+from keyferry.recording.chain_reader import CheckedSession, too_many, whole_lines, wrong
 from keyferry.run import kept, manifest, rehearsal, signing, versions
 from keyferry.text import counted, from_json
 from keyferry.verification.claims import Claims
 from keyferry.verification.contradictions import Contradictions
 from keyferry.verification.evidence import Evidence
-from keyferry.verification.journal_rules import Journaled
-from keyferry.verification.result import Verdict
+from keyferry.verification.journal_rules import JournalRules
+from keyferry.verification.result import VerificationResult
 from keyferry.verification.run_contradictions import RunContradictions
-from keyferry.verification.session_rules import Witness, one_line, public_key
+from keyferry.verification.session_rules import SessionRules, one_line, public_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from keyferry.recording.reader import Event
-    from keyferry.verification.evidence import Reader
+    from keyferry.verification.evidence import EvidenceReader
 
 FOLDERS = frozenset({"sessions", "files", manifest.SIGNATURES, manifest.MANIFESTS})
 _WRAPPED = re.compile(r"files/(\d+)\.wrapped")
 
 
-def verify(folder: Path, head: str | None = None) -> Verdict:
+def verify(folder: Path, head: str | None = None) -> VerificationResult:
     """Chain, order, counts, anchors, hashes, totals and meaning. MismatchError names the first wrong line.
 
     head: the run's head as it was noted elsewhere, now or earlier. UsageError where the folder holds no run.
@@ -57,14 +57,14 @@ class _Verification:
         self._there = set(_plain_files(folder))
         self._manifest = kept.read(folder, manifest.MANIFEST) if manifest.MANIFEST in self._there else None
         self._earlier = kept.EarlierStates(folder, self._there)
-        self._story = manifest.Story()
-        self._journaled = Journaled()
+        self._story = manifest.ManifestBuilder()
+        self._journaled = JournalRules()
         self._claims, self._evidence = Claims(), Evidence()
         self._journal_head = hashlib.sha256(chain.JOURNAL.encode()).hexdigest()
         self._before: dict[str, str] = {}
-        self._verdict = Verdict()
+        self._verdict = VerificationResult()
 
-    def verify(self, head: str | None) -> Verdict:
+    def verify(self, head: str | None) -> VerificationResult:
         self._read_journal()
         self._check_key()
         self._read_sessions()
@@ -96,7 +96,7 @@ class _Verification:
         name, verdict = manifest.JOURNAL, self._verdict
         if name not in self._there:
             raise wrong(name, None, "is missing")
-        torn = Session(self._folder, name)
+        torn = CheckedSession(self._folder, name)
         for line in whole_lines(self._folder / name, torn):
             verdict.lines += 1
             self._take(line, verdict.lines)
@@ -139,7 +139,7 @@ class _Verification:
     def _check_key(self) -> None:
         name = f"files/{manifest.PEM}"
         known = self._journaled.key is not None and name in self._there
-        self._witness = Witness(
+        self._witness = SessionRules(
             self._journaled,
             public_key(self._folder / name, name, self._journaled) if known else None,
             self._evidence,
@@ -149,7 +149,7 @@ class _Verification:
         for name, anchored in self._story.sessions.items():
             if name not in self._there:
                 raise wrong(name, None, "is missing")
-            session = Session(self._folder, name)
+            session = CheckedSession(self._folder, name)
             try:
                 self._read_session(session, anchored["header"])
             except UnknownScreenError as error:
@@ -158,7 +158,7 @@ class _Verification:
                 raise session.wrong("not as a session is written") from None
             self._check_end(session, anchored)
 
-    def _read_session(self, session: Session, header: str) -> None:
+    def _read_session(self, session: CheckedSession, header: str) -> None:
         events = session.events()
         first = next(events, None)  # now the header is known
         if session.first != header or session.header["run_id"] != self._verdict.run_id:
@@ -184,7 +184,7 @@ class _Verification:
         if self._journaled.banners.get(session.name, "") not in plain("".join(greeting)):
             raise session.wrong("the tool does not say the version that the journal has of it")
 
-    def _check_end(self, session: Session, anchored: dict[str, Any]) -> None:
+    def _check_end(self, session: CheckedSession, anchored: dict[str, Any]) -> None:
         self._verdict.events += session.count
         if anchored["end"] == "torn":
             self._check_torn(session, anchored)
@@ -199,7 +199,7 @@ class _Verification:
         elif anchored["end"] and (anchored["head"], anchored["count"]) != (session.head, session.count):
             raise session.wrong("not the end that the journal says this session had")
 
-    def _check_torn(self, session: Session, anchored: dict[str, Any]) -> None:
+    def _check_torn(self, session: CheckedSession, anchored: dict[str, Any]) -> None:
         """A process died in this session; how much of it there was, the journal says since the run went on."""
         if (anchored["head"], anchored["count"]) != (session.head, session.count + session.complete):
             raise session.wrong("not what was left of this session when the run went on")
@@ -249,9 +249,9 @@ class _Verification:
             plan = planfile.read(self._folder / manifest.PLAN)
         except UsageError as error:
             raise wrong(manifest.PLAN, 1, error.what) from None
-        lasting, whole = self._journaled.lasting, bool(self._manifest)
-        about = RunContradictions(self._claims, self._evidence, plan, self._witness.der, lasting=lasting)
-        found = Contradictions(self._claims, self._evidence, plan, lasting=lasting, whole=whole)
+        stable, whole = self._journaled.stable, bool(self._manifest)
+        about = RunContradictions(self._claims, self._evidence, plan, self._witness.der, stable=stable)
+        found = Contradictions(self._claims, self._evidence, plan, stable=stable, whole=whole)
         try:
             wrongs = [*((0, why) for why in about.all(self._folder / manifest.INFO)), *found.all()]
         except (ValueError, LookupError, TypeError, AttributeError):
@@ -289,7 +289,7 @@ class _Verification:
             raise wrong(name, 2, "the journal does not name this session: its end was cut off")
 
 
-def _read(reader: Reader, session: Session, event: Event) -> None:
+def _read(reader: EvidenceReader, session: CheckedSession, event: Event) -> None:
     try:
         reader.hear(event)
     except (ValueError, RecursionError):

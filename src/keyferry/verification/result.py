@@ -8,7 +8,7 @@ UNSIGNED = "unsigned: whoever can rewrite everything can forge everything"
 
 
 @dataclass(slots=True)
-class Verdict:
+class VerificationResult:
     """A record that is intact.
 
     rehearsal: a tool was emulated, or `keyferry rehearse` started the run.

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class RunContradictions:
     """Compares one run. der: the exported public key, None if its file is not in the record."""
 
-    def __init__(self, claims: Claims, evidence: Evidence, plan: Plan, der: bytes | None, *, lasting: bool) -> None:
+    def __init__(self, claims: Claims, evidence: Evidence, plan: Plan, der: bytes | None, *, stable: bool) -> None:
         self._claims, self._evidence, self._plan = claims, evidence, plan
-        self._der, self._lasting = der, lasting
+        self._der, self._lasting = der, stable
 
     def all(self, info: Path) -> Iterator[str]:
         """Yield what is wrong. info: the run's `run.json`."""
@@ -30,7 +30,7 @@ class RunContradictions:
         shared = ("run_id", "keyferry", "operator", "settings")
         yield from different({name: about[name] for name in shared}, self._claims.begin, f"{info.name} has")
         yield from self._wish()
-        yield from self._parties()
+        yield from self._endpoints()
         yield from self._pair()
         for name, times in self._evidence.secrets.items():
             if times > self._claims.secrets[name]:
@@ -48,11 +48,11 @@ class RunContradictions:
         if self._claims.planned != len(self._plan.keys):
             yield f"{self._claims.planned} keys are planned, and the plan has {len(self._plan.keys)}"
 
-    def _parties(self) -> Iterator[str]:
+    def _endpoints(self) -> Iterator[str]:
         """The partition and the crypto user are the plan's; the user is who logged in."""
         for side, planned in (("source", self._plan.source), ("destination", self._plan.destination)):
             wanted = {name: value for name, value in planned.items() if name in IDENTITY[side]}
-            for line in self._claims.parties:
+            for line in self._claims.endpoints:
                 yield from different(wanted, line.get(side) or wanted, "the plan was made on")
         user = self._plan.destination.get("user")
         if strangers := self._evidence.users - {user}:

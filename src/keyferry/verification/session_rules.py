@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from keyferry.recording.chain_reader import Session
+    from keyferry.recording.chain_reader import CheckedSession
     from keyferry.recording.reader import Event
     from keyferry.verification.evidence import Evidence
-    from keyferry.verification.journal_rules import Journaled
+    from keyferry.verification.journal_rules import JournalRules
 
 _FILE_TYPED = re.compile(r" (?:-f|--data-path) (\S+)")
 _ONE_LINE = re.compile(r"[^\0-\x1f]*\r?")
@@ -35,7 +35,7 @@ _UNWRAPS = ("unWrapKey ", "key unwrap ")
 _HELP = "unWrapKey -h"
 
 
-def public_key(pem: Path, name: str, journaled: Journaled) -> bytes:
+def public_key(pem: Path, name: str, journaled: JournalRules) -> bytes:
     """The DER of the exported public key; MismatchError where its file is not the key that the journal names."""
     body = re.sub(rb"-----[A-Z ]+-----|\s", b"", pem.read_bytes())
     try:
@@ -52,7 +52,7 @@ def one_line(typed: str) -> bool:
     return _ONE_LINE.fullmatch(typed) is not None
 
 
-class Words(Protocol):
+class SessionRule(Protocol):
     """Listens to one session and raises MismatchError where what was typed may not be."""
 
     def hear(self, event: Event) -> None: ...
@@ -60,27 +60,27 @@ class Words(Protocol):
     def end(self) -> None: ...
 
 
-class Witness:
+class SessionRules:
     """What the tools themselves said, over all sessions of a run."""
 
-    def __init__(self, journaled: Journaled, der: bytes | None, evidence: Evidence) -> None:
+    def __init__(self, journaled: JournalRules, der: bytes | None, evidence: Evidence) -> None:
         self._journaled, self._evidence = journaled, evidence
         self.der = der
         self._extractable: set[str] = set()
         self._imported: set[str] = set()
 
-    def words(self, session: Session) -> Words:
+    def words(self, session: CheckedSession) -> SessionRule:
         tool = str(session.header.get("tool"))
         allowed = (MIGRATION if self._journaled.migration else ACTION).get(tool)
         if allowed is None:
             raise session.wrong(f"{tool!r} is none of the documented tools", 1)
         if tool == "ckdemo":
-            return Menu(session, allowed, self)
+            return MenuRules(session, allowed, self)
         if tool in ("cmu", "vtl"):
-            return Calls(session, allowed, self)
-        return Lines(session, allowed, self)
+            return OneShotRules(session, allowed, self)
+        return CommandLineRules(session, allowed, self)
 
-    def typed(self, session: Session, event: Event) -> None:
+    def typed(self, session: CheckedSession, event: Event) -> None:
         """Each unwrap has its wrap: its file was moved here, and the journal intended it."""
         if event.data.strip() == _HELP:
             return
@@ -89,7 +89,7 @@ class Witness:
             if not found or found - self._journaled.entering:
                 raise session.wrong("it unwraps a file that was never wrapped and moved for that", event.line)
 
-    def displayed(self, session: Session, handle: str, text: str, line: int) -> None:
+    def displayed(self, session: CheckedSession, handle: str, text: str, line: int) -> None:
         try:
             shown = screens.shown(screens.answer(text).body)
         except UnknownScreenError:
@@ -109,7 +109,7 @@ class Witness:
             self._evidence.imported(handle)
         self.public(session, shown.attributes.get("CKA_LABEL"), modulus, line)
 
-    def public(self, session: Session, label: str | None, modulus: str | None, line: int) -> None:
+    def public(self, session: CheckedSession, label: str | None, modulus: str | None, line: int) -> None:
         """Demand that the source shows the exported key under our label, unless the run itself saw another."""
         journaled = self._journaled
         if not journaled.compared or journaled.refused:
@@ -124,27 +124,27 @@ class Witness:
         digits = (modulus or "").lower().lstrip("0")
         return len(digits) >= 2 * (len(self.der) - _AROUND_MODULUS) and digits in self.der.hex()
 
-    def wraps(self, session: Session, event: Event) -> None:
+    def wraps(self, session: CheckedSession, event: Event) -> None:
         """In a migration; a single action asks for one key, and the tool refuses it."""
         journaled = self._journaled
         if journaled.migration and (handle := event.data.strip()) not in self._extractable:
             raise session.wrong(f"key {handle} is wrapped, but was not shown as extractable before", event.line)
-        if journaled.migration and journaled.lasting and int(handle) not in journaled.leaving:
+        if journaled.migration and journaled.stable and int(handle) not in journaled.leaving:
             raise session.wrong(f"key {handle} is wrapped, but the journal has no intent of that", event.line)
 
-    def uses(self, session: Session, event: Event) -> None:
+    def uses(self, session: CheckedSession, event: Event) -> None:
         """SOURCE-READ-ONLY, WRAPPING-KEY-MATCH: what is set, and what wraps, is the imported public key."""
         if self._journaled.migration and (handle := event.data.strip()) not in self._imported:
             raise session.wrong(f"object {handle} was not shown to be the public key that was exported", event.line)
 
 
-class Lines:
+class CommandLineRules:
     """A tool whose every line is a command, but for an answer to a question of setAttribute.
 
     Of a tool that edits its lines the return that ends one is typed, and recorded, by itself.
     """
 
-    def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
+    def __init__(self, session: CheckedSession, allowed: AbstractSet[str], witness: SessionRules) -> None:
         self._session, self._allowed, self._witness = session, allowed, witness
         self._last = ""
         if session.header["argv"][1:] not in ([], ["interactive"]):
@@ -166,10 +166,10 @@ class Lines:
         """Nothing is left open."""
 
 
-class Calls:
+class OneShotRules:
     """A tool that does one thing and ends: its verb is its first argument. Nothing is typed but a token's number."""
 
-    def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
+    def __init__(self, session: CheckedSession, allowed: AbstractSet[str], witness: SessionRules) -> None:
         self._session, self._witness = session, witness
         self._screen, self._line = list[str](), 1
         self._verb = " ".join(session.header["argv"][1:2])
@@ -192,10 +192,10 @@ class Calls:
             self._witness.public(self._session, shown.get("label"), shown.get("modulus"), self._line)
 
 
-class Menu:
+class MenuRules:
     """ckdemo: numbers of a menu that stands on its first screen, and answers to questions."""
 
-    def __init__(self, session: Session, allowed: AbstractSet[str], witness: Witness) -> None:
+    def __init__(self, session: CheckedSession, allowed: AbstractSet[str], witness: SessionRules) -> None:
         self._session, self._allowed, self._witness = session, allowed, witness
         if session.header["argv"][1:]:
             raise session.wrong("the tool was started with a command", 1)

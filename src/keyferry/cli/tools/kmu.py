@@ -79,7 +79,7 @@ def unwrap_key(
     """Unwrap a file that RSA OAEP wrapped. Doing it twice makes two keys."""
     from keyferry.tools.key_mgmt_util import commands  # noqa: PLC0415 - start-up
 
-    request = commands.UnwrapRequest(
+    request = commands.UnwrapCommand(
         "wrapped.key", DestinationHandle(wrapping_key), label, key_type, digest, key_id, not non_extractable
     )
     commands.unwrap_key(request)  # UsageError before any tool starts
@@ -103,7 +103,7 @@ def find_key(
     """List the handles of keys that match; no match is no failure."""
     from keyferry.tools.key_mgmt_util import commands  # noqa: PLC0415 - start-up
 
-    commands.find_keys(commands.KeyFilter(key_class, label=label, id=key_id))  # UsageError before any tool starts
+    commands.find_keys(commands.FindKeyFilter(key_class, label=label, id=key_id))  # UsageError before any tool starts
     with key_mgmt_util(settings) as (tool, _host):
         found = tool.find_keys(key_class=key_class, label=label, id=key_id)
     _show("findKey", {"handles": list(found), "total": len(found)}, as_json=json)

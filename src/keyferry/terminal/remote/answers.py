@@ -54,7 +54,7 @@ def content(told: str, most: int | None = None) -> bytes:
     return data
 
 
-def glimpse(size: str, shown: str, count: int) -> tuple[int, bytes]:
+def read_prefix_and_erase(size: str, shown: str, count: int) -> tuple[int, bytes]:
     """Return a file's size and its first bytes: as many as asked for, or all that it has."""
     length, data = number("wc", size), content(shown)
     if len(data) != min(length, count):

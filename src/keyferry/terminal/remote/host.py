@@ -22,22 +22,22 @@ from keyferry.terminal.host import (
     Note,
     Program,
     clean_environment,
-    demand_ours,
     keep,
     no_tool,
+    require_ours,
 )
 from keyferry.terminal.process import UNKNOWN
 from keyferry.terminal.remote import answers, lines, ssh
-from keyferry.terminal.remote.shell import BrokenShellError, FarShell
-from keyferry.terminal.starting import demand_native, why_not_started
+from keyferry.terminal.remote.shell import BrokenShellError, RemoteShell
+from keyferry.terminal.starting import require_native, why_not_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from keyferry.terminal.process import Process
-    from keyferry.terminal.remote.shell import Answer
-    from keyferry.terminal.remote.ssh import Way
+    from keyferry.terminal.remote.shell import ShellAnswer
+    from keyferry.terminal.remote.ssh import Route
 
 _ECHO_OFF: Final = re.compile(rb"(?<![\w-])-echo(?![\w-])")
 _PROCESS: Final = "process-"
@@ -48,7 +48,7 @@ _NOT_RUN: Final = (126, 127)
 T = TypeVar("T")
 
 
-class FarHost:
+class RemoteHost:
     """Another host over the operator's own ssh, or this one behind a command prefix: one connection for all.
 
     A context manager: it reaches the host (UnreachableError with ssh's own words where it cannot) and makes the
@@ -60,7 +60,7 @@ class FarHost:
     def __init__(
         self,
         name: str,
-        way: Way,
+        way: Route,
         tools: str,
         without: frozenset[str] = frozenset(),
         *,
@@ -94,10 +94,10 @@ class FarHost:
             raise
         return self
 
-    def _started(self) -> FarShell:
+    def _started(self) -> RemoteShell:
         words = self._connection.shell()
         try:
-            return FarShell(words, self._env)
+            return RemoteShell(words, self._env)
         except OSError as error:
             raise UnreachableError(
                 f"the {self.name} host cannot be reached: {why_not_started(error, words[0])}",
@@ -119,8 +119,8 @@ class FarHost:
         command = f"wc -c <{shlex.quote(path)} && {self._hash(path)} && {lines.show(path, EMULATED_WITHIN)}"
         told = self._do(command, f"cannot read {tool}")
         size, digest, start = [*told.split("\n", 2), "", ""][:3]
-        length, begins = self._read(lambda: answers.glimpse(size, start, EMULATED_WITHIN))
-        demand_native(begins, self.facts.get("kernel", ""), tool, self.name, path)
+        length, begins = self._read(lambda: answers.read_prefix_and_erase(size, start, EMULATED_WITHIN))
+        require_native(begins, self.facts.get("kernel", ""), tool, self.name, path)
         marker = secrets.token_hex(8)
         noted = f"{_PROCESS}{marker}"
         words = lines.tool(marker, self._directory, noted, path, *arguments)
@@ -147,7 +147,7 @@ class FarHost:
         told = process.read(self.take(noted) or b"")
         return told if told.pid is not None and process.find(self.shell, told.pid) == told else UNKNOWN
 
-    def room(self, name: str) -> FarHost:
+    def room(self, name: str) -> RemoteHost:
         room = copy.copy(self)
         self._do(f"mkdir -m 700 {lines.at(name)}", "cannot make a private folder")
         room._directory = f"{self._directory}/{name}"
@@ -222,14 +222,14 @@ class FarHost:
         )
         return None if told == "none\n" else self._read(lambda: answers.content(told))
 
-    def glimpse(self, name: str, count: int) -> tuple[int, bytes] | None:
+    def read_prefix_and_erase(self, name: str, count: int) -> tuple[int, bytes] | None:
         at = lines.at(name)
         steps = f"echo $1 && {lines.show(name, count)} && {lines.overwrite(name)} && rm -f {at}"
         told = self._do(f"if [ -e {at} ]; then {lines.sized(name)} && {steps}; fi", f"cannot give {name}")
         if not told:
             return None
         size, _, shown = told.partition("\n")
-        return self._read(lambda: answers.glimpse(size, shown, count))
+        return self._read(lambda: answers.read_prefix_and_erase(size, shown, count))
 
     def size(self, name: str) -> int | None:
         at = lines.at(name)
@@ -254,7 +254,7 @@ class FarHost:
 
     def remove_folder(self, path: str) -> None:
         """Remove what a killed run left: a private folder by the name that it put on record."""
-        demand_ours(path)
+        require_ours(path)
         self._do(f"rm -rf {shlex.quote(path)}", f"cannot remove {path}")
 
     def free_space(self) -> int:
@@ -262,7 +262,7 @@ class FarHost:
         told = self._do("df -P -k .", "cannot show its free space")
         return self._read(lambda: answers.free_space(told))
 
-    def ask(self, command: str, then: str = ":") -> Answer:
+    def ask(self, command: str, then: str = ":") -> ShellAnswer:
         """Run one line of POSIX shell there, in the private folder."""
         try:
             return self._shell.ask(f"cd {shlex.quote(self._directory)} && {{ {command}; }}", self._limit, then)
@@ -288,7 +288,7 @@ class FarHost:
             raise self._failed(answer, otherwise)
         return _decoded(answer)
 
-    def _failed(self, answer: Answer, otherwise: str) -> UnreachableError:
+    def _failed(self, answer: ShellAnswer, otherwise: str) -> UnreachableError:
         missing = "a program that Keyferry needs there is missing, may not be run, or is for another architecture"
         return UnreachableError(
             f"the {self.name} host {otherwise}",
@@ -344,5 +344,5 @@ class FarHost:
         return answers.digest(self.facts["hash"], told)
 
 
-def _decoded(answer: Answer) -> str:
+def _decoded(answer: ShellAnswer) -> str:
     return answer.output.decode("utf-8", "surrogateescape")

@@ -45,7 +45,7 @@ class BrokenShellError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ShellAnswer:
     """What one command printed, its exit status, and what it and everything it started printed on standard error."""
 
     status: int
@@ -53,7 +53,7 @@ class Answer:
     errors: str = ""
 
 
-class FarShell:
+class RemoteShell:
     """A POSIX shell without a terminal, on this host or another, that does one command after another.
 
     A marker, new each time, stands before and behind each answer: what a login shell, a banner or a start-up
@@ -84,7 +84,7 @@ class FarShell:
             bufsize=0,
         )
 
-    def ask(self, command: str, limit: float, then: str = ":") -> Answer:
+    def ask(self, command: str, limit: float, then: str = ":") -> ShellAnswer:
         """Run one line of shell in a subshell, for one thread after another.
 
         Args:
@@ -98,7 +98,7 @@ class FarShell:
         with self._turn:
             return self._ask(command, limit, then)
 
-    def _ask(self, command: str, limit: float, then: str) -> Answer:
+    def _ask(self, command: str, limit: float, then: str) -> ShellAnswer:
         if self._broken:
             raise BrokenShellError(self._broken)
         mark = secrets.token_hex(8)
@@ -136,7 +136,7 @@ class FarShell:
         while data:
             data = data[os.write(_descriptor(self._process.stdin), data) :]
 
-    def _hear(self, mark: bytes, end: float) -> Answer:
+    def _hear(self, mark: bytes, end: float) -> ShellAnswer:
         pattern = re.compile(mark + rb"\n(.*)\n" + mark + rb" ([0-9]+)\n(.*)\n" + mark + rb"\.\n", re.DOTALL)
         closing = mark + b".\n"
         while True:
@@ -144,7 +144,7 @@ class FarShell:
             self._come += self._read(end)
             if self._come.find(closing, searched) >= 0 and (found := pattern.search(self._come)):
                 self.noise += self._come[: found.start()]
-                return Answer(int(found[2]), bytes(found[1]), found[3].decode("utf-8", "replace"))
+                return ShellAnswer(int(found[2]), bytes(found[1]), found[3].decode("utf-8", "replace"))
 
     def _read(self, end: float) -> bytes:
         output = _descriptor(self._process.stdout)

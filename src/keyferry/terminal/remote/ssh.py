@@ -89,7 +89,7 @@ _OTHERWISE: Final = "`ssh HOST true`, or the prefix before `true`, must succeed 
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Route:
     """How a host is reached. destination: what ssh takes, "" for this machine. options: `NAME=VALUE` for ssh's -o.
 
     prefix: words before every command there, as `docker exec -it NAME`.
@@ -101,17 +101,17 @@ class Way:
     sudo: bool = False
 
     @property
-    def is_here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether nothing stands between us and the tools."""
         return not (self.destination or self.prefix or self.sudo)
 
 
-def way(destination: str, options: str, prefix: str, *, sudo: bool) -> Way:
+def way(destination: str, options: str, prefix: str, *, sudo: bool) -> Route:
     """A way from its settings; UsageError for what ssh would take for an option."""
     if destination.startswith("-") or any(char.isspace() or not char.isprintable() for char in destination):
         raise UsageError(f"host: {destination!r} is nothing that ssh can be told as a host", keys="nothing was started")
     try:
-        found = Way(destination, tuple(shlex.split(options)), tuple(shlex.split(prefix)), sudo)
+        found = Route(destination, tuple(shlex.split(options)), tuple(shlex.split(prefix)), sudo)
     except ValueError as error:
         raise UsageError(f"ssh_options or prefix: {error}") from None
     if wrong := [option for option in found.options if not re.fullmatch(r"[A-Za-z0-9]+=.+", option)]:
@@ -131,7 +131,7 @@ def way(destination: str, options: str, prefix: str, *, sudo: bool) -> Way:
 class Connection:
     """The argument vectors of one connection: its master is the far shell, every tool is a session over it."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Route) -> None:
         self._way = way
         self.folder = _SOCKETS / f"keyferry-{secrets.token_hex(8)}" if way.destination else None
         """Holds the socket (0700); None where no ssh is needed."""

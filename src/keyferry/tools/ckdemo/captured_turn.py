@@ -106,7 +106,7 @@ _LAST_ENTRY = re.compile(r"(?m)^[^\n]{0,80}\([ \t]*0[ \t]*\)[ \t]*Quit\b")
 _MAIN = re.compile(rf"[ \t]*{dialect.CHOICE}(?P<typed>(?:[0-9]+(?=[ \t]*\Z))?)[ \t]*")
 
 
-def turn(verb: str, text: str) -> screens.Answer:
+def turn(verb: str, text: str) -> screens.TemplateAnswer:
     """The answer of one turn, less its questions and what was typed to them.
 
     UnknownScreenError for a text of several turns or of half a one, and for anything that is no menu behind
@@ -116,7 +116,7 @@ def turn(verb: str, text: str) -> screens.Answer:
         return _whole(verb, screens.answer(text), text)
     text = _behind_the_choice(text)
     found = _whole(verb, screens.answer(text), text)
-    return screens.Answer(_behind_the_questions(_QUESTION[verb], found.body), found.ckr, found.function)
+    return screens.TemplateAnswer(_behind_the_questions(_QUESTION[verb], found.body), found.ckr, found.function)
 
 
 def _behind_the_choice(text: str) -> str:
@@ -143,7 +143,7 @@ def _behind_the_choice(text: str) -> str:
     return text
 
 
-def _whole(verb: str, answer: screens.Answer, text: str) -> screens.Answer:
+def _whole(verb: str, answer: screens.TemplateAnswer, text: str) -> screens.TemplateAnswer:
     """The answer, where nothing but a whole menu and an empty prompt comes behind its Status line."""
     *menu, last = text[len(answer.body) :].partition("\n")[2].rstrip().split("\n")
     choice = _MAIN.fullmatch(last)

@@ -5,9 +5,9 @@ Patterns allow what the builds are known or thought to vary: blanks, hyphens, fu
 
 from __future__ import annotations
 
-from keyferry.terminal.prompts import Manners, Prompt
+from keyferry.terminal.prompts import InputLimits, Prompt
 
-MANNERS = Manners(longest_line=4094, longest_secret=29, comment="#")
+MANNERS = InputLimits(longest_line=4094, longest_secret=29, comment="#")
 HIGHEST_SLOT = 500
 HIGHEST_HANDLE = 10_000
 """Higher numbers cannot be typed: the reader asks again for ever."""

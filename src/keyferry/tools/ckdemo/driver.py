@@ -7,12 +7,12 @@ from keyferry.pkcs11 import KCV_BYTES, Kcv, KeyClass, Slot, SourceHandle
 from keyferry.terminal.prompts import Prompt
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo.menu_session import (
-    Dialogue,
+    MenuDialogue,
     Question,
     always,
     demand,
-    demand_said,
     object_question,
+    require_said,
     slot_question,
 )
 from keyferry.tools.lines import unknown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
-    from keyferry.terminal.prompts import Heard
+    from keyferry.terminal.prompts import Reply
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
@@ -40,7 +40,7 @@ class Ckdemo:
         self._console = console
         self._host = host
         self._wrap_table: Prompt | None = None
-        self._dialogue = Dialogue(console, limits)
+        self._dialogue = MenuDialogue(console, limits)
 
     @classmethod
     def open(cls, sessions: Sessions, host: Host, limits: Limits) -> Self:
@@ -64,7 +64,7 @@ class Ckdemo:
         """Options, Display Help: makes each later turn a line instead of a page. Not asked for if already off."""
         done = False
 
-        def option(heard: Heard) -> str:
+        def option(heard: Reply) -> str:
             nonlocal done
             title = dialect.OPTION_DONE if done else dialect.OPTION_HELP
             done = True
@@ -82,7 +82,7 @@ class Ckdemo:
             dialect.ROLE_OF_SESSION,
             lambda heard: str(screens.choice(heard.text + "\n" + heard.question, "normal user", "openSession")),
         )
-        demand_said(self._dialogue.turn("open_session", slot_question(slot), role), "openSession")
+        require_said(self._dialogue.turn("open_session", slot_question(slot), role), "openSession")
 
     def login(self, pin: Secret, logins: Logins) -> None:
         """Log in as crypto officer; the PIN is typed once (LOGIN-ONCE), and refused text ends it for good."""
@@ -92,12 +92,12 @@ class Ckdemo:
     def _log_in(self, pin: Secret, logins: Logins) -> None:
         chosen = asked = False
 
-        def role(heard: Heard) -> str:
+        def role(heard: Reply) -> str:
             nonlocal chosen
             chosen = True
             return str(screens.choice(heard.text + "\n" + heard.question, "Crypto-Officer", "login"))
 
-        def typed(heard: Heard) -> Secret:
+        def typed(heard: Reply) -> Secret:
             nonlocal asked
             if not chosen:  # the security officer has three tries: a PIN is never typed for a role nobody named
                 raise unknown("ckdemo", "login", "a PIN was asked for, but not whose", heard.question)
@@ -117,17 +117,17 @@ class Ckdemo:
 
     def logout(self) -> None:
         """Log out; the session stays open."""
-        demand_said(self._dialogue.turn("logout"), "logout")
+        require_said(self._dialogue.turn("logout"), "logout")
 
     def close_session(self) -> None:
         """Close the one session that is open."""
 
-        def one(heard: Heard) -> str:
+        def one(heard: Reply) -> str:
             return str(screens.choice(heard.text + "\n" + heard.question, dialect.CLOSE_ONE, "closeSession"))
 
-        demand_said(self._dialogue.turn("close_session", Question(dialect.CLOSE, one)), "closeSession")
+        require_said(self._dialogue.turn("close_session", Question(dialect.CLOSE, one)), "closeSession")
 
-    def find_objects(self, kind: str = "all") -> tuple[screens.Listed, ...]:
+    def find_objects(self, kind: str = "all") -> tuple[screens.ObjectListing, ...]:
         """Every object that this session sees, or those of a kind of `dialect.SEARCHES`; handles are this session's."""
         if kind not in dialect.SEARCHES:
             raise UsageError(f"no kind of object {kind!r}", hint=f"one of {', '.join(dialect.SEARCHES)}")
@@ -145,7 +145,7 @@ class Ckdemo:
         yes: which attributes (of `dialect.GENERATE_ASKS`) it has; `Extractable` is not asked in every build.
         """
 
-        def attribute(heard: Heard) -> str:
+        def attribute(heard: Reply) -> str:
             name = heard.question.removeprefix("Enter ").partition(" Attribute")[0]
             if name not in dialect.GENERATE_ASKS:
                 raise unknown("ckdemo", "generateKey", "an attribute that is not known", heard.question)
@@ -180,7 +180,7 @@ class Ckdemo:
         line = f"{name}={int(value):02}"
         added = False
 
-        def template(heard: Heard) -> str:
+        def template(heard: Reply) -> str:
             nonlocal added
             lines = [text.strip() for text in heard.text.splitlines() if text.strip()]
             if added and line not in lines:
@@ -195,7 +195,7 @@ class Ckdemo:
             Question(dialect.WHICH_ATTRIBUTE, lambda heard: str(screens.attribute_number(heard.text, name))),
             Question(dialect.BOOLEAN, always(str(int(value)))),
         )
-        demand_said(answer, "setAttribute")
+        require_said(answer, "setAttribute")
         after = self.display_object(handle)
         if after.flag(name) is not value:
             raise MismatchError(
@@ -226,7 +226,7 @@ class Ckdemo:
             object_question(dialect.WRAPPING_KEY, wrapping),
             object_question(dialect.KEY_TO_WRAP, key),
         )
-        demand_said(answer, "wrapKey", dialect.WRAPPED)
+        require_said(answer, "wrapKey", dialect.WRAPPED)
         size = self._host.size(dialect.WRAPPED_FILE)
         if size is None:
             raise self._none(dialect.WRAPPED_FILE, "wrapKey")
@@ -240,7 +240,7 @@ class Ckdemo:
         """Options, OAEP Hash Params: the hash is asked for from now on. UsageError if this build cannot."""
         done = False
 
-        def option(heard: Heard) -> str:
+        def option(heard: Reply) -> str:
             nonlocal done
             title = dialect.OPTION_DONE if done else dialect.OPTION_HASH
             done = True
@@ -274,8 +274,8 @@ class Ckdemo:
                 Question(dialect.FILE_TO_ENCRYPT, always(_ZERO_FILE)),
                 object_question(dialect.KEY_TO_USE, key),
             )
-            demand_said(answer, "encryptFile", dialect.ENCRYPTED)
-            seen = self._host.glimpse(dialect.ENCRYPTED_FILE, KCV_BYTES)
+            require_said(answer, "encryptFile", dialect.ENCRYPTED)
+            seen = self._host.read_prefix_and_erase(dialect.ENCRYPTED_FILE, KCV_BYTES)
         except BaseException:
             self._host.erase(dialect.ENCRYPTED_FILE)
             raise
@@ -296,7 +296,7 @@ class Ckdemo:
         name = dialect.HASHES[digest]
         return Question(dialect.HASH_TABLE, lambda heard: str(screens.table_number(heard.text, name, "wrapKey")))
 
-    def _wrap_mechanism(self, heard: Heard) -> str:
+    def _wrap_mechanism(self, heard: Reply) -> str:
         # The table ends without a prompt. The first time silence tells its end; later its own last bytes do.
         if self._wrap_table is None:
             self._wrap_table = Prompt.ending_with(dialect.WRAP_TABLE.name, heard.text, _TAIL)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 _QUESTION = 4000  # characters at the end of what was printed in which a question is looked for
 
 
-class Facts(Protocol):
+class CkdemoFacts(Protocol):
     def check_value(self, handle: str, kcv: str) -> None: ...
 
     def wrapped(self, handle: str, sha256: str) -> None: ...
 
 
-class Reader:
-    def __init__(self, facts: Facts) -> None:
+class CkdemoEvidence:
+    def __init__(self, facts: CkdemoFacts) -> None:
         self._facts = facts
         self._printed = self._used = self._wrapped = ""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyferry.errors import CheckFailedError, ToolRefusedError, UnreachableError
-from keyferry.terminal.prompts import ENDED, Heard, Prompt
+from keyferry.terminal.prompts import ENDED, Prompt, Reply
 from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.lines import unknown
 
@@ -22,15 +22,15 @@ class Question:
     """One thing the tool may ask in a dialogue, and what to answer; `times` it may ask it."""
 
     prompt: Prompt
-    answer: Callable[[Heard], str | Secret]
+    answer: Callable[[Reply], str | Secret]
     times: int = 1
 
 
-def always(text: str) -> Callable[[Heard], str]:
+def always(text: str) -> Callable[[Reply], str]:
     return lambda _heard: text
 
 
-class Dialogue:
+class MenuDialogue:
     """ckdemo's main loop: a menu entry, the questions it asks, a Status line, the main prompt again.
 
     A dialogue is a table of questions: each is answered when it is asked, in whatever order this build asks,
@@ -47,7 +47,7 @@ class Dialogue:
         self._menu = screens.menu(start.text, dialect.MENU)
         self._at_menu = True
 
-    def turn(self, verb: str, *questions: Question) -> screens.Answer:
+    def turn(self, verb: str, *questions: Question) -> screens.TemplateAnswer:
         """Choose a menu entry and answer what is asked, until the main prompt comes back."""
         asked = (*questions, Question(dialect.SESSION, _session))
         left = {question.prompt.name: question for question in asked}
@@ -72,7 +72,7 @@ class Dialogue:
             self._console.hear(Prompt(ENDED, b""), limit=self._limits.answer)
         self._console.close()
 
-    def _start(self) -> Heard:
+    def _start(self) -> Reply:
         try:
             heard = self._console.hear(dialect.MAIN, dialect.CANNOT_START, limit=self._limits.start)
         except UnreachableError as error:
@@ -88,7 +88,7 @@ class Dialogue:
             )
         return heard
 
-    def _reply(self, question: Question, heard: Heard) -> None:
+    def _reply(self, question: Question, heard: Reply) -> None:
         answer = question.answer(heard)
         if isinstance(answer, str):
             self._console.say(answer, among_output=question.prompt.settle is not None)
@@ -99,7 +99,7 @@ class Dialogue:
 def slot_question(slot: Slot) -> Question:
     """Asked where there is more than one slot; the slot must be among those offered (SLOT-MATCH)."""
 
-    def answer(heard: Heard) -> str:
+    def answer(heard: Reply) -> str:
         if slot not in screens.slots(heard.text):
             raise CheckFailedError(
                 f"ckdemo has no slot {slot}", rule="SLOT-MATCH", tool="ckdemo", seen=heard.text.strip()
@@ -120,7 +120,7 @@ def object_question(prompt: Prompt, handle: SourceHandle) -> Question:
     return Question(prompt, always(str(handle)))
 
 
-def _session(heard: Heard) -> str:
+def _session(heard: Reply) -> str:
     """Asked where several sessions are open, or where this build always asks."""
     sessions = screens.sessions(heard.text)
     if len(sessions) != 1:
@@ -128,7 +128,7 @@ def _session(heard: Heard) -> str:
     return str(sessions[0])
 
 
-def demand(answer: screens.Answer) -> screens.Answer:
+def demand(answer: screens.TemplateAnswer) -> screens.TemplateAnswer:
     """The answer, if its Status is CKR_OK; else ToolRefusedError with what the code means."""
     if not answer.ok:
         raise ToolRefusedError(
@@ -142,7 +142,7 @@ def demand(answer: screens.Answer) -> screens.Answer:
     return answer
 
 
-def demand_said(answer: screens.Answer, verb: str, sentence: str = "") -> None:
+def require_said(answer: screens.TemplateAnswer, verb: str, sentence: str = "") -> None:
     """CKR_OK and exactly this sentence, by default nothing; UnknownScreenError for any other."""
     if demand(answer).body.strip() != sentence:
         raise unknown("ckdemo", verb, f"not {sentence!r}", answer.body)

@@ -35,7 +35,7 @@ _NUMBER_AFTER = r"[ \t]*\[ *(\d+) *\]"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TemplateAnswer:
     """One turn of the main loop: what was printed before the Status line, and that line.
 
     function: the Cryptoki call that failed, None on success. ckr: the CKR name.
@@ -51,7 +51,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ObjectListing:
     handle: SourceHandle
     label: str
 
@@ -98,7 +98,7 @@ class Token:
     fields: Mapping[str, str]
 
 
-def answer(text: str) -> Answer:
+def answer(text: str) -> TemplateAnswer:
     """One turn, from the answer to the last question up to the prompt; a menu may follow the Status line."""
     text = clean(text)
     found = list(_STATUS.finditer(text))
@@ -108,7 +108,7 @@ def answer(text: str) -> Answer:
     failed = _FUNCTION.fullmatch(message)
     if (ckr == "CKR_OK") == bool(failed):
         raise unknown("ckdemo", "status", "message and code disagree", found[0].group())
-    return Answer(text[: found[0].start()], ckr, failed["function"] if failed else None)
+    return TemplateAnswer(text[: found[0].start()], ckr, failed["function"] if failed else None)
 
 
 def menu(text: str, names: Mapping[str, str]) -> dict[str, int]:
@@ -116,7 +116,7 @@ def menu(text: str, names: Mapping[str, str]) -> dict[str, int]:
     return {verb: _menu_number(clean(text), title) for verb, title in names.items()}
 
 
-def listing(body: str, display: Callable[[SourceHandle], str] | None = None) -> tuple[Listed, ...]:
+def listing(body: str, display: Callable[[SourceHandle], str] | None = None) -> tuple[ObjectListing, ...]:
     """`Handle N -- label: L` lines, in the tool's order; a label runs to the end of its line.
 
     display: gives an object's label as Display Object prints it. It is called if lines are left over or an object is
@@ -128,7 +128,7 @@ def listing(body: str, display: Callable[[SourceHandle], str] | None = None) -> 
         return ()
     handles = [match["handle"] for line in lines if (match := _OBJECT.fullmatch(line))]
     plain = display is None or len(set(handles)) == len(lines)
-    found: dict[SourceHandle, Listed] = {}
+    found: dict[SourceHandle, ObjectListing] = {}
     while lines:
         match = _OBJECT.fullmatch(lines[0])
         if match is None:
@@ -138,7 +138,7 @@ def listing(body: str, display: Callable[[SourceHandle], str] | None = None) -> 
             raise unknown("ckdemo", "findObject", "an object twice", lines[0])
         rest = [match["label"] or "", *lines[1:]]
         label = rest[:1] if plain or display is None else _spelled(display(handle), rest)
-        found[handle] = Listed(handle, "\n".join(label))
+        found[handle] = ObjectListing(handle, "\n".join(label))
         del lines[: len(label)]
     return tuple(found.values())
 

@@ -29,7 +29,7 @@ def public_key(attributes: Mapping[str, str]) -> PublicKey:
         raise unknown("cmu", "getAttribute", "no public key among the attributes", str(sorted(attributes))) from None
 
 
-def demand_same(shown: Shown, key: PublicKey, attributes: Mapping[str, str]) -> None:
+def require_same(shown: Shown, key: PublicKey, attributes: Mapping[str, str]) -> None:
     """Demand that all that cmu shows of the imported key is what was asked for, and what ckdemo shows.
 
     Raises:

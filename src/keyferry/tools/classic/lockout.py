@@ -30,7 +30,7 @@ class Counters:
     raised: tuple[tuple[SlotRow, tuple[str, ...]], ...]
     seen: bool
 
-    def demand_none(self, *, allow_raised: bool) -> None:
+    def require_none(self, *, allow_raised: bool) -> None:
         """LockoutNearError if a counter is raised; one that is locked is refused in any case."""
         for row, flags in self.raised:
             if allow_raised and "CKF_USER_PIN_LOCKED" not in flags:

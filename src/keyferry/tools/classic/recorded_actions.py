@@ -13,14 +13,14 @@ from keyferry.tools.ckdemo import dialect, screens
 from keyferry.tools.ckdemo import parsing as ckdemo
 from keyferry.tools.classic.source import describe
 from keyferry.tools.cmu import parsing as cmu
-from keyferry.tools.manual import Act, Answered, What, answered, text_of
+from keyferry.tools.manual import ActionKind, Answered, RecordedAction, answered, text_of
 from keyferry.tools.parse_output import hidden
 from keyferry.tools.vtl import parsing as vtl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from keyferry.tools.manual import Line, Sitting
+    from keyferry.tools.manual import Line, ToolSession
 
 _CHOICE = re.compile(rf"\s*{dialect.CHOICE}(?P<typed>.*)")
 _VERBS = {
@@ -36,26 +36,26 @@ _VERBS = {
     "quit": "quit",
 }
 _WHAT = {
-    "openSession": What.OPEN,
-    "login": What.LOG_IN,
-    "setAttribute": What.ALLOW,
-    "findObject": What.LIST,
-    "displayObject": What.DESCRIBE,
-    "wrapKey": What.WRAP,
+    "openSession": ActionKind.OPEN,
+    "login": ActionKind.LOG_IN,
+    "setAttribute": ActionKind.ALLOW,
+    "findObject": ActionKind.LIST,
+    "displayObject": ActionKind.DESCRIBE,
+    "wrapKey": ActionKind.WRAP,
 }
 _CMU = {
-    "list": What.LIST,
-    "import": What.IMPORT,
-    "getAttribute": What.DESCRIBE,
-    "setAttribute": What.ALLOW,
-    "delete": What.REMOVE,
+    "list": ActionKind.LIST,
+    "import": ActionKind.IMPORT,
+    "getAttribute": ActionKind.DESCRIBE,
+    "setAttribute": ActionKind.ALLOW,
+    "delete": ActionKind.REMOVE,
 }
 
 _CLASSES = {"publickey": KeyClass.PUBLIC, "privatekey": KeyClass.PRIVATE, "secretkey": KeyClass.SECRET}
 """By cmu's words, which it has in several cases."""
 
 
-def vtl_acts(sitting: Sitting) -> Iterator[Act]:
+def vtl_acts(sitting: ToolSession) -> Iterator[RecordedAction]:
     """One call, by its first word, in whatever case."""
     verb = _named(vtl.VERBS, sitting)
     if verb is None:
@@ -64,10 +64,12 @@ def vtl_acts(sitting: Sitting) -> Iterator[Act]:
     answer = answered(vtl.parse, verb, text_of(sitting.lines))
     slots = cast("list[dict[str, Any]]", answer.fields.get("slots", []))
     told = {slot["serial"]: slot["number"] for slot in slots if slot["serial"] and slot["present"]}
-    yield answer.act(What.LIST_SLOTS if verb == "listSlots" else What.LOOK, "vtl", verb, sitting.place, told)
+    yield answer.act(
+        ActionKind.LIST_SLOTS if verb == "listSlots" else ActionKind.LOOK, "vtl", verb, sitting.place, told
+    )
 
 
-def cmu_acts(sitting: Sitting) -> Iterator[Act]:
+def cmu_acts(sitting: ToolSession) -> Iterator[RecordedAction]:
     """One call; functions may be cut short as cmu allows it."""
     verb = _named(cmu.VERBS, sitting)
     if verb is None:
@@ -77,12 +79,12 @@ def cmu_acts(sitting: Sitting) -> Iterator[Act]:
     yield answer.act(_CMU[verb], "cmu", verb, sitting.place, _cmu_told(verb, _options(sitting.words[1:]), answer))
 
 
-def ckdemo_acts(sitting: Sitting) -> Iterator[Act]:
+def ckdemo_acts(sitting: ToolSession) -> Iterator[RecordedAction]:
     """Every choice of its menu, by the entries that the menu itself shows."""
     places = [place for place, line in enumerate(sitting.lines) if _CHOICE.fullmatch(line.text)]
     start = text_of(sitting.lines[: places[0]] if places else sitting.lines)
     begun = answered(ckdemo.parse, "startup", f"{start}\nEnter your choice : " if places else start)
-    yield begun.act(What.START, "ckdemo", "startup", sitting.place, {})
+    yield begun.act(ActionKind.START, "ckdemo", "startup", sitting.place, {})
     try:
         entries = {number: _VERBS[name] for name, number in screens.menu(start, dialect.MENU).items()}
     except UnknownScreenError:
@@ -94,23 +96,25 @@ def ckdemo_acts(sitting: Sitting) -> Iterator[Act]:
         yield from _choice(entries, sitting.lines[place:end], last=end == len(sitting.lines))
 
 
-def _choice(entries: Mapping[int, str], lines: Sequence[Line], *, last: bool) -> Iterator[Act]:
+def _choice(entries: Mapping[int, str], lines: Sequence[Line], *, last: bool) -> Iterator[RecordedAction]:
     found = _CHOICE.fullmatch(lines[0].text)
     typed, place = (found["typed"].strip() if found else ""), lines[0].place
     if not typed:
         return
     verb = entries.get(int(typed)) if typed.isdecimal() else None
     if verb is None:
-        yield Act(What.OTHER, "ckdemo", "a menu entry", place, unknown="a choice that is not known here")
+        yield RecordedAction(
+            ActionKind.OTHER, "ckdemo", "a menu entry", place, unknown="a choice that is not known here"
+        )
     elif verb == "quit":
-        yield Act(What.LEAVE, "ckdemo", verb, place)
+        yield RecordedAction(ActionKind.LEAVE, "ckdemo", verb, place)
     elif verb in dialect.HARMLESS:
-        yield Act(What.LOOK, "ckdemo", verb, place)
+        yield RecordedAction(ActionKind.LOOK, "ckdemo", verb, place)
     else:
         text = text_of(lines) if last else f"{text_of(lines)}\nEnter your choice : "
         answer = answered(ckdemo.parse, verb, text)
         told = _ckdemo_told(verb, hidden(text), answer) if answer.fields else {}
-        yield answer.act(_WHAT.get(verb, What.LOOK), "ckdemo", verb, place, told)
+        yield answer.act(_WHAT.get(verb, ActionKind.LOOK), "ckdemo", verb, place, told)
 
 
 def _ckdemo_told(verb: str, text: str, answer: Answered) -> Mapping[str, object]:
@@ -143,7 +147,7 @@ def _wrapped(text: str) -> dict[str, object]:
 def _described(fields: dict[str, Any]) -> dict[str, object]:
     """What a display says; numbers and classes as the procedure has them."""
     handle, attributes = fields["handle"], fields["attributes"]
-    listed = screens.Listed(handle, attributes.get("CKA_LABEL", ""))
+    listed = screens.ObjectListing(handle, attributes.get("CKA_LABEL", ""))
     try:
         key = describe(listed, screens.Shown(handle, attributes))
     except UnknownScreenError:
@@ -214,7 +218,7 @@ def _last(pattern: str, text: str) -> str | None:
     return found[-1] if found else None
 
 
-def _named(verbs: Mapping[str, object], sitting: Sitting) -> str | None:
+def _named(verbs: Mapping[str, object], sitting: ToolSession) -> str | None:
     """The verb that the first word means: whole or cut short, if it can be no other."""
     word = sitting.words[0].lower() if sitting.words else ""
     whole = [verb for verb in verbs if verb.lower() == word]
@@ -223,9 +227,9 @@ def _named(verbs: Mapping[str, object], sitting: Sitting) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _not_known(tool: str, sitting: Sitting) -> Act:
+def _not_known(tool: str, sitting: ToolSession) -> RecordedAction:
     verb = sitting.words[0] if sitting.words else "(nothing)"
-    return Act(What.OTHER, tool, verb, sitting.place, unknown="a function that is not known here")
+    return RecordedAction(ActionKind.OTHER, tool, verb, sitting.place, unknown="a function that is not known here")
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.host import Host
     from keyferry.terminal.sessions import Sessions
-    from keyferry.tools.ckdemo.screens import Listed, Shown
+    from keyferry.tools.ckdemo.screens import ObjectListing, Shown
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
     from keyferry.tools.vtl.screens import SlotRow
@@ -79,7 +79,7 @@ class ClassicSource:
         self._identity: dict[str, str] = {}
         self._warnings: tuple[str, ...] = ()
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         rows = vtl.list_slots(self._sessions, self._host, self._limits)
         self._sessions.spare(*(name for row in rows for name in (row.label, row.serial) if name))
         self._row = self._slot_row(rows)
@@ -92,7 +92,7 @@ class ClassicSource:
         emulator = emulated_at(self._host, self.ckdemo.emulator)
         counted = seen.seen and not self._allow_raised
         self._logins.know(self._pin, lockout.account(self._row, emulator, counted=counted))
-        seen.demand_none(allow_raised=self._allow_raised)
+        seen.require_none(allow_raised=self._allow_raised)
         self._identity = {
             "label": token.label,
             "serial": token.serial,
@@ -114,7 +114,7 @@ class ClassicSource:
     def identity(self) -> Mapping[str, str]:
         return self._identity
 
-    def handles_last(self) -> bool:
+    def has_stable_handles(self) -> bool:
         return not self._row.ha
 
     def keys(self) -> Sequence[SourceKey]:
@@ -160,7 +160,7 @@ class ClassicSource:
     def labelled(self, label: str) -> Sequence[SourceHandle]:
         return [one.handle for one in self._objects() if one.label == label]
 
-    def _objects(self) -> Sequence[Listed]:
+    def _objects(self) -> Sequence[ObjectListing]:
         found = self.ckdemo.find_objects()
         self._broken = frozenset(tuple(one.label.split("\n")) for one in found if "\n" in one.label)
         return found
@@ -172,7 +172,7 @@ class ClassicSource:
             raise unknown("ckdemo", "displayObject", f"object {handle} is no RSA public key")
         if self._cmu_handle is not None and not self._row.ha:
             other = self.cmu().get_attributes(self._cmu_handle)
-            imported.demand_same(shown, key, other)
+            imported.require_same(shown, key, other)
         return key
 
     def allow_wrapping(self, handle: SourceHandle) -> None:
@@ -281,7 +281,7 @@ class ClassicSource:
         )
 
 
-def describe(listed: Listed, shown: Shown) -> SourceKey:
+def describe(listed: ObjectListing, shown: Shown) -> SourceKey:
     """An object as the procedure sees it, from its line in the listing and its display."""
     kind = key_type(number) if (number := shown.number("CKA_KEY_TYPE")) is not None else "none"
     key_class = KeyClass.of(shown.number("CKA_CLASS") or 0)
@@ -317,7 +317,7 @@ def told(shown: str) -> str | None:
     return shown
 
 
-def _label(listed: Listed, displayed: str) -> str:
+def _label(listed: ObjectListing, displayed: str) -> str:
     """The label; of one that contains line breaks or a NUL the exact text, which a listing does not show."""
     if _same_text(listed.label, displayed):
         return listed.label

@@ -10,7 +10,7 @@ from keyferry.errors import UsageError
 from keyferry.pkcs11 import DestinationHandle
 from keyferry.tools.abilities import by_command
 from keyferry.tools.cloudhsm_cli import dialect, screens
-from keyferry.tools.endpoints import USAGES, Holding
+from keyferry.tools.endpoints import USAGES, KeySharing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class UnwrapRequest:
         Raises:
             UsageError: the key is to be shared or needs a quorum, which this command does not set here.
         """
-        if spec.holding != Holding():
+        if spec.sharing != KeySharing():
             raise _refusal(f"sharing or a quorum for the key {spec.label!r}", "is not set by key unwrap here")
         return cls(
             file=spec.file,

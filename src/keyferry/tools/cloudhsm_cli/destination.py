@@ -14,7 +14,7 @@ from keyferry.tools import ledger
 from keyferry.tools.cloudhsm_cli import commands, dialect, screens, values
 from keyferry.tools.cloudhsm_cli.driver import NO_KEY, CloudHsmCli, KeyFilter, UnwrapRequest
 from keyferry.tools.cloudhsm_cli.users import obstacle
-from keyferry.tools.endpoints import Coverage, DestinationKey, Holding, Pair, demand_half
+from keyferry.tools.endpoints import Coverage, DestinationKey, KeySharing, Pair, require_half
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.abilities import Needs
-    from keyferry.tools.cloudhsm_cli.screens import Key
+    from keyferry.tools.cloudhsm_cli.screens import ListedKey
     from keyferry.tools.endpoints import UnwrapSpec
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
@@ -63,21 +63,23 @@ class CloudHsmCliDestination:
         self._quota = quota
         self._session: CloudHsmCli | None = None
         self._hsms: Sequence[Mapping[str, str]] = ()
-        self._just_told: Key | None = None
+        self._just_told: ListedKey | None = None
         self._logged_in = False
         self._in_vain = False
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         self._session = CloudHsmCli.open(self._sessions, self._host, self._limits)
         self._hsms = self.tool.hsms()
         self._check_available()
-        self._logins.know(self._password, ledger.cluster(self._user, self._host, self.tool.emulator, self.marks()))
+        self._logins.know(
+            self._password, ledger.cluster(self._user, self._host, self.tool.emulator, self.cluster_fingerprints())
+        )
         self._check_user()
 
     def probe(self, needs: Needs) -> Sequence[str]:
         return self.tool.probe(needs)
 
-    def marks(self) -> Sequence[str]:
+    def cluster_fingerprints(self) -> Sequence[str]:
         return [hsm[screens.SERIAL] for hsm in self._hsms]
 
     @property
@@ -147,7 +149,7 @@ class CloudHsmCliDestination:
         made = self.tool.generate_pair(label, bits, extractable=extractable)
         for half in (made.public, made.private):
             self._check_whole(half)
-        values.demand_unwraps(made.private, extractable=extractable)
+        values.require_unwraps(made.private, extractable=extractable)
         return Pair(made.public.handle, made.private.handle)
 
     def export_public_key(self, handle: DestinationHandle, file: str) -> None:
@@ -175,11 +177,11 @@ class CloudHsmCliDestination:
                 hint="synchronize the cluster, then check the key with `key list --verbose`",
             )
         if self._just_told.attributes.get("class") == "private-key":
-            values.demand_unwraps(self._just_told)
+            values.require_unwraps(self._just_told)
         return coverage_of(self._just_told)
 
     def delete_half(self, handle: DestinationHandle, key: PublicKey) -> None:
-        demand_half(self.describe(handle), key)
+        require_half(self.describe(handle), key)
         self.tool.delete(handle)
 
     @staticmethod
@@ -187,12 +189,12 @@ class CloudHsmCliDestination:
         return CloudHsmCli.can_type(text)
 
     @staticmethod
-    def can_hold(holding: Holding) -> bool:
+    def supports_sharing(sharing: KeySharing) -> bool:
         """Sharing and quorum are set with other commands of this tool, which no run types."""
-        return holding == Holding()
+        return sharing == KeySharing()
 
-    def holding(self, handle: DestinationHandle) -> Holding:
-        return Holding(self._key(handle).shared)
+    def sharing(self, handle: DestinationHandle) -> KeySharing:
+        return KeySharing(self._key(handle).shared)
 
     def close(self) -> None:
         if self._session is None:
@@ -211,7 +213,7 @@ class CloudHsmCliDestination:
     def _handles(self, wanted: KeyFilter) -> Sequence[DestinationHandle]:
         return [key.handle for key in self._while_in(lambda: self.tool.list_keys(wanted))]
 
-    def _key(self, handle: DestinationHandle) -> Key:
+    def _key(self, handle: DestinationHandle) -> ListedKey:
         return self._while_in(lambda: self.tool.key(handle))
 
     def _check_in(self) -> None:
@@ -261,7 +263,7 @@ class CloudHsmCliDestination:
                 "set `key_availability_check = false` in [destination]",
             )
 
-    def _check_whole(self, made: Key) -> None:
+    def _check_whole(self, made: ListedKey) -> None:
         if not made.covered:
             raise NeedsOperatorError(
                 f"key {made.handle} was made, but it {_uncovered(made)}",
@@ -273,7 +275,7 @@ class CloudHsmCliDestination:
             )
 
 
-def described(key: Key) -> DestinationKey:
+def described(key: ListedKey) -> DestinationKey:
     """A key from the object that `key list --verbose` prints; UnknownScreenError for values that cannot be."""
     found = key.attributes
     key_class = _CLASSES.get(str(found.get("class")), KeyClass.OTHER)
@@ -295,13 +297,13 @@ def described(key: Key) -> DestinationKey:
     )
 
 
-def coverage_of(key: Key) -> Coverage:
+def coverage_of(key: ListedKey) -> Coverage:
     """The coverages that the tool printed with a key."""
     cluster, *holders = key.coverage
     return Coverage(words={"cluster-coverage": [cluster], "key-coverage": holders})
 
 
-def _uncovered(key: Key) -> str:
+def _uncovered(key: ListedKey) -> str:
     """What is wrong with a key that is not covered."""
     if key.inconsistent:
         return f"is inconsistent: the HSMs of the cluster disagree about {', '.join(key.inconsistent)}"
@@ -310,7 +312,7 @@ def _uncovered(key: Key) -> str:
     return "is not on every HSM of the cluster"
 
 
-def _printed(key: Key) -> str:
+def _printed(key: ListedKey) -> str:
     """The words that the tool printed."""
     attributes = (f"{name}: {value}" for name, value in key.attributes.items() if name in key.inconsistent)
     return "\n".join((f"coverage: {', '.join(key.coverage)}", *attributes))

@@ -4,10 +4,10 @@ pages of 2023 and of today print differently, as an empty id, stands here side b
 
 from __future__ import annotations
 
-from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.terminal.prompts import ENDED, InputLimits, Prompt
 
 TOOL = "cloudhsm-cli"
-MANNERS = Manners(longest_line=930, edits_lines=True)  # with the prompt it fits in a row of our terminal
+MANNERS = InputLimits(longest_line=930, edits_lines=True)  # with the prompt it fits in a row of our terminal
 
 PROMPT = r"(?:aws-cloudhsm|[a-z0-9_]{1,31}@cluster-[0-9a-z]{1,40}) ?>"
 """The prompt of commands; with several configured clusters and a user logged in, `<user>@cluster-<id> > `."""

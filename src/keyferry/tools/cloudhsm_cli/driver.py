@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.abilities import Needs, Usage
-    from keyferry.tools.cloudhsm_cli.screens import Key, Page, Pair
-    from keyferry.tools.cloudhsm_cli.users import User
+    from keyferry.tools.cloudhsm_cli.screens import ListedKey, ListedPair, Page
+    from keyferry.tools.cloudhsm_cli.users import CloudHsmCliUser
     from keyferry.tools.limits import Limits
     from keyferry.tools.logins import Logins
 
@@ -93,7 +93,7 @@ class CloudHsmCli:
         """Whether a label, id or name can be told to this tool as it is."""
         return commands.can_type(text)
 
-    def users(self) -> tuple[User, ...]:
+    def users(self) -> tuple[CloudHsmCliUser, ...]:
         """All users with their states; needs no login."""
         return self._ask(screens.USERS, users.users)
 
@@ -158,7 +158,7 @@ class CloudHsmCli:
     def logout(self) -> None:
         self._ask(screens.LOGOUT, screens.logout)
 
-    def generate_pair(self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False) -> Pair:
+    def generate_pair(self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False) -> ListedPair:
         """Make an RSA pair whose private half unwraps; both halves get the label."""
         line = commands.generate_pair(label, bits, exponent, extractable=extractable)
         return self._change(screens.PAIR, line, screens.key_pair, self._limits.generate)
@@ -167,13 +167,13 @@ class CloudHsmCli:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
         self._ask(commands.generate_file(handle, file), lambda text: screens.message(screens.FILE, text))
 
-    def unwrap(self, request: UnwrapRequest) -> Key:
+    def unwrap(self, request: UnwrapRequest) -> ListedKey:
         """Unwrap a key. Every call that succeeds makes another key, also of the same file."""
         return self._change(screens.UNWRAP, commands.unwrap(request), screens.unwrapped)
 
-    def list_keys(self, wanted: KeyFilter | None = None, *, verbose: bool = False) -> tuple[Key, ...]:
+    def list_keys(self, wanted: KeyFilter | None = None, *, verbose: bool = False) -> tuple[ListedKey, ...]:
         """All keys of this user that match, page by page; none is no failure."""
-        found: list[Key] = []
+        found: list[ListedKey] = []
         page = self._page(wanted, None, verbose=verbose)
         found += page.keys
         while page.next_token is not None and len(found) < page.total:
@@ -189,7 +189,7 @@ class CloudHsmCli:
         """How many keys this user sees, or of them those that match."""
         return self._ask(commands.list_keys(wanted or KeyFilter(), None, verbose=False, most=1), screens.keys).total
 
-    def key(self, handle: DestinationHandle) -> Key:
+    def key(self, handle: DestinationHandle) -> ListedKey:
         """One key with all its attributes. ToolRefusedError where there is none with this reference."""
         found = self.list_keys(KeyFilter(handle), verbose=True)
         if not found:

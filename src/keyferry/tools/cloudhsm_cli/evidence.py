@@ -9,24 +9,24 @@ from keyferry.errors import UnknownScreenError
 from keyferry.terminal.screen_row import UnknownSequenceError, drawn
 from keyferry.tools.cloudhsm_cli import screens
 from keyferry.tools.cloudhsm_cli.destination import coverage_of, described
-from keyferry.tools.endpoints import Holding
-from keyferry.tools.evidence import Turn, Turns, number_of, value_of
+from keyferry.tools.endpoints import KeySharing
+from keyferry.tools.evidence import Exchange, Exchanges, number_of, value_of
 
 if TYPE_CHECKING:
-    from keyferry.tools.cloudhsm_cli.screens import Key
+    from keyferry.tools.cloudhsm_cli.screens import ListedKey
     from keyferry.tools.evidence import Facts
 
 _REFERENCE = re.compile(r"key-reference=(0x[0-9a-f]+)")
 
 
-class Reader(Turns):
+class CloudHsmCliEvidence(Exchanges):
     """Reads the answers of one session."""
 
     def __init__(self, facts: Facts) -> None:
         super().__init__(self._answer)
         self._facts = facts
 
-    def _answer(self, turn: Turn) -> None:
+    def _answer(self, turn: Exchange) -> None:
         line = turn.line
         if line == screens.HSM_INFO:
             self._facts.listed([hsm[screens.SERIAL] for hsm in screens.hsms(_shown(turn.text))])
@@ -46,12 +46,12 @@ class Reader(Turns):
             for key in screens.keys(_shown(turn.text)).keys:
                 self._listed(key, asked=_filtered(line))
 
-    def _listed(self, key: Key, asked: int) -> None:
+    def _listed(self, key: ListedKey, asked: int) -> None:
         if key.covered is None or key.handle != asked:
             return
         self._facts.covered(key.handle, coverage_of(key), whole=key.covered)
         self._facts.described(described(key))
-        self._facts.held(key.handle, Holding(key.shared))
+        self._facts.held(key.handle, KeySharing(key.shared))
 
 
 def _filtered(line: str) -> int:

@@ -17,7 +17,7 @@ from keyferry.tools.parse_output import SCHEMA, Json, hidden
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keyferry.tools.cloudhsm_cli.screens import Key
+    from keyferry.tools.cloudhsm_cli.screens import ListedKey
 
 _BROKEN = re.compile(r'(?m)^(?P<begin>[ \t]*"modulus": "0x[0-9a-fA-F]+)(?P<rest>(?:[ \t]*\n[ \t]*[0-9a-fA-F]+)+)')
 
@@ -54,7 +54,7 @@ def _keys(text: str) -> Json:
     return found
 
 
-def _whole(key: Key) -> Json:
+def _whole(key: ListedKey) -> Json:
     return {
         "owners": list(key.owners),
         "shared": list(key.shared),

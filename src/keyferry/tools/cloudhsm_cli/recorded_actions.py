@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from keyferry.tools.cloudhsm_cli import dialect, screens
 from keyferry.tools.cloudhsm_cli.parsing import VERBS, parse
 from keyferry.tools.endpoints import USAGES
-from keyferry.tools.manual import Act, What, answered, text_of
+from keyferry.tools.manual import ActionKind, RecordedAction, answered, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from keyferry.tools.manual import Answered, Line, Sitting
+    from keyferry.tools.manual import Answered, Line, ToolSession
 
 _COMMAND = re.compile(rf"\s*{dialect.PROMPT}\s*(?P<typed>.*)")
 _LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE, _LIST = (
@@ -23,12 +23,12 @@ _LOGIN, _PAIR, _FILE, _UNWRAP, _DELETE, _LIST = (
 )
 _LOOKS = (screens.LOGOUT, screens.LIST, screens.HSM_INFO, screens.USERS)
 _WHAT = {
-    _LOGIN: What.LOG_IN,
-    _PAIR: What.MAKE_PAIR,
-    _FILE: What.EXPORT,
-    _UNWRAP: What.UNWRAP,
-    _DELETE: What.REMOVE,
-    **{verb.replace(" ", "-"): What.LOOK for verb in _LOOKS},
+    _LOGIN: ActionKind.LOG_IN,
+    _PAIR: ActionKind.MAKE_PAIR,
+    _FILE: ActionKind.EXPORT,
+    _UNWRAP: ActionKind.UNWRAP,
+    _DELETE: ActionKind.REMOVE,
+    **{verb.replace(" ", "-"): ActionKind.LOOK for verb in _LOOKS},
 }
 """By the parsers' names of the verbs."""
 _UNWRAP_OPTIONS = frozenset(
@@ -41,13 +41,13 @@ _AS_IT_IS = frozenset({"token=true", "destroyable=true", "modifiable=true", "wra
 _REFERENCE = "key-reference"
 
 
-def acts(sitting: Sitting) -> Iterator[Act]:
+def acts(sitting: ToolSession) -> Iterator[RecordedAction]:
     """Every command in its order. A single command has logged in by what its environment held."""
     if sitting.words[:1] != ("interactive",):
         yield _act(" ".join(sitting.words), sitting.lines, sitting.place)
         return
     places = [place for place, line in enumerate(sitting.lines) if _COMMAND.fullmatch(line.text)]
-    yield Act(What.START, dialect.TOOL, "interactive", sitting.place)
+    yield RecordedAction(ActionKind.START, dialect.TOOL, "interactive", sitting.place)
     for place, end in pairwise([*places, len(sitting.lines)]):
         lines = sitting.lines[place:end]
         found = _COMMAND.fullmatch(lines[0].text)
@@ -55,18 +55,20 @@ def acts(sitting: Sitting) -> Iterator[Act]:
             yield _act(found["typed"].strip(), lines, lines[0].place)
 
 
-def _act(typed: str, lines: Sequence[Line], place: str) -> Act:
+def _act(typed: str, lines: Sequence[Line], place: str) -> RecordedAction:
     if typed in ("quit", "exit"):
-        return Act(What.LEAVE, dialect.TOOL, typed, place)
+        return RecordedAction(ActionKind.LEAVE, dialect.TOOL, typed, place)
     if typed.split(maxsplit=1)[0] == screens.HELP:
-        return Act(What.LOOK, dialect.TOOL, typed, place)
+        return RecordedAction(ActionKind.LOOK, dialect.TOOL, typed, place)
     hyphened = "-".join(typed.split()) + "-"
     verb = max((name for name in VERBS if hyphened.startswith(f"{name}-")), key=len, default=None)
     if verb is None:
         why = "a command that is not known here"
-        return Act(What.OTHER, dialect.TOOL, typed.split(maxsplit=1)[0], place, unknown=why)
+        return RecordedAction(ActionKind.OTHER, dialect.TOOL, typed.split(maxsplit=1)[0], place, unknown=why)
     answer = answered(parse, verb, text_of(lines))
-    return answer.act(_WHAT.get(verb, What.OTHER), dialect.TOOL, verb, place, _told(verb, _options(typed), answer))
+    return answer.act(
+        _WHAT.get(verb, ActionKind.OTHER), dialect.TOOL, verb, place, _told(verb, _options(typed), answer)
+    )
 
 
 def _told(verb: str, options: Mapping[str, str], answer: Answered) -> dict[str, object]:

@@ -44,7 +44,7 @@ _FREE_TEXT = frozenset({"label", "username"})
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ListedKey:
     """A key object.
 
     attributes: as printed, by the tool's names. inconsistent: the names of the values about which the HSMs disagree.
@@ -66,16 +66,16 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    public: Key
-    private: Key
+class ListedPair:
+    public: ListedKey
+    private: ListedKey
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of keys; total: of all pages. next_token: None on the last."""
 
-    keys: tuple[Key, ...]
+    keys: tuple[ListedKey, ...]
     total: int
     next_token: str | None
 
@@ -94,7 +94,7 @@ class _Reader:
             raise unknown(TOOL, self._verb, f"no {name} that is {_WORDS[kind]}", self._text)
         return found
 
-    def key(self, value: object) -> Key:
+    def key(self, value: object) -> ListedKey:
         reference = self.field(value, "key-reference", str)
         attributes: dict[str, Any] = self.field(value, "attributes", dict)
         if not _REFERENCE.fullmatch(reference):
@@ -102,7 +102,7 @@ class _Reader:
         self._check_attributes(attributes)
         handle = DestinationHandle(int(reference, 16))
         if not isinstance(value, dict) or "key-info" not in value:
-            return Key(handle, attributes, None, inconsistent=tuple(_inconsistent(attributes)))
+            return ListedKey(handle, attributes, None, inconsistent=tuple(_inconsistent(attributes)))
         info: dict[str, Any] = self.field(value, "key-info", dict)
         owners: list[object] = self.field(info, "key-owners", list)
         shared: list[object] = self.field(info, "shared-users", list)
@@ -113,7 +113,7 @@ class _Reader:
         inconsistent = tuple(dict.fromkeys((*_inconsistent(info), *_inconsistent(attributes))))
         covered = set(coverage) == {FULL} and bool(owners) and not inconsistent
         holders = (self._names(owners), self._names(shared))
-        return Key(handle, attributes, covered, *holders, inconsistent=inconsistent, coverage=coverage)
+        return ListedKey(handle, attributes, covered, *holders, inconsistent=inconsistent, coverage=coverage)
 
     def _check_attributes(self, attributes: Mapping[str, object]) -> None:
         """Every value is of its kind, or inconsistent; what a newer version adds is text, a number or a boolean."""
@@ -179,19 +179,19 @@ def message(verb: str, text: str) -> str:
     return _Reader(verb, text).field(data(verb, text), "message", str)
 
 
-def key_pair(text: str) -> Pair:
+def key_pair(text: str) -> ListedPair:
     """`{"public_key": KEY, "private_key": KEY}`, each whole."""
     answer, read = data(PAIR, text), _Reader(PAIR, text)
-    return Pair(*(_whole(read, read.field(answer, name, dict)) for name in ("public_key", "private_key")))
+    return ListedPair(*(_whole(read, read.field(answer, name, dict)) for name in ("public_key", "private_key")))
 
 
-def unwrapped(text: str) -> Key:
+def unwrapped(text: str) -> ListedKey:
     """`{"key": KEY}`, whole."""
     read = _Reader(UNWRAP, text)
     return _whole(read, read.field(data(UNWRAP, text), "key", dict))
 
 
-def _whole(read: _Reader, value: object) -> Key:
+def _whole(read: _Reader, value: object) -> ListedKey:
     key = read.key(value)
     if key.covered is None:
         raise read.fail("a key without key-info")

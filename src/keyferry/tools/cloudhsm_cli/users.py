@@ -25,7 +25,7 @@ _NOTHING = "no password was typed; nothing was changed"
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class CloudHsmCliUser:
     """A user of the cluster. locked, mfa, quorum: true, false or `inconsistent`.
 
     None stands for a value that the answer does not have, or has in an unknown form: it must not be taken for false.
@@ -51,7 +51,7 @@ class User:
         return {name: value for name, value in shown.items() if value is not None}
 
 
-def users(text: str) -> tuple[User, ...]:
+def users(text: str) -> tuple[CloudHsmCliUser, ...]:
     """`{"users": [{"username": "cu1", "role": "crypto-user", "locked": "false", "mfa": [], ...}, ...]}`
 
     Entries of other users may have any form: nothing of them is needed.
@@ -63,7 +63,7 @@ def users(text: str) -> tuple[User, ...]:
     return tuple(_user(one) for one in found)
 
 
-def obstacle(name: str, among: Iterable[User], *, allow_raised: bool = False) -> KeyferryError | None:
+def obstacle(name: str, among: Iterable[CloudHsmCliUser], *, allow_raised: bool = False) -> KeyferryError | None:
     """Why this crypto user's password must not be typed; None if the tool shows that a login with it is possible.
 
     allow_raised: the operator accepts a lock, or a state that is not shown; never MFA or another role.
@@ -75,7 +75,9 @@ def obstacle(name: str, among: Iterable[User], *, allow_raised: bool = False) ->
     return next((error for acceptable, error in found if not (acceptable and allow_raised)), None)
 
 
-def _missing(name: str, named: Sequence[User], every: Sequence[User]) -> tuple[bool, KeyferryError]:
+def _missing(
+    name: str, named: Sequence[CloudHsmCliUser], every: Sequence[CloudHsmCliUser]
+) -> tuple[bool, KeyferryError]:
     if named:
         return False, _refusal(f"the user {name!r} is not a crypto user: its role is {named[0].role}", _CHOOSE)
     if all(user.name for user in every):
@@ -83,7 +85,7 @@ def _missing(name: str, named: Sequence[User], every: Sequence[User]) -> tuple[b
     return True, _unclear(f"whether the cluster has a crypto user {name!r}")
 
 
-def _obstacles(user: User) -> Iterator[tuple[bool, KeyferryError]]:
+def _obstacles(user: CloudHsmCliUser) -> Iterator[tuple[bool, KeyferryError]]:
     """Each state of a user that stands in the way, and whether an operator may accept it."""
     who = f"the crypto user {user.name!r}"
     if user.role == INCONSISTENT:
@@ -120,10 +122,10 @@ def _unclear(what: str) -> UnknownScreenError:
     )
 
 
-def _user(value: object) -> User:
+def _user(value: object) -> CloudHsmCliUser:
     told = value if isinstance(value, dict) else {}
     name, role, coverage = (_text(told.get(key)) for key in ("username", "role", "cluster-coverage"))
-    return User(
+    return CloudHsmCliUser(
         name, role, _state(told.get("locked")), _enabled(told.get("mfa")), _enabled(told.get("quorum")), coverage
     )
 

@@ -9,15 +9,15 @@ from keyferry.pkcs11 import Kcv, PublicKey
 from keyferry.tools.cloudhsm_cli import dialect
 
 if TYPE_CHECKING:
-    from keyferry.tools.cloudhsm_cli.screens import Key
+    from keyferry.tools.cloudhsm_cli.screens import ListedKey
 
 
-def flag(key: Key, name: str) -> bool | None:
+def flag(key: ListedKey, name: str) -> bool | None:
     value = key.attributes.get(name)
     return value if isinstance(value, bool) else None
 
 
-def demand_unwraps(private: Key, *, extractable: bool | None = None) -> None:
+def require_unwraps(private: ListedKey, *, extractable: bool | None = None) -> None:
     """Demand of what is shown of a wrapping pair's private half that it was made in the HSM and can unwrap.
 
     extractable: what was asked for; None where any value will do, but there must be one.
@@ -47,7 +47,7 @@ def plain(value: str | bool | int) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def bits(key: Key) -> int | None:
+def bits(key: ListedKey) -> int | None:
     found = key.attributes
     bits, length = found.get("modulus-size-bits"), found.get("key-length-bytes")
     if type(bits) is int:
@@ -64,7 +64,7 @@ def text_of_id(shown: str) -> str:
     return text if shown.startswith("0x") and (text.isprintable() or not text) else shown
 
 
-def check_value(key: Key) -> Kcv | None:
+def check_value(key: ListedKey) -> Kcv | None:
     """None where there is none, as for generic secrets, and where the HSMs disagree about it."""
     shown = str(key.attributes.get("check-value", "")).lower().removeprefix("0x")
     if not shown or shown == dialect.INCONSISTENT:
@@ -74,7 +74,7 @@ def check_value(key: Key) -> Kcv | None:
     return Kcv(shown)
 
 
-def public_key(key: Key) -> PublicKey | None:
+def public_key(key: ListedKey) -> PublicKey | None:
     numbers = [str(key.attributes.get(name, "")).removeprefix("0x") for name in ("modulus", "public-exponent")]
     if not all(_is_hex(number) for number in numbers):
         return None

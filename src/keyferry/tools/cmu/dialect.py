@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from keyferry.terminal.prompts import Manners, Prompt
+from keyferry.terminal.prompts import InputLimits, Prompt
 
-MANNERS = Manners()
+MANNERS = InputLimits()
 
 _PASSWORD = r"[Pp]lease enter (?:the )?password for token in slot[ \t]*(?P<slot>\d+)[ \t]*:[ \t]*"  # noqa: S105 - a prompt
 PASSWORD = Prompt("the password prompt", _PASSWORD.encode())

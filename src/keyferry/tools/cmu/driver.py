@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from keyferry.secrets import Secret
     from keyferry.terminal.console import Console
     from keyferry.terminal.host import Host
-    from keyferry.terminal.prompts import Heard
+    from keyferry.terminal.prompts import Reply
     from keyferry.terminal.sessions import Sessions
     from keyferry.tools.cmu.screens import CmuObject
     from keyferry.tools.limits import Limits
@@ -185,7 +185,7 @@ class Cmu:
                 error.fill(host=self._host.name, record=console.recorder.place)
                 raise
 
-    def _converse(self, console: Console) -> tuple[Heard, bool]:
+    def _converse(self, console: Console) -> tuple[Reply, bool]:
         # Where an application id is logged in already, no password is asked and the answer comes at once.
         choice = dialect.CHOICE if self._token else dialect.QUESTION
         heard = console.hear(dialect.PASSWORD, choice, NOTHING_MORE, limit=self._limits.start)
@@ -199,7 +199,7 @@ class Cmu:
         limit = self._limits.login + self._limits.answer
         return console.hear(NOTHING_MORE, dialect.PASSWORD_AGAIN, dialect.QUESTION, limit=limit), True
 
-    def _same_slot(self, heard: Heard) -> None:
+    def _same_slot(self, heard: Reply) -> None:
         screens.silence(heard.text, "login")
         if [int(number) for number in re.findall(r"\d+", heard.question)] != [self._slot]:
             raise CheckFailedError(
@@ -210,7 +210,7 @@ class Cmu:
                 keys="the PIN was not typed",
             )
 
-    def _judged(self, verb: str, parse: Callable[[str], T], heard: Heard, status: int | None, *, asked: bool) -> T:
+    def _judged(self, verb: str, parse: Callable[[str], T], heard: Reply, status: int | None, *, asked: bool) -> T:
         if status is None or (status and not asked and not heard.text.strip()):
             raise UnreachableError("cmu ended before it was done", tool="cmu", seen=last_lines(heard.text))
         try:

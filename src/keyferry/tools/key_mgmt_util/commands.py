@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from keyferry.pkcs11 import Kcv
     from keyferry.tools.abilities import Needs
-    from keyferry.tools.endpoints import Holding, UnwrapSpec
+    from keyferry.tools.endpoints import KeySharing, UnwrapSpec
 
 SETTABLE_USAGES: frozenset[str] = frozenset()
 """unWrapKey sets no usage flag: the tool decides them by the key's type."""
 
 
 @dataclass(frozen=True, slots=True)
-class UnwrapRequest:
+class UnwrapCommand:
     """What unWrapKey makes of a file that RSA OAEP wrapped. shared_users: by id.
 
     file: relative to the tool's folder. digest: of OAEP and MGF1 ("sha1", ...). min_servers, timeout
@@ -48,7 +48,7 @@ class UnwrapRequest:
         Raises:
             UsageError: the sharing or the quorum cannot be typed.
         """
-        if not can_hold(spec.holding):
+        if not supports_sharing(spec.sharing):
             raise _refusal(f"the sharing or quorum of the key {spec.label!r}", "cannot be typed: users are named by id")
         return cls(
             file=spec.file,
@@ -58,8 +58,8 @@ class UnwrapRequest:
             digest=spec.digest,
             id=spec.id,
             extractable=spec.extractable,
-            shared_users=tuple(map(int, spec.holding.shared_users)),
-            approvers=spec.holding.quorum,
+            shared_users=tuple(map(int, spec.sharing.shared_users)),
+            approvers=spec.sharing.quorum,
         )
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class SecretKeyRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFilter:
+class FindKeyFilter:
     """What findKey looks for; what is None does not count. Numbers are PKCS#11's.
 
     session: True for session keys only, False for token keys only. users: ids of users who own or share
@@ -110,10 +110,10 @@ def can_type(text: str) -> bool:
     return text.isascii() and text.isprintable() and bool(text) and " " not in text
 
 
-def can_hold(holding: Holding) -> bool:
+def supports_sharing(sharing: KeySharing) -> bool:
     """Whether unWrapKey can be told this: users are named by their ids."""
-    ids = all(user.isascii() and user.isdecimal() for user in holding.shared_users)
-    return ids and holding.quorum in dialect.APPROVERS
+    ids = all(user.isascii() and user.isdecimal() for user in sharing.shared_users)
+    return ids and sharing.quorum in dialect.APPROVERS
 
 
 def word(what: str, text: str) -> str:
@@ -143,11 +143,11 @@ def export_public_key(handle: DestinationHandle, file: str) -> str:
     return f"exportPubKey -k {handle} -out {word('file name', file)}"
 
 
-def unwrap_key(request: UnwrapRequest) -> str:
+def unwrap_key(request: UnwrapCommand) -> str:
     return " ".join(_unwrap_words(request))
 
 
-def _unwrap_words(request: UnwrapRequest) -> Iterator[str]:
+def _unwrap_words(request: UnwrapCommand) -> Iterator[str]:
     yield f"unWrapKey -f {word('file name', request.file)} -w {request.wrapping_handle}"
     yield f"-m {dialect.RSA_OAEP} -t {dialect.HASHES[request.digest]} -noheader"
     yield f"-l {name('label', request.label)}"
@@ -174,7 +174,7 @@ def generate_secret_key(request: SecretKeyRequest) -> str:
 def needed(needs: Needs, *, visible: bool) -> dict[str, frozenset[str]]:
     """The flags that a migration types, by command; values are examples. visible: the password is typed with -p."""
     handle = DestinationHandle(1)
-    unwrap = UnwrapRequest(
+    unwrap = UnwrapCommand(
         file="f",
         wrapping_handle=handle,
         label="l",
@@ -182,15 +182,15 @@ def needed(needs: Needs, *, visible: bool) -> dict[str, frozenset[str]]:
         digest="sha1",
         id="i",
         extractable=not needs.non_extractable,
-        shared_users=(1,) if needs.holding else (),
-        approvers=1 if needs.holding else None,
+        shared_users=(1,) if needs.sharing else (),
+        approvers=1 if needs.sharing else None,
     )
     lines = [
         f"{login('u')} {'-p x' if visible else '-hpswd'}",
-        find_keys(KeyFilter(key_class=dialect.SECRET_KEY, label="l")),
+        find_keys(FindKeyFilter(key_class=dialect.SECRET_KEY, label="l")),
         f"findSingleKey -k {handle}",
         get_attributes(handle, "f"),
-        *([f"getKeyInfo -k {handle}"] if needs.holding else []),
+        *([f"getKeyInfo -k {handle}"] if needs.sharing else []),
         generate_rsa_key_pair("l", 2048, 65537, extractable=needs.extractable_pair),
         export_public_key(handle, "f"),
         unwrap_key(unwrap),
@@ -211,11 +211,11 @@ def get_key_info(handle: DestinationHandle) -> str:
     return f"getKeyInfo -k {handle}"
 
 
-def find_keys(wanted: KeyFilter) -> str:
+def find_keys(wanted: FindKeyFilter) -> str:
     return " ".join(("findKey", *_filters(wanted)))
 
 
-def _filters(wanted: KeyFilter) -> Iterator[str]:
+def _filters(wanted: FindKeyFilter) -> Iterator[str]:
     if wanted.key_class is not None:
         yield f"-c {wanted.key_class}"
     if wanted.key_type is not None:

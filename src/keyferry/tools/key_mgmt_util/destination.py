@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from keyferry.errors import CheckFailedError, MismatchError, ToolRefusedError, UnreachableError
 from keyferry.pkcs11 import FIXED_BITS, KeyClass, key_type
 from keyferry.tools import ledger
-from keyferry.tools.endpoints import Coverage, DestinationKey, Holding, Pair, demand_half
+from keyferry.tools.endpoints import Coverage, DestinationKey, KeySharing, Pair, require_half
 from keyferry.tools.key_mgmt_util import commands
 from keyferry.tools.key_mgmt_util.dialect import HASHES, KEYS_OF_A_CLUSTER, LONGEST_LABEL
-from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapRequest
+from keyferry.tools.key_mgmt_util.driver import KeyMgmtUtil, UnwrapCommand
 from keyferry.tools.key_mgmt_util.users import obstacle
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class KeyMgmtUtilDestination:
         self._logged_in = False
         self._ids: list[str] = []
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         self._session = KeyMgmtUtil.open(self._sessions, self._host, self._limits)
         users = self.tool.list_users()
         self._ids = [f"{user.type} {user.name} is user {user.id}" for user in users if user.name == self._user]
@@ -74,7 +74,7 @@ class KeyMgmtUtilDestination:
     def probe(self, needs: Needs) -> Sequence[str]:
         return self.tool.probe(needs, visible=self._visible)
 
-    def marks(self) -> Sequence[str]:
+    def cluster_fingerprints(self) -> Sequence[str]:
         """Nothing tells the cluster itself; a user of this name has another number elsewhere, if by chance."""
         return self._ids
 
@@ -134,7 +134,7 @@ class KeyMgmtUtilDestination:
         return self.tool.find_keys(label=label)
 
     def question(self, label: str) -> str:
-        return commands.find_keys(commands.KeyFilter(label=label))
+        return commands.find_keys(commands.FindKeyFilter(label=label))
 
     def inspection(self, handle: DestinationHandle) -> str:
         return commands.get_attributes(handle, f"attributes-of-{handle}")
@@ -156,7 +156,7 @@ class KeyMgmtUtilDestination:
         self.tool.record_file(name, data)
 
     def unwrap(self, spec: UnwrapSpec, wrapping_key: DestinationHandle) -> DestinationHandle:
-        return self.tool.unwrap_key(UnwrapRequest.of(spec, wrapping_key)).handle
+        return self.tool.unwrap_key(UnwrapCommand.of(spec, wrapping_key)).handle
 
     def coverage(self, handle: DestinationHandle) -> Coverage:
         """Check that findSingleKey lists every node of the login, each with success (CLUSTER-COVERAGE)."""
@@ -174,7 +174,7 @@ class KeyMgmtUtilDestination:
         return Coverage(tuple(node.id for node in outcome.nodes))
 
     def delete_half(self, handle: DestinationHandle, key: PublicKey) -> None:
-        demand_half(self.describe(handle), key)
+        require_half(self.describe(handle), key)
         self.tool.delete_key(handle)
 
     @staticmethod
@@ -182,12 +182,12 @@ class KeyMgmtUtilDestination:
         return len(text) <= LONGEST_LABEL and KeyMgmtUtil.can_type(text)
 
     @staticmethod
-    def can_hold(holding: Holding) -> bool:
-        return commands.can_hold(holding)
+    def supports_sharing(sharing: KeySharing) -> bool:
+        return commands.supports_sharing(sharing)
 
-    def holding(self, handle: DestinationHandle) -> Holding:
+    def sharing(self, handle: DestinationHandle) -> KeySharing:
         info = self.tool.get_key_info(handle)
-        return Holding(tuple(map(str, info.shared)), info.approvers)
+        return KeySharing(tuple(map(str, info.shared)), info.approvers)
 
     def close(self) -> None:
         if self._session is None:

@@ -10,7 +10,7 @@ import re
 from types import MappingProxyType
 from typing import Final
 
-from keyferry.terminal.prompts import ENDED, Manners, Prompt
+from keyferry.terminal.prompts import ENDED, InputLimits, Prompt
 
 TOOL: Final = "key_mgmt_util"
 
@@ -22,7 +22,7 @@ def words(pattern: str) -> re.Pattern[str]:
 
 # What can be typed, and what asks for it
 
-MANNERS: Final = Manners(longest_line=1399)  # the tool drops what comes after
+MANNERS: Final = InputLimits(longest_line=1399)  # the tool drops what comes after
 LONGEST_LABEL: Final = 126
 """Characters of a label or an id: the HSM keeps 127, but some builds accept one less."""
 COMMAND: Final = Prompt("Command:", rb"Command:[ ]{1,2}")

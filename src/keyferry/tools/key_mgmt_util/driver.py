@@ -8,9 +8,9 @@ from keyferry.text import last_lines
 from keyferry.tools import abilities
 from keyferry.tools.key_mgmt_util import commands, dialect, errors
 from keyferry.tools.key_mgmt_util.attributes import Attributes, attributes
-from keyferry.tools.key_mgmt_util.commands import KeyFilter, SecretKeyRequest, UnwrapRequest, can_type
+from keyferry.tools.key_mgmt_util.commands import FindKeyFilter, SecretKeyRequest, UnwrapCommand, can_type
 from keyferry.tools.key_mgmt_util.screens import common, info, keys
-from keyferry.tools.key_mgmt_util.session import Asked, Conversation, verb_of
+from keyferry.tools.key_mgmt_util.session import Asked, KmuSession, verb_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from keyferry.pkcs11 import DestinationHandle, Kcv
     from keyferry.secrets import Secret
     from keyferry.tools.abilities import Needs, Usage
-    from keyferry.tools.key_mgmt_util.reply import Answer
+    from keyferry.tools.key_mgmt_util.reply import CommandReply
     from keyferry.tools.key_mgmt_util.result import Node, Outcome
-    from keyferry.tools.key_mgmt_util.screens.common import KeyInfo, User
+    from keyferry.tools.key_mgmt_util.screens.common import KeyInfo, KmuUser
     from keyferry.tools.logins import Logins
 
-__all__ = ["Created", "KeyMgmtUtil", "KeyPair", "SecretKeyRequest", "UnwrapRequest"]
+__all__ = ["Created", "GeneratedKeyPair", "KeyMgmtUtil", "SecretKeyRequest", "UnwrapCommand"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair:
+class GeneratedKeyPair:
     """An RSA pair that was made; nodes: what each HSM answered, all of them success."""
 
     public: DestinationHandle
@@ -45,7 +45,7 @@ class Created:
     nodes: tuple[Node, ...]
 
 
-class KeyMgmtUtil(Conversation):
+class KeyMgmtUtil(KmuSession):
     """One session of key_mgmt_util.
 
     Every verb ends at the next prompt with its answer understood whole. ToolRefusedError where the tool or
@@ -61,7 +61,7 @@ class KeyMgmtUtil(Conversation):
         """Whether a label, id or name can be told to this tool as it is."""
         return can_type(text)
 
-    def list_users(self) -> tuple[User, ...]:
+    def list_users(self) -> tuple[KmuUser, ...]:
         """All users with their counts of failed logins; needs no login."""
         return self._fields("listUsers", common.users)
 
@@ -93,18 +93,18 @@ class KeyMgmtUtil(Conversation):
 
     def generate_rsa_key_pair(
         self, label: str, bits: int, *, exponent: int = 65537, extractable: bool = False
-    ) -> KeyPair:
+    ) -> GeneratedKeyPair:
         """Make an RSA pair; both halves get the label."""
         line = commands.generate_rsa_key_pair(label, bits, exponent, extractable=extractable)
         asked = self._ask(line, keys.key_pair, self._limits.generate)
         pair = self._made(line, asked)
-        return KeyPair(pair.public, pair.private, asked[0].outcome.nodes)
+        return GeneratedKeyPair(pair.public, pair.private, asked[0].outcome.nodes)
 
     def export_public_key(self, handle: DestinationHandle, file: str) -> None:
         """Have the PEM of a public key written to a file of the host; whoever needs the file looks at it."""
         self._fields(commands.export_public_key(handle, file), keys.exported)
 
-    def unwrap_key(self, request: UnwrapRequest) -> Created:
+    def unwrap_key(self, request: UnwrapCommand) -> Created:
         """Unwrap a key. Every call that succeeds makes another key, also of the same file."""
         line = commands.unwrap_key(request)
         limit = self._limits.answer + (request.timeout or 0)
@@ -134,7 +134,7 @@ class KeyMgmtUtil(Conversation):
 
         session: True for session keys only, False for token keys only. users: ids of users who own or share.
         """
-        wanted = KeyFilter(key_class, key_type, label, id, session, users, kcv=kcv)
+        wanted = FindKeyFilter(key_class, key_type, label, id, session, users, kcv=kcv)
         if modulus is None:
             return self._fields(commands.find_keys(wanted), common.found_keys)
         return self._find_modulus(wanted, modulus)
@@ -243,7 +243,7 @@ class KeyMgmtUtil(Conversation):
         self._console.say(f"{line} -p {value}", secret=password)
         return self._console.hear(dialect.COMMAND, limit=self._limits.login).text
 
-    def _find_modulus(self, wanted: KeyFilter, modulus: int) -> tuple[DestinationHandle, ...]:
+    def _find_modulus(self, wanted: FindKeyFilter, modulus: int) -> tuple[DestinationHandle, ...]:
         """The tool reads a modulus from a file, which is removed."""
         file = f"modulus-{next(self._files)}"
         self._host.write(file, modulus.to_bytes((modulus.bit_length() + 7) // 8).hex().encode())
@@ -279,7 +279,7 @@ class KeyMgmtUtil(Conversation):
             raise self._located(errors.refused(verb, outcome, text))
 
     def _create(
-        self, line: str, read: Callable[[str], Answer[DestinationHandle]], limit: float | None = None
+        self, line: str, read: Callable[[str], CommandReply[DestinationHandle]], limit: float | None = None
     ) -> Created:
         asked = self._ask(line, read, limit or self._limits.answer)
         return Created(self._made(line, asked), asked[0].outcome.nodes)

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import DestinationHandle
-from keyferry.tools.endpoints import Coverage, Holding
-from keyferry.tools.evidence import Turn, Turns, number_of, value_of
+from keyferry.tools.endpoints import Coverage, KeySharing
+from keyferry.tools.evidence import Exchange, Exchanges, number_of, value_of
 from keyferry.tools.key_mgmt_util.attributes import attributes
 from keyferry.tools.key_mgmt_util.destination import described
 from keyferry.tools.key_mgmt_util.screens import common, keys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keyferry.tools.key_mgmt_util.result import Outcome
 
 
-class Reader(Turns):
+class KmuEvidence(Exchanges):
     """Reads the answers of one session, and the attribute files that it wrote."""
 
     def __init__(self, facts: Facts) -> None:
@@ -25,7 +25,7 @@ class Reader(Turns):
         self._facts = facts
         self._logged_in: set[int] = set()
 
-    def _answer(self, turn: Turn) -> None:
+    def _answer(self, turn: Exchange) -> None:
         words = turn.line.split()
         if words[1:] == ["-h"]:
             return
@@ -48,8 +48,8 @@ class Reader(Turns):
                 self._described(words, turn)
             case "getKeyInfo":
                 if info := common.key_info(turn.text).fields:
-                    holding = Holding(tuple(map(str, info.shared)), info.approvers)
-                    self._facts.held(number_of(value_of(words, "-k")), holding)
+                    sharing = KeySharing(tuple(map(str, info.shared)), info.approvers)
+                    self._facts.held(number_of(value_of(words, "-k")), sharing)
 
     def _unwrapped(self, words: list[str], text: str) -> None:
         answer = keys.unwrapped(text)
@@ -58,7 +58,7 @@ class Reader(Turns):
             whole = answer.outcome.failure is None
             self._facts.unwrapped(value_of(words, "-f"), wrapping_key, answer.fields, whole=whole)
 
-    def _described(self, words: list[str], turn: Turn) -> None:
+    def _described(self, words: list[str], turn: Exchange) -> None:
         dump = common.dump(turn.text)
         for file in turn.files:
             if file.name == value_of(words, "-out") and file.data is not None and dump.outcome.failure is None:

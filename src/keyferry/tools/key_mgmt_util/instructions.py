@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from keyferry.pkcs11 import DestinationHandle
 from keyferry.text import printable
-from keyferry.tools.endpoints import Holding
+from keyferry.tools.endpoints import KeySharing
 from keyferry.tools.key_mgmt_util import commands, dialect
-from keyferry.tools.manual import PLACEHOLDER, SHELL, Part, Turn, filled
+from keyferry.tools.manual import PLACEHOLDER, SHELL, Instruction, TypedLine, filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,19 +32,19 @@ class KeyMgmtUtilWords:
     def __init__(self, *, visible: bool = False) -> None:
         self._visible = visible
 
-    def start(self) -> Part:
-        return Part(self.tool, (Turn(SHELL, dialect.TOOL),), (f"the prompt `{dialect.COMMAND.name}`",))
+    def start(self) -> Instruction:
+        return Instruction(self.tool, (TypedLine(SHELL, dialect.TOOL),), (f"the prompt `{dialect.COMMAND.name}`",))
 
-    def log_in(self, user: str) -> Part:
+    def log_in(self, user: str) -> Instruction:
         line = commands.login(user)
         expect = [_returned("Cfm3LoginHSM"), _NODES]
         if self._visible:
-            typed = Turn(dialect.COMMAND.name, f"{line} -p <the crypto user's password: it is seen on the screen>")
-            return Part(self.tool, (typed,), tuple(expect))
-        asked = Turn(dialect.PASSWORD.name, "the crypto user's password; it is not shown", verbatim=False)
-        return Part(self.tool, (Turn(dialect.COMMAND.name, f"{line} -hpswd"), asked), (*expect, _ONCE))
+            typed = TypedLine(dialect.COMMAND.name, f"{line} -p <the crypto user's password: it is seen on the screen>")
+            return Instruction(self.tool, (typed,), tuple(expect))
+        asked = TypedLine(dialect.PASSWORD.name, "the crypto user's password; it is not shown", verbatim=False)
+        return Instruction(self.tool, (TypedLine(dialect.COMMAND.name, f"{line} -hpswd"), asked), (*expect, _ONCE))
 
-    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Part:
+    def make_pair(self, label: str, bits: int, *, extractable: bool) -> Instruction:
         return self._typed(
             commands.generate_rsa_key_pair(label, bits, 65537, extractable=extractable),
             filled(commands.get_attributes(_HANDLE, "private.txt"), "private handle"),
@@ -56,14 +56,14 @@ class KeyMgmtUtilWords:
             note=["public handle", "private handle"],
         )
 
-    def export(self, file: str) -> Part:
+    def export(self, file: str) -> Instruction:
         return self._typed(
             filled(commands.export_public_key(_HANDLE, file), "public handle"),
             expect=[f"`PEM formatted public key is written to {file}`", _returned("Cfm3ExportPubKey")],
         )
 
-    def unwrap(self, spec: UnwrapSpec) -> Part:
-        request = commands.UnwrapRequest.of(spec, _HANDLE)
+    def unwrap(self, spec: UnwrapSpec) -> Instruction:
+        request = commands.UnwrapCommand.of(spec, _HANDLE)
         types = ", ".join(f"{number} {name}" for name, number in dialect.KEY_TYPES.items())
         return self._typed(
             filled(commands.unwrap_key(request), "private handle"),
@@ -72,7 +72,7 @@ class KeyMgmtUtilWords:
             note=["new handle"],
         )
 
-    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Part:
+    def prove(self, spec: UnwrapSpec, kcv: str | None) -> Instruction:
         """The same questions that the driver asks; sharing is read only where the plan has some."""
         lines = [commands.find_single_key(_HANDLE), commands.get_attributes(_HANDLE, "new.txt")]
         extractable = "0x01" if spec.extractable else "0x00"
@@ -84,23 +84,25 @@ class KeyMgmtUtilWords:
         ]
         if spec.id:
             compare.insert(1, f"in new.txt: OBJ_ATTR_ID is {printable(spec.id)}")
-        if spec.holding != Holding():
+        if spec.sharing != KeySharing():
             lines.append(commands.get_key_info(_HANDLE))
-            compare += _held(spec.holding)
+            compare += _held(spec.sharing)
         return self._typed(*(filled(line, "new handle") for line in lines), expect=[_NODES], compare=compare)
 
-    def leave(self) -> Part:
+    def leave(self) -> Instruction:
         return self._typed("logoutHSM", "exit", expect=[_returned("Cfm3LogoutHSM")])
 
     @staticmethod
-    def _typed(*lines: str, expect: Sequence[str], compare: Sequence[str] = (), note: Sequence[str] = ()) -> Part:
-        turns = tuple(Turn(dialect.COMMAND.name, line) for line in lines)
-        return Part(dialect.TOOL, turns, tuple(expect), tuple(compare), tuple(note))
+    def _typed(
+        *lines: str, expect: Sequence[str], compare: Sequence[str] = (), note: Sequence[str] = ()
+    ) -> Instruction:
+        turns = tuple(TypedLine(dialect.COMMAND.name, line) for line in lines)
+        return Instruction(dialect.TOOL, turns, tuple(expect), tuple(compare), tuple(note))
 
 
-def _held(holding: Holding) -> list[str]:
-    users = ", ".join(holding.shared_users)
+def _held(sharing: KeySharing) -> list[str]:
+    users = ", ".join(sharing.shared_users)
     shared = f"the key is shared with the users {users} and with nobody else" if users else "the key is not shared"
-    quorum = holding.quorum
+    quorum = sharing.quorum
     approved = f"{quorum} users must approve its use" if quorum else "no user must approve its use"
     return [shared, approved]

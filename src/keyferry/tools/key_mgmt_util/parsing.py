@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from keyferry.pkcs11 import DestinationHandle
-    from keyferry.tools.key_mgmt_util.reply import Answer
+    from keyferry.tools.key_mgmt_util.reply import CommandReply
     from keyferry.tools.key_mgmt_util.result import Outcome
-    from keyferry.tools.key_mgmt_util.screens.common import Dump, KeyInfo, Startup, User
+    from keyferry.tools.key_mgmt_util.screens.common import Dump, KeyInfo, KmuUser, Startup
     from keyferry.tools.key_mgmt_util.screens.info import Meaning
-    from keyferry.tools.key_mgmt_util.screens.keys import KeyPair, Wrapped
+    from keyferry.tools.key_mgmt_util.screens.keys import KeyPairHandles, WrapReply
 
 SCHEMA = "keyferry.parse/1"
 
@@ -44,7 +44,7 @@ def _without_passwords(seen: str) -> str:
     return _PASSWORD.sub(r"\1*", seen)
 
 
-def _whole(answer: Answer[T], fields: Callable[[T], Json]) -> Json:
+def _whole(answer: CommandReply[T], fields: Callable[[T], Json]) -> Json:
     found = _judged(answer.outcome)
     return found if answer.fields is None else found | fields(answer.fields)
 
@@ -80,7 +80,7 @@ def _startup(fields: Startup) -> Json:
     return {"info": asdict(fields)}
 
 
-def _pair(fields: KeyPair) -> Json:
+def _pair(fields: KeyPairHandles) -> Json:
     return {"public_handle": fields.public, "private_handle": fields.private}
 
 
@@ -96,7 +96,7 @@ def _file(file: str) -> Json:
     return {"file": file}
 
 
-def _wrapped(fields: Wrapped) -> Json:
+def _wrapped(fields: WrapReply) -> Json:
     return {"file": fields.file, "length": fields.length}
 
 
@@ -111,7 +111,7 @@ def _key_info(fields: KeyInfo) -> Json:
     return found if fields.approvers is None else found | {"approvers": fields.approvers}
 
 
-def _users(users: tuple[User, ...]) -> Json:
+def _users(users: tuple[KmuUser, ...]) -> Json:
     return {"users": [user.json() for user in users]}
 
 

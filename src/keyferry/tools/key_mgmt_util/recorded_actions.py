@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util import dialect
 from keyferry.tools.key_mgmt_util.parsing import VERBS, parse
-from keyferry.tools.manual import Act, Answered, What, answered, text_of
+from keyferry.tools.manual import ActionKind, Answered, RecordedAction, answered, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from keyferry.tools.manual import Line, Sitting
+    from keyferry.tools.manual import Line, ToolSession
 
 _COMMAND = re.compile(r"\s*Command:\s*(?P<typed>.*)")
 _WHAT = {
-    "loginHSM": What.LOG_IN,
-    "genRSAKeyPair": What.MAKE_PAIR,
-    "exportPubKey": What.EXPORT,
-    "unWrapKey": What.UNWRAP,
-    "deleteKey": What.REMOVE,
+    "loginHSM": ActionKind.LOG_IN,
+    "genRSAKeyPair": ActionKind.MAKE_PAIR,
+    "exportPubKey": ActionKind.EXPORT,
+    "unWrapKey": ActionKind.UNWRAP,
+    "deleteKey": ActionKind.REMOVE,
 }
 _LOOKS = {
     "logoutHSM",
@@ -43,12 +43,12 @@ _TYPES = {str(number): name for name, number in dialect.KEY_TYPES.items()}
 _DIGESTS = {str(number): name for name, number in dialect.HASHES.items()}
 
 
-def acts(sitting: Sitting) -> Iterator[Act]:
+def acts(sitting: ToolSession) -> Iterator[RecordedAction]:
     """Every command in its order; a command that the tool does not know is a look, if it only showed its help."""
     places = [place for place, line in enumerate(sitting.lines) if _COMMAND.fullmatch(line.text)]
     start = sitting.lines[: places[0]] if places else sitting.lines
     begun = answered(parse, "startup", text_of(start))
-    yield begun.act(What.START, dialect.TOOL, "startup", sitting.place, {})
+    yield begun.act(ActionKind.START, dialect.TOOL, "startup", sitting.place, {})
     for place, end in pairwise([*places, len(sitting.lines)]):
         lines = sitting.lines[place:end]
         if words := _typed(lines[0]).split():
@@ -60,17 +60,17 @@ def _typed(line: Line) -> str:
     return found["typed"] if found else ""
 
 
-def _act(words: Sequence[str], lines: Sequence[Line]) -> Act:
+def _act(words: Sequence[str], lines: Sequence[Line]) -> RecordedAction:
     verb, place = words[0], lines[0].place
     if verb in ("exit", "quit"):
-        return Act(What.LEAVE, dialect.TOOL, verb, place)
+        return RecordedAction(ActionKind.LEAVE, dialect.TOOL, verb, place)
     if list(words[1:]) == ["-h"]:
-        return Act(What.LOOK, dialect.TOOL, f"{verb} -h", place)
+        return RecordedAction(ActionKind.LOOK, dialect.TOOL, f"{verb} -h", place)
     if verb not in VERBS:
         answer = answered(parse, "help", text_of(lines[1:]))
-        return answer.act(What.LOOK, dialect.TOOL, "a command that it does not know", place, {})
+        return answer.act(ActionKind.LOOK, dialect.TOOL, "a command that it does not know", place, {})
     answer = answered(parse, verb, text_of(lines))
-    what = _WHAT.get(verb, What.LOOK if verb in _LOOKS else What.OTHER)
+    what = _WHAT.get(verb, ActionKind.LOOK if verb in _LOOKS else ActionKind.OTHER)
     return answer.act(what, dialect.TOOL, verb, place, _told(verb, _flags(words), answer))
 
 

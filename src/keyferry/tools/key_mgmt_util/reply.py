@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from keyferry.pkcs11 import DestinationHandle
-from keyferry.tools.key_mgmt_util.reply_lines import Sheet
+from keyferry.tools.key_mgmt_util.reply_lines import ReplyLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,27 +22,27 @@ LIST = r"((?:\d{1,20}(?: ?, ?|$))*)"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class CommandReply(Generic[T]):
     """An outcome and the fields of the verb: always there unless the command failed."""
 
     outcome: Outcome
     fields: T | None
 
 
-def whole(sheet: Sheet, outcome: Outcome, fields: T | None) -> Answer[T]:
+def whole(sheet: ReplyLines, outcome: Outcome, fields: T | None) -> CommandReply[T]:
     """The answer; UnknownScreenError for success without fields."""
     if outcome.refused is None and fields is None:
         raise sheet.unknown("success without the fields that prove it")
-    return Answer(outcome, fields)
+    return CommandReply(outcome, fields)
 
 
-def plain(verb: str, text: str) -> Answer[Outcome]:
+def plain(verb: str, text: str) -> CommandReply[Outcome]:
     """An answer whose result and cluster block are all that it has."""
-    outcome = Sheet(verb, text).outcome()
-    return Answer(outcome, None if outcome.refused else outcome)
+    outcome = ReplyLines(verb, text).outcome()
+    return CommandReply(outcome, None if outcome.refused else outcome)
 
 
-def handle(sheet: Sheet, digits: str | int) -> DestinationHandle:
+def handle(sheet: ReplyLines, digits: str | int) -> DestinationHandle:
     """UnknownScreenError for a number of more than 64 bits."""
     number = int(digits)
     if number > LARGEST_HANDLE:

@@ -21,7 +21,7 @@ _PASSWORD = words(r"Enter password ?:.*")
 _ASKED = words(r"Enter password ?:.*|This attribute is defined as .+")  # on the prompt's line where nothing is echoed
 
 
-class Sheet:
+class ReplyLines:
     """One answer as lines without what a terminal capture has around it. Fields are taken off one by one.
 
     Lines are stripped and not empty, blanks and tabs in them are one blank each. UnknownScreenError where
@@ -59,7 +59,7 @@ class Sheet:
                 raise self.unknown("two different lines that name a handle", match.string)
         return found
 
-    def demand_ended(self, found: re.Match[str]) -> None:
+    def require_ended(self, found: re.Match[str]) -> None:
         """UnknownScreenError for a line that the text breaks off in: the number at its end may go on."""
         if found.string in self._unended:
             raise self.unknown("cut short: nothing behind", found.string)

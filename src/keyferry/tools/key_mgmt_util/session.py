@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from keyferry.terminal.host import Host
     from keyferry.terminal.process import Process
     from keyferry.terminal.sessions import Sessions
-    from keyferry.tools.key_mgmt_util.reply import Answer
+    from keyferry.tools.key_mgmt_util.reply import CommandReply
     from keyferry.tools.limits import Limits
 
 T = TypeVar("T")
-Asked: TypeAlias = "tuple[Answer[T], str]"
+Asked: TypeAlias = "tuple[CommandReply[T], str]"
 """An answer, and the text that it was read from."""
 
 
-class Conversation:
+class KmuSession:
     """One run of the tool: its start, commands that are typed and answered, its end by its own `exit`."""
 
     def __init__(self, console: Console, host: Host, limits: Limits) -> None:
@@ -88,7 +88,7 @@ class Conversation:
         """Record a file that this tool wrote, as it was read."""
         self._console.recorder.file(name, len(data), hashlib.sha256(data).hexdigest(), data)
 
-    def _fields(self, line: str, read: Callable[[str], Answer[T]]) -> T:
+    def _fields(self, line: str, read: Callable[[str], CommandReply[T]]) -> T:
         """Type a command that is done or refused as a whole; gives the fields of its answer."""
         answer, text = self._ask(line, read, self._limits.answer)
         outcome = answer.outcome
@@ -98,7 +98,7 @@ class Conversation:
             raise self._located(errors.refused(verb_of(line), outcome, text))
         return answer.fields
 
-    def _ask(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:
+    def _ask(self, line: str, read: Callable[[str], CommandReply[T]], limit: float) -> Asked[T]:
         """Type a command and read its answer, again while the HSM is too busy for it."""
         return self._logged_in(lambda: self._until_free(lambda: self._ask_once(line, read, limit)))
 
@@ -122,7 +122,7 @@ class Conversation:
             self._console.rest(dialect.BUSY_WAIT)
         return ask()
 
-    def _ask_once(self, line: str, read: Callable[[str], Answer[T]], limit: float) -> Asked[T]:
+    def _ask_once(self, line: str, read: Callable[[str], CommandReply[T]], limit: float) -> Asked[T]:
         self._console.say(line)
         text = self._console.hear(dialect.COMMAND, limit=limit).text
         return self._understood(text, read), text
@@ -146,13 +146,13 @@ def verb_of(line: str) -> str:
     return line.split(maxsplit=1)[0]
 
 
-def _not_listed(answer: Answer[T]) -> bool:
+def _not_listed(answer: CommandReply[T]) -> bool:
     """Whether findKey could not list what it had counted: the HSM was busy, or a key was deleted meanwhile."""
     outcome = answer.outcome
     return bool(dialect.NOT_LISTED.fullmatch(outcome.refusal or "")) and not outcome.unanswered
 
 
-def _refused_with(code: int, answer: Answer[T]) -> bool:
+def _refused_with(code: int, answer: CommandReply[T]) -> bool:
     """Whether the HSM refused with this code, and nothing came of the command."""
     refused, nodes = answer.outcome.refused, answer.outcome.nodes
     nothing_done = answer.fields is None and all(node.code for node in nodes)

@@ -10,13 +10,13 @@ from keyferry.tools.key_mgmt_util.dialect import TOOL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from keyferry.tools.key_mgmt_util.screens.common import User
+    from keyferry.tools.key_mgmt_util.screens.common import KmuUser
 
 _ALLOW = "--allow-raised-counter types the password once all the same"
 _CHOOSE = "name the crypto user with --user or `[destination] user`"
 
 
-def obstacle(name: str, among: Iterable[User], *, allow_raised: bool = False) -> LockoutNearError | None:
+def obstacle(name: str, among: Iterable[KmuUser], *, allow_raised: bool = False) -> LockoutNearError | None:
     """Why this crypto user's password must not be typed; None if the tool shows that a login with it is possible.
 
     allow_raised: the operator accepts a raised failure counter; never a second factor or another user.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from keyferry.terminal.prompts import Manners
+from keyferry.terminal.prompts import InputLimits
 
-MANNERS = Manners()
+MANNERS = InputLimits()
 
 BANNER = re.compile(r"vtl\b.*\bv\d+\.\d.*", re.IGNORECASE)
 COUNT = re.compile(r"Number of slots\s*:\s*(?P<count>[0-9]{1,9})", re.IGNORECASE)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from keyferry.tools.key_mgmt_util.attributes import SHELL
 from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, words
-from keyferry.tools.key_mgmt_util.reply import LIST, NUMBER, Answer, handle, numbers, plain, whole
-from keyferry.tools.key_mgmt_util.reply_lines import FIPS, INITIALIZED, LISTING, SESSION, Sheet
+from keyferry.tools.key_mgmt_util.reply import LIST, NUMBER, CommandReply, handle, numbers, plain, whole
+from keyferry.tools.key_mgmt_util.reply_lines import FIPS, INITIALIZED, LISTING, SESSION, ReplyLines
 from keyferry.tools.lines import clean
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class KeyInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class KmuUser:
     """A row of listUsers. mofn_key: a public key for quorum is registered; mfa: the 2FA column, None without one."""
 
     id: int
@@ -91,9 +91,9 @@ class User:
         return {**shown, "mofn_key": self.mofn_key, **mfa}
 
 
-def startup(text: str) -> Answer[Startup]:
+def startup(text: str) -> CommandReply[Startup]:
     """Everything up to the first prompt. Other lines may stand before; the list of commands follows."""
-    sheet = Sheet("startup", text)
+    sheet = ReplyLines("startup", text)
     sheet.keep_between(_INITIALIZE, LISTING)
     app_id, session, fips = (sheet.take_one(pattern) for pattern in (INITIALIZED, SESSION, FIPS))
     ready = Startup(app_id[1], session[1], fips[1]) if app_id and session and fips else None
@@ -102,44 +102,44 @@ def startup(text: str) -> Answer[Startup]:
     return whole(sheet, replace(outcome, refusal=alone[0].string) if alone else outcome, ready)
 
 
-def login(text: str) -> Answer[Outcome]:
+def login(text: str) -> CommandReply[Outcome]:
     return plain("loginHSM", text)
 
 
-def logout(text: str) -> Answer[Outcome]:
+def logout(text: str) -> CommandReply[Outcome]:
     return plain("logoutHSM", text)
 
 
-def delete_key(text: str) -> Answer[Outcome]:
+def delete_key(text: str) -> CommandReply[Outcome]:
     return plain("deleteKey", text)
 
 
-def set_attribute(text: str) -> Answer[Outcome]:
+def set_attribute(text: str) -> CommandReply[Outcome]:
     """setAttribute, with or without its question and what was typed there."""
-    sheet = Sheet("setAttribute", text)
+    sheet = ReplyLines("setAttribute", text)
     sheet.take_one(_BOOLEAN)
     sheet.take_one(_VALUE)
     outcome = sheet.outcome()
     return whole(sheet, outcome, None if outcome.refused else outcome)
 
 
-def find_single_key(text: str) -> Answer[Outcome]:
+def find_single_key(text: str) -> CommandReply[Outcome]:
     return plain("findSingleKey", text)
 
 
-def found_keys(text: str) -> Answer[tuple[DestinationHandle, ...]]:
+def found_keys(text: str) -> CommandReply[tuple[DestinationHandle, ...]]:
     """findKey: the handles of all that match, none included.
 
     The tool counts first and then lists. A list longer than the count has a key that was made in between; a shorter one
     is accepted as a refusal only if the tool says that it could not list the keys.
     """
-    sheet = Sheet("findKey", text)
+    sheet = ReplyLines("findKey", text)
     total, indexes, rows = sheet.take_one(_TOTAL), sheet.take(_INDEX), sheet.take(_HANDLES)
     handles = tuple(handle(sheet, number) for row in rows for number in numbers(row[1]))
     not_listed = sheet.take_one(NOT_LISTED)
     outcome = sheet.outcome()
     if not_listed:
-        return Answer(replace(outcome, refusal=outcome.refusal or not_listed.string), None)
+        return CommandReply(replace(outcome, refusal=outcome.refusal or not_listed.string), None)
     if total and int(total[1]) > len(handles):
         raise sheet.unknown(f"{len(handles)} handles, but", total.string)
     last = max((int(index[2]) for index in indexes), default=-1)
@@ -150,9 +150,9 @@ def found_keys(text: str) -> Answer[tuple[DestinationHandle, ...]]:
     return whole(sheet, outcome, handles if total else None)
 
 
-def dump(text: str) -> Answer[Dump]:
+def dump(text: str) -> CommandReply[Dump]:
     """getAttribute: where the values are. Generation 1 ends with the file's name for a single attribute."""
-    sheet = Sheet("getAttribute", text)
+    sheet = ReplyLines("getAttribute", text)
     size, written = sheet.take_one(_SIZE), sheet.take_one(_WRITTEN)
     silent = size is None and written is not None and written[1].lower().startswith("attributes")
     length, count = (int(size[1]), int(size[2])) if size else (None, None)
@@ -168,9 +168,9 @@ def before_shell(text: str) -> tuple[str, str]:
     return "\n".join(found[:place]), "\n".join(found[place:])
 
 
-def key_info(text: str) -> Answer[KeyInfo]:
+def key_info(text: str) -> CommandReply[KeyInfo]:
     """getKeyInfo."""
-    sheet = Sheet("getKeyInfo", text)
+    sheet = ReplyLines("getKeyInfo", text)
     owner, shared, approvers = (sheet.take_one(pattern) for pattern in (_OWNER, _SHARED, _APPROVERS))
     rows = [shared[2]] if shared else []
     rows += [row.string for row in sheet.take(_USERS)]
@@ -182,13 +182,15 @@ def key_info(text: str) -> Answer[KeyInfo]:
     return whole(sheet, sheet.outcome(), fields)
 
 
-def _user(row: Match[str]) -> User:
-    return User(int(row[1]), row[2], row[3], int(row[5]), row[4] == "YES", None if row[6] is None else row[6] == "YES")
+def _user(row: Match[str]) -> KmuUser:
+    return KmuUser(
+        int(row[1]), row[2], row[3], int(row[5]), row[4] == "YES", None if row[6] is None else row[6] == "YES"
+    )
 
 
-def users(text: str) -> Answer[tuple[User, ...]]:
+def users(text: str) -> CommandReply[tuple[KmuUser, ...]]:
     """listUsers. AWS's own page shows more rows than the count says, so only fewer are an error."""
-    sheet = Sheet("listUsers", text)
+    sheet = ReplyLines("listUsers", text)
     count, head, rows = sheet.take_one(_COUNT), sheet.take_one(_USER_HEAD), sheet.take(_USER)
     found = tuple(_user(row) for row in rows)
     outcome = sheet.outcome()

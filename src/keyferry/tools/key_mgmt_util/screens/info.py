@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.tools.abilities import Usage
 from keyferry.tools.key_mgmt_util.dialect import ATTRIBUTES, words
-from keyferry.tools.key_mgmt_util.reply import NUMBER, Answer, whole
-from keyferry.tools.key_mgmt_util.reply_lines import Sheet
+from keyferry.tools.key_mgmt_util.reply import NUMBER, CommandReply, whole
+from keyferry.tools.key_mgmt_util.reply_lines import ReplyLines
 from keyferry.tools.lines import lines
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class Meaning:
     text: str
 
 
-def attribute_numbers(text: str) -> Answer[Mapping[str, int]]:
+def attribute_numbers(text: str) -> CommandReply[Mapping[str, int]]:
     """listAttributes: numbers by name, less OBJ_ATTR_; those that are documented are as documented."""
-    sheet = Sheet("listAttributes", text)
+    sheet = ReplyLines("listAttributes", text)
     head, rows = sheet.take_one(_ATTRIBUTES_HEAD), sheet.take(_ATTRIBUTE)
     if head:  # under it the same words as a usage text's
         sheet.take_one(_DESCRIPTION)
@@ -66,25 +66,25 @@ def attribute_numbers(text: str) -> Answer[Mapping[str, int]]:
     return whole(sheet, sheet.outcome(silent=listed is not None), listed)
 
 
-def meaning(text: str) -> Answer[Meaning]:
+def meaning(text: str) -> CommandReply[Meaning]:
     """Error2String."""
-    sheet = Sheet("Error2String", text)
+    sheet = ReplyLines("Error2String", text)
     found = sheet.take_one(_MEANING)
     fields = Meaning(int(found[1], 16), found[2]) if found else None
     return whole(sheet, sheet.outcome(silent=fields is not None), fields)
 
 
-def hsm_info(text: str) -> Answer[Mapping[str, str]]:
+def hsm_info(text: str) -> CommandReply[Mapping[str, str]]:
     """getHSMInfo: values as printed, by name; blanks in a value that stand together count as one."""
-    sheet = Sheet("getHSMInfo", text)
+    sheet = ReplyLines("getHSMInfo", text)
     found = _table(sheet, sheet.take(_INFORMATION), str)
     told = found if found.keys() >= set(_PROOF) else None
     return whole(sheet, sheet.outcome(silent=told is not None), told)
 
 
-def help_listing(text: str) -> Answer[tuple[str, ...]]:
+def help_listing(text: str) -> CommandReply[tuple[str, ...]]:
     """help: the lines under the head, which differ by version; `exit` and `help` are among them."""
-    sheet = Sheet("help", text)
+    sheet = ReplyLines("help", text)
     head = [sheet.take_one(pattern) for pattern in _HELP_HEAD]
     rows = sheet.take(_HELP_ROW)
     listed = tuple(row.string for row in (*rows, *sheet.take(_HELP_TEXT)))
@@ -108,7 +108,7 @@ def usage(verb: str, text: str) -> Usage:
     return Usage(flags=frozenset(_FLAG.findall(syntax)) if understood else None)
 
 
-def _table(sheet: Sheet, rows: Sequence[re.Match[str]], value: Callable[[str], V]) -> Mapping[str, V]:
+def _table(sheet: ReplyLines, rows: Sequence[re.Match[str]], value: Callable[[str], V]) -> Mapping[str, V]:
     """What the rows say, by name; UnknownScreenError for a name that is there twice."""
     found: dict[str, V] = {}
     for row in rows:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from keyferry.tools.key_mgmt_util.dialect import words
-from keyferry.tools.key_mgmt_util.reply import NUMBER, Answer, handle, whole
-from keyferry.tools.key_mgmt_util.reply_lines import Sheet
+from keyferry.tools.key_mgmt_util.reply import NUMBER, CommandReply, handle, whole
+from keyferry.tools.key_mgmt_util.reply_lines import ReplyLines
 
 if TYPE_CHECKING:
     import re
@@ -35,7 +35,7 @@ _WRAPPED_FILE = words(rf'Wrapped Key written to file "(.{{1,1400}}?)"? length {N
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPairHandles:
     public: DestinationHandle
     private: DestinationHandle
 
@@ -44,52 +44,52 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped:
+class WrapReply:
     """Where wrapKey wrote; length: bytes of the file."""
 
     file: str
     length: int
 
 
-def key_pair(text: str) -> Answer[KeyPair]:
+def key_pair(text: str) -> CommandReply[KeyPairHandles]:
     """genRSAKeyPair."""
-    sheet = Sheet("genRSAKeyPair", text)
-    return _made(sheet, _PAIR, lambda found: KeyPair(handle(sheet, found[1]), handle(sheet, found[2])))
+    sheet = ReplyLines("genRSAKeyPair", text)
+    return _made(sheet, _PAIR, lambda found: KeyPairHandles(handle(sheet, found[1]), handle(sheet, found[2])))
 
 
-def secret_key(text: str) -> Answer[DestinationHandle]:
+def secret_key(text: str) -> CommandReply[DestinationHandle]:
     """genSymKey."""
     return _one_key("genSymKey", _SECRET, text)
 
 
-def public_key(text: str) -> Answer[DestinationHandle]:
+def public_key(text: str) -> CommandReply[DestinationHandle]:
     """importPubKey."""
     return _one_key("importPubKey", _PUBLIC, text)
 
 
-def symmetric_import(text: str) -> Answer[DestinationHandle]:
+def symmetric_import(text: str) -> CommandReply[DestinationHandle]:
     """imSymKey: two or three results before the handle, under other names in each generation."""
     return _one_key("imSymKey", _IMPORTED, text)
 
 
-def unwrapped(text: str) -> Answer[DestinationHandle]:
+def unwrapped(text: str) -> CommandReply[DestinationHandle]:
     """unWrapKey, with and without `-noheader`."""
     return _one_key("unWrapKey", _UNWRAPPED, text)
 
 
-def exported(text: str) -> Answer[str]:
+def exported(text: str) -> CommandReply[str]:
     """exportPubKey: the file's name. The tool can report success without having written one."""
     return _one_file("exportPubKey", _PUBLIC_PEM, text)
 
 
-def private_export(text: str) -> Answer[str]:
+def private_export(text: str) -> CommandReply[str]:
     """exportPrivateKey: the file's name."""
     return _one_file("exportPrivateKey", _PRIVATE_PEM, text)
 
 
-def symmetric_export(text: str) -> Answer[str]:
+def symmetric_export(text: str) -> CommandReply[str]:
     """exSymKey: the file's name. What the host does with the wrapped key can fail after the HSM's success."""
-    sheet = Sheet("exSymKey", text)
+    sheet = ReplyLines("exSymKey", text)
     found, failed = sheet.take_one(_SYMMETRIC_FILE), sheet.take_one(_UNWRAPPING_FAILED)
     outcome = sheet.outcome(silent=failed is not None)
     if failed:
@@ -97,24 +97,24 @@ def symmetric_export(text: str) -> Answer[str]:
     return whole(sheet, outcome, found[1] if found else None)
 
 
-def wrapped(text: str) -> Answer[Wrapped]:
+def wrapped(text: str) -> CommandReply[WrapReply]:
     """wrapKey: the result stands first or last, by version."""
-    sheet = Sheet("wrapKey", text)
+    sheet = ReplyLines("wrapKey", text)
     sheet.take_one(_WRAPPED)
     found = sheet.take_one(_WRAPPED_FILE)
-    return whole(sheet, sheet.outcome(), Wrapped(found[1], int(found[2])) if found else None)
+    return whole(sheet, sheet.outcome(), WrapReply(found[1], int(found[2])) if found else None)
 
 
-def _one_key(verb: str, pattern: re.Pattern[str], text: str) -> Answer[DestinationHandle]:
-    sheet = Sheet(verb, text)
+def _one_key(verb: str, pattern: re.Pattern[str], text: str) -> CommandReply[DestinationHandle]:
+    sheet = ReplyLines(verb, text)
     return _made(sheet, pattern, lambda found: handle(sheet, found[1]))
 
 
-def _made(sheet: Sheet, pattern: re.Pattern[str], read: Callable[[re.Match[str]], T]) -> Answer[T]:
+def _made(sheet: ReplyLines, pattern: re.Pattern[str], read: Callable[[re.Match[str]], T]) -> CommandReply[T]:
     """Read the handle line. A key that is on some HSMs only has it twice, before and after the cluster block."""
     found = sheet.take_repeated(pattern)
     for match in found:
-        sheet.demand_ended(match)
+        sheet.require_ended(match)
     sheet.take_one(_ATTESTATION)
     outcome = sheet.outcome()
     if len(found) > 1 and outcome.failure is None:
@@ -122,7 +122,7 @@ def _made(sheet: Sheet, pattern: re.Pattern[str], read: Callable[[re.Match[str]]
     return whole(sheet, outcome, read(found[0]) if found else None)
 
 
-def _one_file(verb: str, pattern: re.Pattern[str], text: str) -> Answer[str]:
-    sheet = Sheet(verb, text)
+def _one_file(verb: str, pattern: re.Pattern[str], text: str) -> CommandReply[str]:
+    sheet = ReplyLines(verb, text)
     found = sheet.take_one(pattern)
     return whole(sheet, sheet.outcome(), found[1] if found else None)
