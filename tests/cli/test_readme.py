@@ -1,4 +1,4 @@
-"""Every command of the README is run as it stands there."""
+"""Every command of the README and of docs/ is run as it stands there."""
 
 from __future__ import annotations
 
@@ -18,9 +18,19 @@ from runs import World
 from ssh_keys import allowed_signers, make_key
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-BLOCKS = [block.strip().splitlines() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)]
-INSTALL, TEST, HARDER, FAULTS, REAL, PLANNED, BY_HAND, SINGLE = BLOCKS
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+}
+
+
+def _blocks(page: str, kind: str = "sh") -> list[list[str]]:
+    blocks = re.findall(rf"^```{kind}\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
+    return [block.strip().splitlines() for block in blocks]
+
+
+INSTALL, TEST, REAL = _blocks("README.md")
+HARDER, FAULTS = _blocks("docs/tutorial.md")
+[PLANNED], [BY_HAND], [SINGLE] = (_blocks(f"docs/{name}.md") for name in ("plans", "by-hand", "actions"))
 
 
 def run(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -122,23 +132,39 @@ def test_the_single_actions(tmp_path: Path) -> None:
         assert done.stdout
 
 
-def test_the_settings_of_the_readme_are_known() -> None:
+def test_every_block_of_commands_is_run_here() -> None:
+    run_here = {"README.md", "docs/tutorial.md", "docs/plans.md", "docs/by-hand.md", "docs/actions.md"}
+    assert {page for page in PAGES if _blocks(page)} == run_here
+    assert {page for page in PAGES if _blocks(page, "bash")} == {"docs/installation.md"}  # by .ci/single-file
+
+
+def test_the_readme_is_a_front_door() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 120
+
+
+def test_the_settings_that_are_documented_are_known() -> None:
     from keyferry.config import DEFAULTS  # noqa: PLC0415 - only here
 
-    table = README[README.index("| setting |") : README.index("## What is checked")]
-    for section, keys in re.findall(r"`\[(\w+)\] ([^|]*?) \|", table):
+    for section, keys in re.findall(r"`\[(\w+)\] ([^|]*?) \|", PAGES["docs/configuration.md"]):
         for key in re.findall(r"\w+", keys):
             assert key in DEFAULTS[section]
 
 
-def test_every_rule_of_the_table_has_its_test_file() -> None:
-    for path in re.findall(r"`(tests/[\w/]+\.py)`", README):
-        assert (ROOT / path).is_file(), path
-
-
-def test_every_command_of_the_readme_is_run_here() -> None:
-    inline = set(re.findall(r"`(python tests/[\w/]+\.py)`", README))
-    assert {shlex.split(line)[1] for line in inline} == {
-        "tests/support/record.py",
-        "tests/mutants.py",
+def test_every_link_within_the_documents_leads_somewhere() -> None:
+    pages = PAGES | {
+        name: (ROOT / name).read_text()
+        for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "src/keyferry/recording/FORMAT.md")
     }
+    dead = [
+        (page, link)
+        for page, text in pages.items()
+        for link in re.findall(r"\]\(([^)#\s]+)", text)
+        if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()
+    ]
+    assert dead == []
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    for page, text in PAGES.items():
+        for path in re.findall(r"`(tests/[\w/]+\.py)`", text):
+            assert (ROOT / path).is_file(), (page, path)
