@@ -91,6 +91,16 @@ def test_a_run_is_resumed_by_the_version_that_began_it_alone(tmp_path: Path) -> 
     assert (run / "journal.jsonl").read_bytes() == lines
 
 
+@pytest.mark.parametrize("info", ["", "{}", "[]", '{"keyferry":null}'])
+def test_a_run_that_does_not_say_its_version_is_not_gone_on_with(tmp_path: Path, info: str) -> None:
+    run = shutil.copytree(recorded(), tmp_path / "run")
+    (run / "run.json").chmod(0o600)
+    (run / "run.json").write_text(info)
+    done = keyferry("resolve", run, "16", "--skip")
+    assert (done.status, "does not say which Keyferry began the run" in done.err) == (8, True), done.err
+    assert "None" not in done.err
+
+
 def test_a_secret_that_the_former_version_saw_refused_is_not_typed(tmp_path: Path) -> None:
     world, state = World.create(tmp_path / "hsm", keys=1), tmp_path / "state"
     wrong = world.directory / "secrets" / "wrong"

@@ -17,7 +17,7 @@ from keyferry.planning import job as orders
 from keyferry.planning import plan as planfile
 from keyferry.run.directory import RunDirectory
 from keyferry.run.manifest import MANIFEST, written_head
-from keyferry.run.state import PLAN, WRONG_VALUE, Stage, load
+from keyferry.run.state import JOURNAL, PLAN, WRONG_VALUE, Stage, load
 from keyferry.run.status import SIDES, next_leg
 from keyferry.run.unbegun import is_unbegun
 from keyferry.run.versions import require_same_version
@@ -130,7 +130,14 @@ def ordered(config: Config, past: RunState, run_dir: Path) -> tuple[Config, Migr
     """The settings and the order of a run that goes on."""
     if not past.order:
         raise UsageError(f"{run_dir} is no migration, so there is nothing to go on with")
-    config, order = orders.recalled(config, past.order)
+    try:
+        config, order = orders.recalled(config, past.order)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckFailedError(
+            f"{run_dir / JOURNAL}: line 1: what was ordered is not as a run writes it",
+            keys="nothing was typed to any tool; what this journal says of the keys cannot be trusted",
+            hint="take the run directory from a copy, or begin a new run",
+        ) from error
     if past.plan is None and past.order["plan"]:
         plan = planfile.read(run_dir / PLAN)
         if plan.sha256 != past.order["plan"]:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
 from keyferry.recording import chain
@@ -81,14 +82,25 @@ def read(path: Path, *, torn: bool = False) -> Recording:
 
 
 def _header(line: bytes) -> dict[str, object]:
-    header = from_json(line)
+    header = _whole(line)
     if not isinstance(header, dict) or header.get("version") != 2:
         raise ValueError("not the header of an asciicast v2")
     return header
 
 
+def _whole(line: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return what a line says; ValueError if a text in it holds half of a character, which cannot be written again."""
+    value = from_json(line)
+    if b"\\ud" in line or b"\\uD" in line:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text in it holds half of a character") from None
+    return value
+
+
 def _event(number: int, line: bytes) -> Event:
-    match from_json(line):
+    match _whole(line):
         case [int() | float() as at, str() as code, str() as data] if is_time(at) and len(code.strip()) == 1:
             if code == "b" and not _is_base64(data):
                 raise ValueError("the exact bytes of an output are not base64")

@@ -233,3 +233,12 @@ def is_held(path: Path) -> bool:
             return not _flock(file.fileno(), fcntl.LOCK_SH)
     except OSError:  # as NotADirectoryError; who reads it next says why it cannot be read
         return False
+
+
+_TEXTS = ("act", "file", "host", "sha256", "where")
+
+
+def check_texts(entry: Entry) -> None:
+    """Raise TypeError if a field that is a text wherever it stands is none."""
+    if not all(isinstance(entry.get(name, ""), str) for name in _TEXTS):
+        raise TypeError

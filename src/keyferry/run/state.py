@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import CheckFailedError, UsageError
 from keyferry.pkcs11 import DestinationHandle, Sha256, SourceHandle
-from keyferry.run.journal import LoadedJournal, read
+from keyferry.run.journal import LoadedJournal, check_texts, read
 from keyferry.run.unbegun import require_begun
 from keyferry.terminal.process import Process
 from keyferry.text import from_json
@@ -187,6 +187,7 @@ def build(journal: LoadedJournal, directory: Path) -> RunState:
     state = RunState(head=journal.head, torn=journal.torn)
     for entry in journal.entries:
         try:
+            check_texts(entry)
             _apply(state, entry, directory)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckFailedError(

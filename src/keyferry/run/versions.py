@@ -30,7 +30,13 @@ def require_current_format(run: Path) -> None:
 
 def require_same_version(run: Path) -> None:
     """Raise CheckFailedError unless the same major and minor version began this run."""
-    version = str(_info(run).get("keyferry"))
+    version = _info(run).get("keyferry")
+    if not isinstance(version, str):
+        raise CheckFailedError(
+            f"{run / INFO} does not say which Keyferry began the run",
+            keys="nothing was typed to any tool",
+            hint="take the run directory from a copy",
+        )
     if _series(version) != _series(__version__):
         raise CheckFailedError(
             f"{run} was begun by Keyferry {version}, and this is {__version__}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyferry.recording.damage import damaged
 from keyferry.tools.classic.recorded_actions import ckdemo_acts, cmu_acts, vtl_acts
 from keyferry.tools.cloudhsm_cli.recorded_actions import acts as cloudhsm_cli_acts
 from keyferry.tools.key_mgmt_util.recorded_actions import acts as key_mgmt_util_acts
@@ -25,7 +27,13 @@ READERS: dict[str, Callable[[ToolSession], Iterator[RecordedAction]]] = {
 
 
 def acts(captures: Iterable[Capture]) -> Iterator[RecordedAction]:
-    """All acts in the order of the recordings."""
+    """Yield all actions in the order of the recordings.
+
+    Raises:
+        MismatchError: the header of a recording names no tool that Keyferry drives.
+    """
     for capture in captures:
         for sitting in sittings(capture):
+            if sitting.tool not in READERS:
+                raise damaged(Path(capture.name), 1, "its header names no tool that Keyferry drives")
             yield from READERS[sitting.tool](sitting)

@@ -73,7 +73,7 @@ class SessionRules:
         tool = str(session.header.get("tool"))
         allowed = (MIGRATION if self._journaled.migration else ACTION).get(tool)
         if allowed is None:
-            raise session.wrong(f"{tool!r} is none of the documented tools", 1)
+            raise session.wrong("its header names no documented tool", 1)
         if tool == "ckdemo":
             return MenuRules(session, allowed, self)
         if tool in ("cmu", "vtl"):
