@@ -45,6 +45,32 @@ PRECEDENCE = (
 """With mixed outcomes the first of these that applies is the exit code."""
 
 
+WORDED_OTHERWISE = "does this client word a prompt or a flag otherwise? set its words in `[dialect]` of keyferry.toml"
+"""What to do where a tool does not know what the vendor documents, or asks what nobody knows."""
+
+UNKNOWN_SCREEN = (
+    f"{WORDED_OTHERWISE}; a tool version that is not known yet? `keyferry transcript sanitize RECORD -o FILE` takes "
+    "out what names your site; look FILE through and send it to us"
+)
+"""What to do about a screen that is not understood."""
+
+ADVICE = {
+    Exit.USAGE: "`keyferry COMMAND --help` lists the options; `keyferry config check` looks at the configuration",
+    Exit.FAILED: "`keyferry status RUN` shows what became of each key",
+    Exit.PARTIAL: "`keyferry status RUN` shows what became of each key",
+    Exit.LOGIN_REFUSED: "find the right secret by other means before you type another",
+    Exit.LOCKOUT_NEAR: "find out who failed to log in before you type a secret",
+    Exit.MISMATCH: "find out what changed the values before you continue",
+    Exit.NEEDS_OPERATOR: "`keyferry status RUN` shows the question that each key has",
+    Exit.CHECK_FAILED: "mend what is named, and run the command again",
+    Exit.UNREACHABLE: "`keyferry doctor` checks the host and its tools; `[limits]` allows them more time",
+    Exit.UNKNOWN_SCREEN: UNKNOWN_SCREEN,
+    Exit.JOURNAL_HELD: "wait until the other process has ended",
+    Exit.RECORD_FAILED: "free space, or allow writing there, and run the command again",
+}
+"""What to do about an error that says nothing more exact."""
+
+
 class KeyferryError(Exception):
     """Something that ends a command or fails a key, with all that helps the person who must act.
 
@@ -78,6 +104,11 @@ class KeyferryError(Exception):
         self.keys = keys
         self.hint = hint
         self.record = record
+
+    @property
+    def advice(self) -> str | None:
+        """What to do: the error's own hint, or what helps with all of its kind."""
+        return self.hint or ADVICE.get(self.exit_code)
 
     def redact(self, clean: Callable[[str], str]) -> None:
         """Take secrets out of everything that was seen or said."""

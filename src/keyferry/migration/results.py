@@ -133,7 +133,7 @@ def announce(bus: Bus, keys: Sequence[KeyResult]) -> list[PlannedKey]:
 
 def error_json(error: KeyferryError) -> dict[str, str | None]:
     """Return the fields of an error that a caller can act on."""
-    return {name: getattr(error, name) for name in ("what", "rule", "step", "keys", "hint")}
+    return {name: getattr(error, name) for name in ("what", "rule", "step", "keys")} | {"hint": error.advice}
 
 
 def _code(result: KeyResult, some_crossed: bool) -> Exit:

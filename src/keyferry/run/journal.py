@@ -239,6 +239,6 @@ _TEXTS = ("act", "file", "host", "sha256", "where")
 
 
 def check_texts(entry: Entry) -> None:
-    """Raise TypeError if a field that is a text wherever it stands is none."""
-    if not all(isinstance(entry.get(name, ""), str) for name in _TEXTS):
+    """Raise TypeError if a field that is a text or null wherever it stands is something else."""
+    if not all(isinstance(entry.get(name), str | None) for name in _TEXTS):
         raise TypeError

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import pexpect
 
-from keyferry.errors import KeyferryError, UnknownScreenError, UnreachableError, UsageError
-from keyferry.hints import UNKNOWN_SCREEN
+from keyferry.errors import UNKNOWN_SCREEN, KeyferryError, UnknownScreenError, UnreachableError, UsageError
 from keyferry.terminal.child import LARGEST_ANSWER, READ_SIZE, SEND_LIMIT, AnswerTooLargeError, Child
 from keyferry.terminal.filters import Filters
 from keyferry.terminal.overrides import Overrides

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keyferry.errors import UnknownScreenError
-from keyferry.hints import UNKNOWN_SCREEN
+from keyferry.errors import UNKNOWN_SCREEN, UnknownScreenError
 from keyferry.text import last_lines
 
 if TYPE_CHECKING:

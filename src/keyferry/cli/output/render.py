@@ -78,7 +78,7 @@ def report(error: KeyferryError) -> int:
         lines += [f"  | {printable(line)[:_LONGEST]}" for line in error.seen.splitlines()]
     lines += [
         f"{name}: {printable(text)}"
-        for name, text in (("keys", error.keys), ("hint", error.hint), ("record", error.record))
+        for name, text in (("keys", error.keys), ("hint", error.advice), ("record", error.record))
         if text
     ]
     sys.stderr.write("\n".join(lines) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keyferry.errors import (
+    WORDED_OTHERWISE,
     CheckFailedError,
     KeyferryError,
     MismatchError,
@@ -14,7 +15,6 @@ from keyferry.errors import (
     UnreachableError,
     UsageError,
 )
-from keyferry.hints import WORDED_OTHERWISE
 from keyferry.text import last_lines, printable
 from keyferry.tools.key_mgmt_util.dialect import NOT_LISTED, START_HINT, START_HINTS, TOOL
 from keyferry.tools.key_mgmt_util.screens import common
