@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from keyferry import files
 from keyferry.errors import UsageError
 from keyferry.manual.audit import Check, State, StepResult
 from keyferry.planning import plan as planfile
@@ -69,6 +70,7 @@ def check(files: Iterable[Path]) -> Checked:
 
 def _is_plan(file: Path) -> bool:
     """A plan is one line, and says so; a recording's first line has no schema."""
+    files.reject_special(file, hint="name a recording, a run or a plan")
     try:
         with file.open("rb") as opened:
             return f'"schema":"{planfile.SCHEMA}"'.encode() in opened.readline()

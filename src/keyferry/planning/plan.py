@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
-from keyferry import steps
+from keyferry import files, steps
 from keyferry.errors import UsageError
 from keyferry.pkcs11 import Kcv, KeyClass, Sha256, SourceHandle
 from keyferry.planning.evaluate import PlannedKey
@@ -100,10 +100,7 @@ class Plan:
 
 def read(path: Path) -> Plan:
     """UsageError for a file that cannot be read, or is not a plan that this version wrote."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", keys="nothing was started") from error
+    data = files.read(path, keys="nothing was started", hint="name a plan that `keyferry plan` wrote")
     try:
         return loads(data)
     except UsageError as error:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keyferry import files
 from keyferry.errors import UsageError
 from keyferry.recording.captured_bytes import decoded
 from keyferry.recording.damage import run_of
@@ -45,10 +46,7 @@ class Capture:
 
 def load(path: Path) -> Capture:
     """UsageError for a file that cannot be read, or is neither asciicast v2 nor a typescript."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+    data = files.read(path, hint="name a recording, or a typescript of `script`")
     if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = decoded(data).encode("utf-8", "surrogateescape")
     if data.startswith(b"{"):

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from keyferry import files
 from keyferry.errors import UsageError
 from keyferry.recording import chain
 from keyferry.recording.damage import damaged, run_of
@@ -59,10 +60,7 @@ def read(path: Path, *, torn: bool = False) -> Recording:
         UsageError: the file cannot be read, or is no asciicast v2.
         MismatchError: it is a recording of ours, by its header or its place in a run, but a line of it is damaged.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", hint=_HINT) from error
+    data = files.read(path, hint=_HINT)
     cut = torn and not data.endswith(b"\n")
     if cut and b"\n" not in data and run_of(path):
         return Recording({}, (), torn=True)  # killed while it wrote the header

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keyferry import files
 from keyferry.errors import UsageError
 from keyferry.recording.damage import JOURNAL, damaged
 from keyferry.recording.reader import Recording, read
@@ -91,12 +92,7 @@ def _optional(run: Path, name: str) -> Table:
 
 
 def _bytes(path: Path) -> bytes:
-    if path.exists() and not (path.is_file() or path.is_dir()):  # else a pipe is waited for, and a device never ends
-        raise UsageError(f"{path} is a pipe or a device, not a file", hint="take the run's folder from a copy")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+    return files.read(path, hint="take the run's folder from a copy")
 
 
 def _object(run: Path, name: str, data: bytes, line: int) -> Table:

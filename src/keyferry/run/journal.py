@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from keyferry import files
 from keyferry.errors import CheckFailedError, JournalHeldError, RecordFailedError, UsageError
 from keyferry.recording import chain
 from keyferry.recording.append_only import AppendOnlyFile
@@ -43,8 +44,7 @@ def read(path: Path) -> LoadedJournal:
 
     A last line without its newline was never finished, so nothing that it tells was begun: it does not count.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for without end
-        raise UsageError(f"{path} is a pipe or a device, not a file", hint="take the run's folder from a copy")
+    files.reject_special(path, hint="take the run's folder from a copy")
     try:
         data = path.read_bytes()
     except OSError as error:

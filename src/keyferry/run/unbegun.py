@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keyferry import files
 from keyferry.errors import UsageError
 from keyferry.run import standalone
 from keyferry.run.manifest import INFO, JOURNAL, MANIFEST, PLAN
@@ -47,12 +48,7 @@ def require_begun(path: Path) -> None:
             hint="name the run's directory",
         )
     for found in (*(path / name for name in (JOURNAL, PLAN, INFO, MANIFEST)), *path.glob("sessions/*")):
-        if found.exists() and not (found.is_file() or found.is_dir()):  # a pipe would be waited for without end
-            raise UsageError(
-                f"{found} is a pipe or a device, not a file",
-                keys="nothing was typed to any tool",
-                hint="take the run's folder from a copy",
-            )
+        files.reject_special(found, keys="nothing was typed to any tool", hint="take the run's folder from a copy")
     require_current_format(path)
     if is_unbegun(path):
         journal = path / JOURNAL
