@@ -73,6 +73,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.mark.skipif(not LONG, reason="`.ci/run` runs this very line in a clone")
 def test_one_line_installs_and_rehearses(clone: Path) -> None:
     [line] = INSTALL
     done = run(line, clone)

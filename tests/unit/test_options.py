@@ -7,16 +7,16 @@ import inspect
 
 import pytest
 
-SOURCE = {"classic_bin", "slot", "pin"}
-DESTINATION = {"cloudhsm_bin", "user", "password"}
+SOURCE = {"source_host", "source_bin", "slot", "pin"}
+DESTINATION = {"destination_host", "destination_bin", "user", "password"}
 SIDES = {
-    "vtl": {"classic_bin"},
+    "vtl": {"source_host", "source_bin"},
     "cmu": SOURCE | {"allow_raised_counter"},
     "ckdemo": SOURCE | {"allow_raised_counter"},
     "kmu": DESTINATION | {"allow_raised_counter"},
     "cloudhsm_cli": DESTINATION | {"allow_raised_counter"},
 }
-ALL = SOURCE | DESTINATION | {"allow_raised_counter", "wrapping_label"}
+ALL = SOURCE | DESTINATION | {"allow_raised_counter", "wrapping_label", "destination_tool"}
 
 
 @pytest.mark.parametrize("module", SIDES)

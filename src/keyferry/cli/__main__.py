@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="keyferry",
-    help="Carry symmetric keys from CloudHSM Classic to AWS CloudHSM, with the vendor's own tools, on record.",
+    help="Migrate symmetric keys between HSMs with the vendors' own tools, and record everything.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -25,23 +25,32 @@ from keyferry.run.rehearsal import WHY, is_rehearsal
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 All = Annotated[bool, typer.Option("--all", help="Every symmetric key of the partition.")]
-Keys = Annotated[list[str] | None, typer.Option("--key", metavar="HANDLE|label:TEXT", help="Repeats.")]
+Keys = Annotated[
+    list[str] | None, typer.Option("--key", metavar="HANDLE|label:TEXT", help="Migrate this key. Repeatable.")
+]
 Globs = Annotated[
     list[str] | None,
     typer.Option(
         "--label-glob", metavar="PATTERN", help="Keys whose labels match a shell pattern (*, ?, \\[...]). Repeatable."
     ),
 ]
-From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Keys and what each shall be: CSV or JSON.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="CSV or JSON: which keys to migrate, and the attributes each gets."),
+]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="HANDLE|label:TEXT|PATTERN", help="Of those chosen, not this one; repeats."),
+    typer.Option("--exclude", metavar="HANDLE|label:TEXT|PATTERN", help="Leave out a selected key. Repeatable."),
 ]
-Relabel = Annotated[bool, typer.Option("--relabel", help="Take the suggested labels.")]
-Reid = Annotated[bool, typer.Option("--reid", help="Take the suggested CKA_IDs.")]
-Again = Annotated[bool, typer.Option("--again", help="Cross although the key is there already.")]
-RequireKcv = Annotated[bool, typer.Option("--require-kcv", help="Fail keys without a check value.")]
-NonExtractable = Annotated[bool, typer.Option("--non-extractable", help="New keys cannot leave again.")]
+Relabel = Annotated[bool, typer.Option("--relabel", help="Accept the suggested label where a label cannot be typed.")]
+Reid = Annotated[bool, typer.Option("--reid", help="Accept the suggested CKA_ID where an ID cannot be typed.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Migrate a key even if its label or check value is already on the destination.")
+]
+RequireKcv = Annotated[
+    bool, typer.Option("--require-kcv", help="Skip keys whose value cannot be verified by a check value.")
+]
+NonExtractable = Annotated[bool, typer.Option("--non-extractable", help="Create the new keys as non-extractable.")]
 
 
 class Steps(StrEnum):
@@ -55,19 +64,26 @@ class Steps(StrEnum):
 Approval = Annotated[
     Path | None,
     typer.Option(
-        "--require-approval", metavar="ALLOWED_SIGNERS", help="The plan must be signed by one of these, not by you."
+        "--require-approval",
+        metavar="ALLOWED_SIGNERS",
+        help="Require a signature over the plan by somebody in this file other than you.",
     ),
 ]
 Signature = Annotated[
-    Path | None, typer.Option("--signature", metavar="FILE", help="Of the plan, instead of PLAN.sig.")
+    Path | None, typer.Option("--signature", metavar="FILE", help="Signature of the plan. Default: PLAN.sig.")
 ]
-Operator = Annotated[str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Who you are among the signers.")]
-OneLeg = Annotated[Steps | None, typer.Option("--steps", help="Only these, on the one side that is reached from here.")]
+Operator = Annotated[
+    str | None, typer.Option("--operator", metavar="PRINCIPAL", help="Your name in the allowed signers file.")
+]
+OneLeg = Annotated[
+    Steps | None,
+    typer.Option("--steps", help="Run one part of an air-gapped migration, on the host that has its tools."),
+]
 MaxFailures = Annotated[
-    int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after so many keys that failed.")
+    int | None, typer.Option("--max-failures", min=1, metavar="N", help="Stop after N failed keys.")
 ]
 Sessions = Annotated[
-    int | None, typer.Option("--sessions", min=1, metavar="N", help="At work at the same time on each side; else 1.")
+    int | None, typer.Option("--sessions", min=1, metavar="N", help="Parallel sessions per side (1-16). Default: 1.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask questions. No effect yet: this command asks none.")]
 
@@ -77,7 +93,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask questions. No effec
 def migrate(
     settings: Config,
     plan: Annotated[
-        Path | None, typer.Argument(metavar="PLAN", help="Do exactly this, as `keyferry plan` wrote it.")
+        Path | None, typer.Argument(metavar="PLAN", help="Execute exactly this plan, as `keyferry plan` wrote it.")
     ] = None,
     every: All = False,
     key: Keys = None,
@@ -92,15 +108,15 @@ def migrate(
     require_approval: Approval = None,
     signature: Signature = None,
     operator: Operator = None,
-    run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="A new folder for the run.")] = None,
+    run_dir: Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="New directory for the run.")] = None,
     steps: OneLeg = None,
     max_failures: MaxFailures = None,
     sessions: Sessions = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every key, change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Evaluate every key and change nothing.")] = False,
     _yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Carry symmetric keys from a Classic partition to AWS CloudHSM."""
+    """Migrate symmetric keys from the source HSM to the destination HSM."""
     for name, value in (("operator", operator), ("sessions", sessions)):
         settings = settings if value is None else settings.with_value(("run", name), value)
     flags = (relabel, reid, again, require_kcv, non_extractable, dry_run)

@@ -16,11 +16,31 @@ from keyferry.errors import UsageError
 
 _SOURCES = "prompt, fd:N, file:PATH, cmd:ARGV or env:NAME"
 _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
-    "classic_bin": (
+    "source_host": (
+        ("source", "host"),
+        Annotated[
+            str | None, typer.Option("--source-host", metavar="HOST", help="What ssh accepts; empty: this machine.")
+        ],
+    ),
+    "destination_host": (
+        ("destination", "host"),
+        Annotated[
+            str | None,
+            typer.Option("--destination-host", metavar="HOST", help="What ssh accepts; empty: this machine."),
+        ],
+    ),
+    "destination_tool": (
+        ("destination", "tool"),
+        Annotated[
+            str | None,
+            typer.Option("--destination-tool", metavar="TOOL", help="cloudhsm-cli or key_mgmt_util."),
+        ],
+    ),
+    "source_bin": (
         ("source", "bin"),
         Annotated[str | None, typer.Option("--source-bin", metavar="DIR", help="Where vtl, cmu and ckdemo are.")],
     ),
-    "cloudhsm_bin": (
+    "destination_bin": (
         ("destination", "bin"),
         Annotated[
             str | None, typer.Option("--destination-bin", metavar="DIR", help="Where the tool of the cluster is.")
@@ -30,25 +50,32 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("source", "slot"),
         Annotated[
             str | None,
-            typer.Option("--slot", metavar="[number:|label:|serial:]VALUE", help="The partition or HA group."),
+            typer.Option(
+                "--slot", "--source-slot", metavar="[number:|label:|serial:]VALUE", help="The partition or HA group."
+            ),
         ],
     ),
     "pin": (
         ("source", "pin"),
         Annotated[
             str | None,
-            typer.Option("--pin", metavar="SOURCE", help=f"Of the partition: {_SOURCES}."),
+            typer.Option("--pin", "--source-pin", metavar="SOURCE", help=f"Of the partition: {_SOURCES}."),
         ],
     ),
     "user": (
         ("destination", "user"),
-        Annotated[str | None, typer.Option("--user", metavar="NAME", help="The crypto user on the cluster.")],
+        Annotated[
+            str | None,
+            typer.Option("--user", "--destination-user", metavar="NAME", help="The crypto user on the cluster."),
+        ],
     ),
     "password": (
         ("destination", "password"),
         Annotated[
             str | None,
-            typer.Option("--password", metavar="SOURCE", help=f"Of the crypto user: {_SOURCES}."),
+            typer.Option(
+                "--password", "--destination-password", metavar="SOURCE", help=f"Of the crypto user: {_SOURCES}."
+            ),
         ],
     ),
     "wrapping_label": (
@@ -130,17 +157,17 @@ def with_settings_alone(command: Callable[..., None]) -> Callable[..., None]:
 
 def with_source(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that logs in to the partition alone."""
-    return _with(("classic_bin", "slot", "pin", "allow_raised_counter"), command)
+    return _with(("source_host", "source_bin", "slot", "pin", "allow_raised_counter"), command)
 
 
 def with_destination(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that logs in to the cluster alone."""
-    return _with(("cloudhsm_bin", "user", "password", "allow_raised_counter"), command)
+    return _with(("destination_host", "destination_bin", "user", "password", "allow_raised_counter"), command)
 
 
 def with_vtl(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that asks vtl, which takes no secret."""
-    return _with(("classic_bin",), command, logs_in=False)
+    return _with(("source_host", "source_bin"), command, logs_in=False)
 
 
 def _again(type_again: bool | None = None, reason: str | None = None) -> config.TypeAgain | None:
