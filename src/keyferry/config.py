@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyferry.errors import UsageError
+from keyferry.files import reject_special
 from keyferry.former import FORMER_SECTIONS, renamed
 from keyferry.permissions import check_configuration
 from keyferry.text import shortened
@@ -252,6 +253,7 @@ def _usual_files() -> list[Path]:
 
 def _read(path: Path, *, required: bool) -> dict[str, Any] | None:
     """The tables of a file, or None where there is none; it is refused if another user can change it."""
+    reject_special(path, keys="nothing was started", hint="name a file; `keyferry config init FILE` writes one")
     try:
         check_configuration(path)
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

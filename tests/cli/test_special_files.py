@@ -27,6 +27,7 @@ def test_no_command_waits_for_a_pipe_that_is_named(tmp_path: Path) -> None:
         ["explain", "--check", str(pipe)],
         ["explain", str(pipe)],
         ["migrate", str(pipe)],
+        ["config", "check", "--config", str(pipe)],
     ):
         done = forked.run(words, given="", environment=os.environ, limit=LIMIT)
         assert done.returncode == 2, (words, done.stderr)
