@@ -59,7 +59,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """What stands before a command."""
 
@@ -103,7 +105,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def _interrupted(number: int) -> int:
     error = InterruptedRunError(number)
-    error.hint = "`keyferry status RUN` says how far a run came, where one had begun"
+    error.hint = "`keyferry status RUN` shows how far the run got, if one had started"
     return render.report(error)
 
 

@@ -78,7 +78,7 @@ def show(
     origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell every setting that holds. Secrets have sources here, never values."""
+    """Show the effective settings. Secrets are shown as sources, never as values."""
     rows = [
         {"setting": f"{section}.{key}", "value": settings.value(section, key)}
         | ({"origin": settings.origin(section, key)} if origin else {})
@@ -94,14 +94,14 @@ def show(
 @app.command()
 @with_settings_alone
 def check(settings: Config) -> None:
-    """Check that the settings are known, of the right kind, and hold together. Nothing is started."""
+    """Validate the configuration without starting any tool."""
     from keyferry.migration.endpoints import check as demand  # noqa: PLC0415 - start-up: pexpect and all drivers
     from keyferry.planning.job import order  # noqa: PLC0415 - as above
     from keyferry.planning.selection import Selection  # noqa: PLC0415 - as above
 
     order(settings, Selection())
     demand(settings)
-    sys.stdout.write("the configuration holds together\n")
+    sys.stdout.write("configuration OK\n")
 
 
 def commented() -> str:

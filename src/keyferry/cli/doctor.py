@@ -18,12 +18,12 @@ from keyferry.text import printable
 def doctor(
     settings: Config,
     login: Annotated[
-        bool, typer.Option("--login", help="Log in to both sides too, once, if all else is well.")
+        bool, typer.Option("--login", help="Also log in to both sides, once, if all other checks pass.")
     ] = False,
     side: OneSide = None,
     json: Json = False,
 ) -> None:
-    """Look at both hosts and every tool before a run: nothing is changed, and nothing logged in to."""
+    """Check both hosts and every tool before a run, without changing anything or logging in."""
     from keyferry.doctor import hosts as procedure  # noqa: PLC0415 - start-up: pexpect and all drivers
 
     found = procedure.examine(settings, sides_of(side))

@@ -60,12 +60,12 @@ def init(
 
 @app.command()
 def fault(
-    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder of the emulated HSMs.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Directory of the emulated HSMs.")] = None,
     tool: Annotated[str | None, typer.Argument(metavar="TOOL", help="The emulated tool.")] = None,
     name: Annotated[str | None, typer.Argument(metavar="FAULT", help="The fault's name, as --list prints it.")] = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="VERB", help="Where it strikes.")] = None,
-    nth: Annotated[int, typer.Option("--nth", min=1, help="At which chance it strikes, once.")] = 1,
-    listing: Annotated[bool, typer.Option("--list", help="Name the faults.")] = False,
+    at: Annotated[str | None, typer.Option("--at", metavar="VERB", help="Command at which the fault occurs.")] = None,
+    nth: Annotated[int, typer.Option("--nth", min=1, help="Occurrence at which the fault occurs, once.")] = 1,
+    listing: Annotated[bool, typer.Option("--list", help="List the faults.")] = False,
 ) -> None:
     """Arm one fault in an emulator's store."""
     from keyferry.emulator import faults  # noqa: PLC0415 - start-up

@@ -30,9 +30,9 @@ def explain(
         typer.Argument(metavar="PLAN|RECORDING", help="A plan; with --check, followed by the recordings."),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Say of recordings of a run done by hand whether it was done so.")
+        bool, typer.Option("--check", help="Check recordings of a manual run against the runbook.")
     ] = False,
-    form: Annotated[RunbookFormat, typer.Option("--format", help="Of the runbook.")] = RunbookFormat.MD,
+    form: Annotated[RunbookFormat, typer.Option("--format", help="Format of the runbook.")] = RunbookFormat.MD,
     json: Json = False,
 ) -> None:
     """Print the runbook of a plan, or of the procedure; or hold recordings of a run by hand to it."""

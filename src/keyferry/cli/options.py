@@ -93,11 +93,13 @@ _TOOLS: dict[str, tuple[tuple[str, str], Any]] = {
         ("run", "allow_raised_counter"),
         Annotated[
             bool | None,
-            typer.Option("--allow-raised-counter", help="Type a secret once although its failure counter is raised."),
+            typer.Option("--allow-raised-counter", help="Send a secret once even if its failure counter is raised."),
         ],
     ),
 }
-_FILE = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Instead of ./keyferry.toml.")]
+_FILE = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration file. Default: ./keyferry.toml.")
+]
 _PROFILE = Annotated[
     str | None,
     typer.Option(
@@ -110,7 +112,7 @@ _PROFILE = Annotated[
 _AGAIN: dict[str, Any] = {
     "type_again": Annotated[
         bool | None,
-        typer.Option("--type-again", help="Type a secret once more although its last login was refused or unfinished."),
+        typer.Option("--type-again", help="Send a secret once more even if its last login was rejected or unfinished."),
     ],
     "reason": Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record; goes with --type-again.")
@@ -141,7 +143,7 @@ def _new_file(path: Path) -> Path:
 
 
 NewFile = Annotated[
-    Path, typer.Option("--out", metavar="FILE", callback=_new_file, help="What comes of it; must not be there yet.")
+    Path, typer.Option("--out", metavar="FILE", callback=_new_file, help="Output file; must not exist yet.")
 ]
 
 

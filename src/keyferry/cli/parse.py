@@ -17,9 +17,12 @@ TOOLS = ("vtl", "cmu", "ckdemo", "key_mgmt_util", "cloudhsm-cli")
 def parse(
     tool: Annotated[str, typer.Argument(metavar="TOOL", help=f"One of {', '.join(TOOLS)}.")],
     verb: Annotated[
-        str, typer.Argument(metavar="VERB", help="The tool's own word, as listSlots; several joined by hyphens.")
+        str,
+        typer.Argument(metavar="VERB", help="The tool's command, such as listSlots; join several words with hyphens."),
     ],
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A captured screen; else standard input.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A captured screen. Default: standard input.")
+    ] = None,
 ) -> None:
     """Make JSON (`keyferry.parse/1`) of a captured screen; exit 10 where it is not understood."""
     if tool not in TOOLS:

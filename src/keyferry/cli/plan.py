@@ -37,7 +37,7 @@ from keyferry.text import printable
 @with_settings
 def plan(
     settings: Config,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="PLAN", help="The new file; must not be there yet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PLAN", help="The new file; must not exist yet.")],
     every: All = False,
     key: Keys = None,
     label_glob: Globs = None,
@@ -50,7 +50,7 @@ def plan(
     non_extractable: NonExtractable = False,
     json: Json = False,
 ) -> None:
-    """Judge keys, change nothing, and write down what `keyferry migrate PLAN` shall do."""
+    """Evaluate keys, change nothing, and write the plan that `keyferry migrate PLAN` executes."""
     flags = (relabel, reid, again, require_kcv, non_extractable, False)
     chosen = Selection(tuple(key or ()), *flags, *more_than_names(label_glob, exclude, from_file))
     bus = Bus()

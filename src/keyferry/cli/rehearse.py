@@ -40,7 +40,10 @@ KmuOption = Annotated[Kmu, typer.Option("--kmu", help="Output generation of key_
 DestinationOption = Annotated[DestinationTool, typer.Option("--destination", help="The tool of the destination.")]
 Nodes = Annotated[int, typer.Option("--nodes", min=1, max=28, help="HSMs in the emulated cluster.")]
 JitterOption = Annotated[
-    str, typer.Option("--jitter", metavar="SEED", help="Vary what is not known for sure of the tools.")
+    str,
+    typer.Option(
+        "--jitter", metavar="SEED", help="Randomize unconfirmed behaviour of the tools; same seed, same variations."
+    ),
 ]
 
 
@@ -52,10 +55,12 @@ def rehearse(
     nodes: Nodes = 2,
     jitter: JitterOption = "",
     destination: DestinationOption = DestinationTool.KEY_MGMT_UTIL,
-    directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="A new folder for it all.")] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="New directory for the rehearsal.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Carry keys from an emulated partition to an emulated cluster: the whole procedure, no HSM needed."""
+    """Migrate keys from an emulated partition to an emulated cluster: the whole procedure, no HSM needed."""
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     folder = (directory or Path("keyferry-rehearsals") / stamp).absolute()
     install(

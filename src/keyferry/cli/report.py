@@ -18,10 +18,14 @@ class ReportFormat(StrEnum):
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, ended or not.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Instead of stdout.")] = None,
-    form: Annotated[ReportFormat, typer.Option("--format", help="json needs no Jinja2.")] = ReportFormat.HTML,
-    json: Annotated[bool, typer.Option("--json", help="As --format json.")] = False,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's directory; the run may be unfinished.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Output file. Default: stdout.")
+    ] = None,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="Output format; json works without Jinja2.")
+    ] = ReportFormat.HTML,
+    json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
 ) -> None:
     """Verify a run's record and tell it on one page, from the record alone: to be read, printed and signed."""
     from keyferry.report.build import build  # noqa: PLC0415 - start-up

@@ -29,10 +29,10 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run's dire
 
 def status(
     run: RunArgument,
-    watch: Annotated[bool, typer.Option("--watch", help="Tell each change until the run stops.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print each change until the run stops.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell how far a run is, also while it goes on. Nothing is logged in to."""
+    """Show the progress of a run. Works while it is running and never logs in."""
     from keyferry.run import status as procedure  # noqa: PLC0415 - start-up
 
     found: dict[str, Any] = procedure.document(run.absolute())
@@ -69,10 +69,12 @@ def resolve(
     run: RunArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="HANDLE or label:TEXT, as in the run.")],
     adopt: Annotated[
-        str | None, typer.Option("--adopt", metavar="HANDLE", help="This key of the destination is it; verify it.")
+        str | None, typer.Option("--adopt", metavar="HANDLE", help="HANDLE is the migrated key; verify it on resume.")
     ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="No such key is it; wrap and unwrap it again.")] = False,
-    skip: Annotated[bool, typer.Option("--skip", help="Leave it as it is.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="The key is not on the destination; wrap and unwrap it again.")
+    ] = False,
+    skip: Annotated[bool, typer.Option("--skip", help="Do not migrate this key.")] = False,
 ) -> None:
     """Answer what a run asks about one key. The answer is recorded; `keyferry resume` acts on it."""
     from keyferry.migration import resume as going_on  # noqa: PLC0415 - start-up
@@ -83,7 +85,7 @@ def resolve(
         raise UsageError(
             "give exactly one of --adopt, --retry and --skip",
             keys="nothing was recorded",
-            hint="`keyferry resolve --help` says what each of them means",
+            hint="`keyferry resolve --help` explains each of them",
         )
     decision = Decision(given[0], None if adopt is None else _handle(adopt))
     resolved, head = going_on.resolve(run.absolute(), key, decision)
@@ -101,7 +103,7 @@ def cleanup(
     side: OneSide = None,
     json: Json = False,
 ) -> None:
-    """Remove what a verified run leaves: imported public key, wrapping pair, wrapped files. Proved by looking."""
+    """Remove the imported public key, the wrapping pair and the wrapped files of a verified run; verify it."""
     from keyferry.migration.cleanup import Leftovers  # noqa: PLC0415 - start-up
     from keyferry.migration.cleanup import cleanup as clean  # noqa: PLC0415 - as above
 
@@ -120,7 +122,7 @@ def cleanup(
         return
     sys.stdout.write("".join(f"removed: {printable(line)}\n" for line in removed))
     sys.stdout.write(
-        "backups of the cluster still hold the wrapping pair (90 days by default): until they are gone, who has a\n"
+        "cluster backups still contain the wrapping pair (90 days by default): until they expire, anyone with a\n"
         "wrapped file and such a backup can unwrap it\n"
     )
     if head is not None:

@@ -38,9 +38,9 @@ def show(
 @app.command()
 def play(
     file: File,
-    speed: Annotated[float, typer.Option("--speed", metavar="N", min=0.01, help="So many times as fast.")] = 1.0,
+    speed: Annotated[float, typer.Option("--speed", metavar="N", min=0.01, help="Playback speed factor.")] = 1.0,
     idle_limit: Annotated[
-        float | None, typer.Option("--idle-limit", metavar="S", min=0, help="No pause is longer, in seconds.")
+        float | None, typer.Option("--idle-limit", metavar="S", min=0, help="Longest pause, in seconds.")
     ] = None,
 ) -> None:
     """Play a recording in its own time, control characters made harmless; q or Ctrl-C stops."""
@@ -70,7 +70,7 @@ def _write_now(text: str) -> None:
 @app.command()
 def sanitize(
     file: File,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The new recording; must not be there yet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The new recording; must not exist yet.")],
 ) -> None:
     """Take out what identifies a site, to send a recording to others; it still replays.
 
@@ -84,16 +84,17 @@ def sanitize(
 
 @app.command()
 def diff(
-    ours: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run: of a rehearsal, say.")],
-    theirs: Annotated[Path, typer.Argument(metavar="B", help="The folder of another run of the same plan.")],
+    ours: Annotated[Path, typer.Argument(metavar="A", help="A run's directory, for example of a rehearsal.")],
+    theirs: Annotated[Path, typer.Argument(metavar="B", help="The directory of another run of the same plan.")],
     meaning: Annotated[
-        bool, typer.Option("--meaning", help="By what was done, where the tools of both word it otherwise.")
+        bool,
+        typer.Option("--meaning", help="Compare operations instead of tool output, for tools of different versions."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Lay two runs of one plan side by side; exit 6 where they differ.
+    """Compare two runs of one plan side by side. Exit code 6 if they differ.
 
-    Handles, times, hashes and check values may be others, but each the same one everywhere.
+    Handles, times, hashes and check values may differ between the runs but must map one-to-one.
     """
     if meaning:
         from keyferry.comparison.by_meaning import compare  # noqa: PLC0415 - start-up
@@ -112,7 +113,7 @@ def diff(
             f" the first is {first.differs}: {_quoted(first.ours)}, {_quoted(first.theirs)}",
             step=first.step or None,
             record=" and ".join(filter(None, first.where)) or None,
-            hint=None if meaning else "other versions of the tools have other words: --meaning compares what was done",
+            hint=None if meaning else "if the tools' versions differ, compare the operations with --meaning",
         )
 
 

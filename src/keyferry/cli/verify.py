@@ -22,18 +22,16 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 
 def verify(
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's directory.")] = None,
-    head: Annotated[
-        str | None, typer.Option("--head", metavar="HEX", help="The head that was noted elsewhere.")
-    ] = None,
+    head: Annotated[str | None, typer.Option("--head", metavar="HEX", help="The head you noted elsewhere.")] = None,
     allowed: Annotated[
         Path | None,
-        typer.Option("--allowed-signers", metavar="FILE", help="Whose signatures count (ssh-keygen's list)."),
+        typer.Option("--allowed-signers", metavar="FILE", help="Allowed signers file, as ssh-keygen reads it."),
     ] = None,
     emit_script: Annotated[
         bool, typer.Option("--emit-script", help="Print verify.py, which needs no Keyferry.")
     ] = False,
 ) -> None:
-    """Prove that nothing in a run's record was changed, cut or swapped: 0 intact, 6 not, 7 intact but not complete."""
+    """Verify that a run's record is intact. Exit code 0: intact; 6: altered; 7: intact but incomplete."""
     if emit_script:
         sys.stdout.write(script())
         return
@@ -63,8 +61,8 @@ def _by_unknown_keys(run: Path, verdict: VerificationResult) -> list[str]:
     try:
         found = signing.valid(run, verdict.heads, verdict.signatures)
     except UnreachableError:
-        return [f"{counted(len(verdict.signatures), 'signature')}, not checked: ssh-keygen is not there\n"]
-    whose = "valid, by a key of which nobody says whose it is (--allowed-signers would)"
+        return [f"{counted(len(verdict.signatures), 'signature')}, not checked: ssh-keygen was not found\n"]
+    whose = "valid signature, unknown signer (identify it with --allowed-signers)"
     return [f"signed as {one.role}: {whose}: {one.signer.fingerprint}{_over(one, verdict)}\n" for one in found]
 
 
@@ -76,11 +74,12 @@ def _over(one: signing.Signed, verdict: VerificationResult) -> str:
 def sign(
     run: Run,
     key: Annotated[
-        Path, typer.Option("--key", metavar="PATH", help="A private key, or a public one that an agent or token holds.")
+        Path,
+        typer.Option("--key", metavar="PATH", help="A private key, or the public key of one in an agent or token."),
     ],
-    role: Annotated[Role, typer.Option("--role", help="As what you sign.")] = Role.OPERATOR,
+    role: Annotated[Role, typer.Option("--role", help="Role to sign as.")] = Role.OPERATOR,
     of_rehearsal: Annotated[
-        bool, typer.Option("--rehearsal", help="Sign although the run was a rehearsal with emulated tools.")
+        bool, typer.Option("--rehearsal", help="Sign a rehearsal (a run with emulated tools).")
     ] = False,
 ) -> None:
     """Verify a run's record and sign its head with ssh-keygen."""

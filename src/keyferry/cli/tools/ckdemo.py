@@ -88,7 +88,7 @@ def wrap(
     settings: Config,
     wanted: Object,
     wrapping_key: Annotated[
-        str, typer.Option("--wrapping-key", metavar="OBJECT", callback=_object, help="A public key that may wrap.")
+        str, typer.Option("--wrapping-key", metavar="OBJECT", callback=_object, help="A public key with CKA_WRAP.")
     ],
     out: NewFile,
     json: Json = False,

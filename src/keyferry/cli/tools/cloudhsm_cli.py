@@ -40,9 +40,9 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 @with_destination
 def generate_pair(
     settings: Config,
-    label: Annotated[str, typer.Option("--label", help="Of both halves.")],
+    label: Annotated[str, typer.Option("--label", help="Label of both keys of the pair.")],
     bits: Annotated[int, typer.Option("--bits", help="Size of the modulus in bits.")] = 2048,
-    extractable: Annotated[bool, typer.Option("--extractable", help="The private half may leave.")] = False,
+    extractable: Annotated[bool, typer.Option("--extractable", help="Make the private key extractable.")] = False,
     json: Json = False,
 ) -> None:
     """Make an RSA pair whose private half unwraps; it cannot leave unless --extractable."""
@@ -79,14 +79,17 @@ def unwrap(
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The wrapped key, on this host.")
     ],
     wrapping_key: Annotated[
-        int, typer.Option("--wrapping-key", metavar="HANDLE|0xREFERENCE", parser=_handle, help="The private half.")
+        int,
+        typer.Option(
+            "--wrapping-key", metavar="HANDLE|0xREFERENCE", parser=_handle, help="The private key of the wrapping pair."
+        ),
     ],
     label: Annotated[str, typer.Option("--label", help="Label of the new key.")],
     key_type: Annotated[str, typer.Option("--type", help="AES, DES3 or GENERIC_SECRET.")],
     key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT", help="CKA_ID of the new key.")] = None,
-    digest: Annotated[str, typer.Option("--hash", help="Of OAEP and MGF1.")] = "sha1",
+    digest: Annotated[str, typer.Option("--hash", help="Hash for OAEP and MGF1.")] = "sha1",
     usage: Annotated[
-        list[str] | None, typer.Option("--usage", metavar="FLAG", help="encrypt, decrypt, sign, ...; repeats.")
+        list[str] | None, typer.Option("--usage", metavar="FLAG", help="encrypt, decrypt, sign, ... Repeatable.")
     ] = None,
     non_extractable: Annotated[
         bool, typer.Option("--non-extractable", help="Make the new key non-extractable.")

@@ -41,7 +41,7 @@ def list_objects(
     object_class: Annotated[
         str | None, typer.Option("--class", callback=_class, help="public, private, secret, certificate, data.")
     ] = None,
-    ouids: Annotated[bool, typer.Option("--ouids", help="Tell them too, where this cmu has them.")] = False,
+    ouids: Annotated[bool, typer.Option("--ouids", help="Also show OUIDs, if this cmu reports them.")] = False,
     json: Json = False,
 ) -> None:
     """List the objects of the partition."""
@@ -68,7 +68,7 @@ def import_public_key(
     label: Annotated[str, typer.Option("--label", help="Must be free in the partition.")],
     json: Json = False,
 ) -> None:
-    """Import a public key; proved by reading the new object back."""
+    """Import a public key; verified by reading the new object back."""
     from keyferry.migration.single_action import import_public_key as bring  # noqa: PLC0415 - start-up
 
     handle, sha256 = bring(settings, file, label)
@@ -102,7 +102,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the label.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete a public key; objects of other classes are refused (SOURCE-READ-ONLY). Proved by looking."""
+    """Delete a public key; objects of other classes are refused (SOURCE-READ-ONLY). Verify that it is gone."""
     with cmu(settings, changes=True) as tool:
         seen = tool.public_key(SourceHandle(handle))
         confirm_label(seen.get("label", ""), f"public key {handle}", yes=yes)

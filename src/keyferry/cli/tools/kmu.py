@@ -29,9 +29,11 @@ def _show(verb: str, fields: dict[str, object], *, as_json: bool) -> None:
 @with_destination
 def gen_rsa_key_pair(
     settings: Config,
-    label: Annotated[str, typer.Option("--label", help="Of both halves.")],
+    label: Annotated[str, typer.Option("--label", help="Label of both keys of the pair.")],
     bits: Annotated[int, typer.Option("--bits", help="Size of the modulus in bits.")] = 2048,
-    extractable: Annotated[bool, typer.Option("--extractable", help="Without -nex.")] = False,
+    extractable: Annotated[
+        bool, typer.Option("--extractable", help="Make the private key extractable (without -nex).")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make an RSA pair; its private half cannot leave unless --extractable."""
@@ -66,11 +68,13 @@ def unwrap_key(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The wrapped key, on this host.")
     ],
-    wrapping_key: Annotated[int, typer.Option("--wrapping-key", metavar="HANDLE", help="The pair's private half.")],
+    wrapping_key: Annotated[
+        int, typer.Option("--wrapping-key", metavar="HANDLE", help="The private key of the wrapping pair.")
+    ],
     label: Annotated[str, typer.Option("--label", help="Label of the new key.")],
     key_type: Annotated[str, typer.Option("--type", help="AES, DES3 or GENERIC_SECRET.")],
     key_id: Annotated[str | None, typer.Option("--id", metavar="TEXT", help="CKA_ID of the new key.")] = None,
-    digest: Annotated[str, typer.Option("--hash", help="Of OAEP.")] = "sha1",
+    digest: Annotated[str, typer.Option("--hash", help="Hash for OAEP.")] = "sha1",
     non_extractable: Annotated[
         bool, typer.Option("--non-extractable", help="Make the new key non-extractable.")
     ] = False,
@@ -112,7 +116,7 @@ def find_key(
 @app.command("find-single-key")
 @with_destination
 def find_single_key(settings: Config, handle: Handle, json: Json = False) -> None:
-    """Prove that a key is on every HSM of the cluster."""
+    """Check that a key is on every HSM of the cluster."""
     with key_mgmt_util(settings) as (tool, _host):
         outcome = tool.find_single_key(DestinationHandle(handle))
     nodes = [{"id": node.id, "code": node.code, "text": node.text} for node in outcome.nodes]
