@@ -195,7 +195,7 @@ def test_on_an_ha_slot_objects_are_named_by_label(world: World, rsa_files: tuple
 
 def test_an_object_must_be_one(ten_keys: World) -> None:
     for wanted, why in (
-        ("label:terminal", "2 objects are labelled"),
+        ("label:terminal", "2 objects have the label"),
         ("label:nobody", "0 objects"),
         ("web", "no object"),
     ):

@@ -153,7 +153,7 @@ FULL = "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo '
         (_configuration_unreadable, "source", "configuration", "fail", "cannot be read"),
         (_armed("key_mgmt_util", "daemon-down", "startup"), "destination", "daemon", "fail", "ended at its start"),
         (_armed("ckdemo", "no-library", "startup"), "source", "ckdemo starts", "fail", "cannot open shared object"),
-        (_other_slot, "source", "slot", "fail", "0 slots are"),
+        (_other_slot, "source", "slot", "fail", "0 slots match"),
         (_other_user, "destination", "user", "fail", "no crypto user 'nobody'"),
         (_armed("ckdemo", "pin-count-low", "tokenInfo"), "source", "failure counter", "fail", "PIN_COUNT_LOW"),
         (_armed("key_mgmt_util", "counter-raised", "listUsers"), "destination", "failure counter", "fail", "3 failed"),

@@ -174,7 +174,7 @@ def test_8_a_fatal_prompt_takes_no_answer_and_ends_the_session(tmp_path: Path) -
 def test_8_an_early_end_is_an_error_that_shows_the_last_words(tmp_path: Path) -> None:
     with (
         open_console(tmp_path, "out('cannot load library\\n')\n") as console,
-        pytest.raises(UnreachableError, match="ended before it was told to") as early,
+        pytest.raises(UnreachableError, match="exited unexpectedly") as early,
     ):
         console.hear(COMMAND, limit=LIMIT)
     assert early.value.seen == "cannot load library"
@@ -184,7 +184,7 @@ def test_8_an_early_end_is_an_error_that_shows_the_last_words(tmp_path: Path) ->
 def test_8_an_end_before_the_echo_is_the_same_error(tmp_path: Path) -> None:
     with open_console(tmp_path, "echo(False)\nout('Command: ')\nline()\nout('killed')\n") as console:
         console.hear(COMMAND, limit=LIMIT)
-        with pytest.raises(UnreachableError, match="ended before it was told to") as early:
+        with pytest.raises(UnreachableError, match="exited unexpectedly") as early:
             console.say("go")
         assert early.value.seen == "killed"
         with pytest.raises(UnreachableError, match="is over"):

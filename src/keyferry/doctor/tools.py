@@ -55,7 +55,7 @@ def _guessed(config: Config, host: Host) -> Iterator[Finding]:
     if guess in (None, tool) or config.origin("destination", "tool") != "default":
         return
     hint = f'set `tool = "{guess}"` in [destination]'
-    yield Finding("destination", "tool", "warn", f"{guess} is installed, and no tool is chosen: {tool} is meant", hint)
+    yield Finding("destination", "tool", "warn", f"{guess} is installed but `tool` is not set; using {tool}", hint)
 
 
 def _source_side(config: Config, host: Host, sessions: Sessions, limits: Limits) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def _token(flags: frozenset[str], fields: Mapping[str, str]) -> Iterator[Finding
     hint = "a PIN pad's key cannot be typed: such a partition needs its challenge secret as the PIN" if ped else None
     yield Finding("source", "authentication", "warn" if ped else "ok", "PED" if ped else "password", hint)
     about = [f"{name} {fields[name]}" for name in ("Token Model", "Firmware Version") if name in fields]
-    yield Finding("source", "token", "ok", f"{', '.join(about)}; whether in FIPS mode these tools do not tell")
+    yield Finding("source", "token", "ok", f"{', '.join(about)}; FIPS mode: not reported by these tools")
 
 
 def _counters(found: lockout.Counters) -> Finding:

@@ -212,7 +212,7 @@ def _check_verified(past: RunState, run_dir: Path) -> None:
     if not past.ended or past.open_keys or unsure:
         raise CheckFailedError(
             f"the run in {run_dir} is not over and verified",
-            seen=f"keys without a good end: {', '.join(map(str, unsure))}" if unsure else "the run did not end",
+            seen=f"keys not verified: {', '.join(map(str, unsure))}" if unsure else "the run did not end",
             keys="nothing was removed: what is left of this run may still need its wrapping pair",
             hint="`keyferry status RUN` says what is open; `keyferry resolve RUN KEY --skip` gives a key up",
         )

@@ -134,7 +134,7 @@ class CkdemoSession:
         found = [one.handle for one in self.tool.find_objects() if one.label == label]
         if len(found) != 1:
             raise UsageError(
-                f"{len(found)} objects are labelled {label!r}, where one must be",
+                f"{len(found)} objects have the label {label!r} (expected exactly one)",
                 tool="ckdemo",
                 seen="\n".join(f"handle {handle}" for handle in found) or None,
                 keys="nothing was changed",

@@ -256,7 +256,7 @@ class Wrapping:
         if None in places.values() or len(set(places.values())) != 1:
             told = [f"{place}: {_short(key)}" for place, key in places.items()]
             raise MismatchError(
-                "the public keys differ: somebody's key stands where the pair's belongs",
+                "public key mismatch: the imported key is not the wrapping pair's",
                 rule="WRAPPING-KEY-MATCH",
                 step=step,
                 seen="\n".join(told),

@@ -23,7 +23,7 @@ def names(planned: Iterable[PlannedKey]) -> set[str]:
 def notices(crossing: Sequence[PlannedKey], modulus_bits: int, *, extractable: bool) -> Iterator[str]:
     """For the keys that will cross under an RSA key of so many bits."""
     if not extractable:
-        yield "the wrapping pair is made non-extractable, our addition to the document: its private half cannot leave"
+        yield "the wrapping pair is created non-extractable (AWS's document does not do this)"
     strength = MODULUS_STRENGTH[modulus_bits]
     stronger = sum(_strength(one) > strength for one in crossing)
     if stronger:

@@ -188,7 +188,7 @@ def _listed(row: Row) -> KeyListEntry:
 
 def _refused(path: Path, faults: Sequence[str]) -> UsageError:
     return UsageError(
-        f"{path} does not say which keys are wanted",
+        f"{path}: invalid key list",
         seen="\n".join(faults),
         keys="nothing was started",
         hint="docs/selection.md has its columns",

@@ -92,7 +92,7 @@ def judged_again(planned: Sequence[PlannedKey], judge: Judge) -> None:
     for one in planned:
         now = judge.judge(one.key, one.want, known_as=one.handle)
         if wrong := _changes(one, now):
-            raise refused(f"key {one.handle} ({one.name}) is judged otherwise than planned", "\n".join(wrong))
+            raise refused(f"key {one.handle} ({one.name}) no longer matches the plan", "\n".join(wrong))
 
 
 def _changes(one: PlannedKey, now: PlannedKey) -> list[str]:
@@ -135,5 +135,5 @@ def refused(what: str, seen: str | None = None) -> CheckFailedError:
         rule="PLAN-MATCH",
         seen=seen,
         keys="nothing was changed on either side",
-        hint="look what changed since, then make a new plan with `keyferry plan`",
+        hint="find out what changed, then create a new plan with `keyferry plan`",
     )

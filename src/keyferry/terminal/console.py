@@ -326,7 +326,7 @@ class Console:
     def _finished(self) -> KeyferryError:
         return self._error(UnreachableError, f"the session with {self.tool} is over: {self._over}", b"")
 
-    def _early(self, how: str = "ended before it was told to") -> KeyferryError:
+    def _early(self, how: str = "exited unexpectedly") -> KeyferryError:
         return self._error(UnreachableError, f"{self.tool} {how}", self._come)
 
     def _unknown(self, what: str, seen: bytes | bytearray) -> KeyferryError:

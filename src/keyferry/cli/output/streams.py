@@ -71,6 +71,6 @@ def _cannot_be_told(error: OSError) -> None:
         raise error
     raise KeyferryError(
         f"stdout cannot be written: {error.strerror}",
-        keys="what was done is done, and was not told",
+        keys="the command finished but its result could not be printed",
         hint="`keyferry status RUN` tells how a run stands",
     ) from error

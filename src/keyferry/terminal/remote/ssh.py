@@ -73,7 +73,7 @@ _KEYS: Final = (
 
 HINTS: Final = (
     (_STRICT, "ssh does not accept the host's key: `ssh HOST true` shows why"),
-    ("Permission denied", "ssh to this host must succeed by itself first: the key, the agent, the user's name"),
+    ("Permission denied", "a plain `ssh` to this host must work first: check the key, the agent and the user name"),
     ("Could not resolve", "is the name right, and is it in ~/.ssh/config or the DNS?"),
     (
         "must have a tty",

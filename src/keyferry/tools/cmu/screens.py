@@ -79,7 +79,7 @@ def token_number(text: str, wanted: str) -> int:
             raise unknown("cmu", "login", "a line that is no token", line)
         numbers += [int(found["number"])] * (found["name"].strip() == wanted)
     if len(numbers) != 1:
-        raise unknown("cmu", "login", f"{len(numbers)} tokens are {wanted!r}, where one must be", text)
+        raise unknown("cmu", "login", f"{len(numbers)} tokens match {wanted!r} (expected exactly one)", text)
     return numbers[0]
 
 

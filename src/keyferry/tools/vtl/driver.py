@@ -57,7 +57,7 @@ def choose(rows: tuple[SlotRow, ...], wanted: str) -> SlotRow:
     present = [row for row in rows if row.present]
     meant = [row for row in present if is_meant(row)]
     if len(meant) != 1:
-        raise _not_chosen(f"{len(meant)} slots are {wanted!r}, where one must be", present)
+        raise _not_chosen(f"{len(meant)} slots match {wanted!r} (expected exactly one)", present)
     if meant[0].number > HIGHEST_SLOT:
         raise _not_chosen(f"slot {meant[0].number} cannot be typed to ckdemo: above {HIGHEST_SLOT}", present)
     return meant[0]
