@@ -75,3 +75,22 @@ def test_a_field_of_another_type_in_the_journal_stops_what_would_go_on(
     _changed(run, kind, **fields)
     done = keyferry("cleanup", run, "--yes")
     assert (done.status, "hint: " in done.err) == (8, True), done.err
+
+
+def test_a_marker_without_a_step_is_compared_and_reported(run: Path) -> None:
+    [cast] = (run / "sessions").glob("001-*.cast")
+    cast.chmod(0o600)
+    lines = [json.loads(line) for line in cast.read_text().splitlines()]
+    next(line for line in lines[1:] if line[1] == "m")[2] = ""
+    cast.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for words in (("transcript", "diff", run, recorded()), ("report", run, "--format", "json")):
+        done = keyferry(*words)
+        assert done.status in {0, 6}, done.err
+
+
+def test_the_report_of_lines_without_a_time_is_made(run: Path) -> None:
+    path = run / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    path.chmod(0o600)
+    path.write_text("".join(json.dumps(line | {"at": "yesterday"}) + "\n" for line in lines))
+    assert keyferry("report", run, "--format", "json").status in {0, 6}

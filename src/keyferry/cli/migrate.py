@@ -132,7 +132,9 @@ def migrate(
         carry = functools.partial(start.migrate, settings, selection, run_dir, max_failures=max_failures)
     else:
         if every or replace(selection, dry_run=False) != Selection():
-            raise UsageError("a plan says which keys, and how they are judged", keys="nothing was started")
+            raise UsageError(
+                "a plan already says which keys to migrate, and how they are evaluated", keys="nothing was started"
+            )
         more: dict[str, Any] = {"approve": _approve(require_approval, signature), "max_failures": max_failures}
         carry = functools.partial(start.migrate_plan, settings, plan, run_dir, dry_run=dry_run, **more)
     raise typer.Exit(int(show(carry, as_json=json)))
@@ -153,7 +155,7 @@ def _leg(
     if run_dir is None or selection.dry_run:
         raise UsageError("--steps goes with --run-dir, and not with --dry-run", keys="nothing was started")
     if steps is not Steps.LEAVE and (every or selection != Selection()):
-        raise UsageError("which keys, and how they are judged, is said with --steps 4-5", keys="nothing was started")
+        raise UsageError("keys are selected and evaluated with --steps 4-5", keys="nothing was started")
     if steps is Steps.LEAVE and not (run_dir / "plan.json").exists():
         selected(selection, every=every)
     return lambda bus: leg(settings, selection, run_dir.absolute(), bus, steps.value, max_failures)
@@ -163,7 +165,7 @@ def _no_planned_leg() -> UsageError:
     return UsageError(
         "a plan, and its approval, is for a run that reaches both sides, as the planning did; a leg reaches one",
         keys="nothing was started",
-        hint="choose the keys with --steps 4-5, by --all, --key, --label-glob or --from FILE: they are judged there,"
+        hint="choose the keys with --steps 4-5, by --all, --key, --label-glob or --from FILE: they are evaluated there,"
         " and plan.json in the run directory, which you carry, says what came of it before anything is unwrapped",
     )
 

@@ -105,7 +105,7 @@ def second_copy(result: KeyResult, others: Iterable[DestinationHandle], destinat
         f"key {result.planned.name!r} is on the destination twice: {mine} is this run's, {theirs} is not",
         rule=RULE,
         step="7.2",
-        keys="no other key was carried after this one; the source key is unchanged",
+        keys="no other key was migrated after this one; the source key is unchanged",
         hint=f"look with `{destination.question(result.planned.new_label)}` and find out which other run carries the"
         f" same keys. Remove one with the tool, then `keyferry resolve RUN {result.handle} --adopt {mine} | --skip`",
     )

@@ -214,7 +214,7 @@ def _changed(file: str, rule: str) -> CheckFailedError:
         f"{file} is not what the steps before left in this run",
         rule=rule,
         keys="nothing was typed to any tool; no key of the source was changed",
-        hint="was the whole directory carried, and is it this run's? Find out who could write to it",
+        hint="was the whole directory copied, and is it this run's? Find out who could write to it",
     )
 
 

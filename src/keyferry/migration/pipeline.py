@@ -195,7 +195,7 @@ class Pipeline:
 
 def canary(error: KeyferryError) -> KeyferryError:
     """CANARY: the first key is verified before the second is wrapped; if it fails, no second is wrapped."""
-    error.fill(hint="the first key did not cross, so no other was tried (CANARY)")
+    error.fill(hint="the first key was not migrated, so no other was tried (CANARY)")
     return error
 
 

@@ -203,7 +203,7 @@ class Reconciler:
                 f"the wrapped file {path.name} is not what was recorded",
                 rule="BLOB-INTACT",
                 seen=f"recorded: {result.blob}\nnow: {hash_of(path)}",
-                keys="this key did not cross; it is unchanged on the source",
+                keys="this key was not migrated; it is unchanged on the source",
                 hint=f"find out who changed it; `keyferry resolve RUN {result.handle} --retry` wraps it anew",
             )
 

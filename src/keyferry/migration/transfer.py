@@ -137,7 +137,7 @@ class KeyTransfer:
                 f"the wrapped file has {wrapped.size} bytes, not the modulus' {size}",
                 rule="BLOB-SIZE",
                 step="5.2",
-                keys="this key did not cross; it is unchanged on the source",
+                keys="this key was not migrated; it is unchanged on the source",
             )
         there = self._worker.source_host.collect(wrapped.name, self._file(result))
         self._worker.source.record_file(wrapped, there)
@@ -268,7 +268,7 @@ class KeyTransfer:
                 rule="BLOB-INTACT",
                 step=step,
                 seen="\n".join(f"{place}: {digest or 'not known'}" for place, digest in hashes.items()),
-                keys="this key did not cross; it is unchanged on the source",
+                keys="this key was not migrated; it is unchanged on the source",
             )
 
 

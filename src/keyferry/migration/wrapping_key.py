@@ -191,7 +191,7 @@ class Wrapping:
                 rule="WRAPPING-KEY-MATCH",
                 seen=refusal.seen,
                 keys="what was wrapped under a lost pair can never be unwrapped; the source keys are as before",
-                hint="if somebody removed the pair, make a new plan: keys that crossed already are seen by it",
+                hint="if somebody removed the pair, make a new plan: it recognizes keys that were migrated already",
             ) from refusal
 
     def _fetch(self, handle: DestinationHandle) -> None:

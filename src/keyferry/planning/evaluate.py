@@ -150,7 +150,7 @@ def reject_named(planned: Sequence[PlannedKey], wanted: Sequence[str]) -> None:
     for one in planned if wanted else ():
         if one.verdict is not None:
             raise CheckFailedError(
-                f"key {one.key.handle} ({one.name}) cannot cross: {one.verdict.detail}",
+                f"key {one.key.handle} ({one.name}) cannot be migrated: {one.verdict.detail}",
                 rule=one.verdict.rule,
                 step="5.1",
                 keys="nothing was changed on either side",

@@ -83,7 +83,7 @@ def as_planned(
     judged_again(planned, judge)
     chosen = plan.selection
     more = 0 if chosen.keys or chosen.exclude else len(select(keys, chosen)) - len(planned)
-    told = f"{counted(more, 'symmetric key')} came to the partition since the plan was made: not carried"
+    told = f"{counted(more, 'symmetric key')} came to the partition since the plan was made: not migrated"
     return planned, told if more else None
 
 

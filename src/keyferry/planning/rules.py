@@ -44,7 +44,7 @@ def key_class(key: SourceKey) -> Verdict | None:
     """KEY-CLASS: only a secret (symmetric) key crosses."""
     if key.key_class is KeyClass.SECRET:
         return None
-    return Verdict("KEY-CLASS", f"a {key.key_class} key cannot cross this way; {NEW_KEY}")
+    return Verdict("KEY-CLASS", f"a {key.key_class} key cannot be migrated this way; {NEW_KEY}")
 
 
 def object_readable(key: SourceKey) -> Verdict | None:

@@ -45,7 +45,7 @@ def exceptions(run: RunFiles, keys: Sequence[ReportedKey]) -> Iterator[Exception
             skipped.setdefault(key.rule or "?", []).append(key)
     for rule, those in skipped.items():
         why = those[0].detail if len(those) == 1 else "each key's own reason stands with it"
-        yield Exceptional("skipped", f"{rule}: {named(those)} did not cross: {why}")
+        yield Exceptional("skipped", f"{rule}: {named(those)} were not migrated: {why}")
     for entry in run.journal:
         if text(entry.data, "kind") == "notice":
             yield _told("notice", entry, text(entry.data, "text"))

@@ -72,7 +72,7 @@ class JournalRules:
             case "planned":
                 self.migration = True
                 if self.approved and self.approved[0] != line["sha256"]:
-                    return "the plan that is carried out is not the one that was approved"
+                    return "the executed plan is not the one that was approved"
             case "key" if line["state"] == "verified":
                 return self._verified(line)
             case "end" if self.moving:

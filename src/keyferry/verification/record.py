@@ -242,7 +242,7 @@ class _Verification:
         """No key was wrapped that the plan, which somebody may have approved, has stay."""
         stays = self._journaled.leaving - {handle for handle, state in plan["keys"] if state == "planned"}
         if stays:
-            raise wrong(manifest.PLAN, 1, f"key {min(stays)} was wrapped, and by the plan it is none that crosses")
+            raise wrong(manifest.PLAN, 1, f"key {min(stays)} was wrapped, and the plan does not migrate it")
 
     def _check_claims(self) -> None:
         try:  # the journal says of each key what the recordings show

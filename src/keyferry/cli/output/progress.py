@@ -54,7 +54,7 @@ class _Lines:
                 self._told.add(number)
                 return f"{number if number[0].isdecimal() and number != '0' else '':>4}  {title}"
             case KeysPlanned(total, crossing):
-                return f"      {crossing} of {total} keys can cross"
+                return f"      {crossing} of {total} keys can be migrated"
             case KeyFinished(name, state, rule):
                 return f"      {printable(name)}: {state.replace('_', ' ')}{f' ({rule})' if rule else ''}"
             case Noticed(text):

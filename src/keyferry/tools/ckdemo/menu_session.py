@@ -115,7 +115,7 @@ def object_question(prompt: Prompt, handle: SourceHandle) -> Question:
         raise CheckFailedError(
             f"handle {handle} cannot be typed to ckdemo: above {dialect.HIGHEST_HANDLE}",
             tool="ckdemo",
-            keys="a key that cannot be looked at cannot be judged; this one was not touched",
+            keys="a key that cannot be described cannot be evaluated; this one was not touched",
         )
     return Question(prompt, always(str(handle)))
 

@@ -67,7 +67,7 @@ def outcome_unknown(verb: str, refusal: ToolRefusedError) -> UnknownScreenError:
         rule="OUTCOME-UNKNOWN",
         tool=TOOL,
         seen=refusal.seen,
-        keys="whether the command was carried out is unknown",
+        keys="whether the command was executed is unknown",
         hint="`keyferry resume` asks the HSM what happened before it does anything again",
     )
 
