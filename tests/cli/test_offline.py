@@ -175,7 +175,7 @@ def test_another_run_or_another_command_does_not_take_the_directory(apart: Apart
     ("arguments", "says"),
     [
         (("--steps", "3"), "Invalid value"),
-        (("--steps", "7", "--all"), "which keys"),
+        (("--steps", "7", "--all"), "keys are selected and evaluated with --steps 4-5"),
         (("--steps", "4-5"), "say which keys"),
         (("--steps", "7", "--dry-run"), "--dry-run"),
         (("--steps", "4-5", "plan.json"), "plan.json in the run directory"),

@@ -77,7 +77,7 @@ def test_cleanup_asks_for_the_label_in_sight_after_the_secrets(tmp_path: Path) -
         for question, secret in zip((PIN, PASSWORD), world.secrets(), strict=True):
             _asks(watched, question)
             watched.type(secret)
-        watched.until(lambda: watched.asked().endswith("to go on:"))
+        watched.until(lambda: watched.asked().endswith("to confirm:"))
         label = watched.asked().split("'")[1]
         watched.type(label)
         assert watched.end() == 0, watched.text
@@ -128,7 +128,7 @@ def test_ctrl_c_at_the_question_of_cleanup_stops_it_at_once(tmp_path: Path) -> N
     world = World.create(tmp_path / "hsm", keys=1)
     assert world.migrate().status == 0
     with Watched("cleanup", world.directory / "run", "--config", world.config) as watched:
-        watched.until(lambda: watched.asked().endswith("to go on:"))
+        watched.until(lambda: watched.asked().endswith("to confirm:"))
         watched.child.sendintr()
         assert watched.end() == 130, watched.text
         assert "keys: nothing was deleted" in watched.text

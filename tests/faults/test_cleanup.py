@@ -69,7 +69,7 @@ def test_everything_goes_but_the_keys(world: World) -> None:
     assert {key: count for key, count in before.items() if not _is_half(key)} == holds(world)
     assert not any("classic_wrap" in label for label in labels(world))
     assert not list((world.directory / "run" / "files").glob("*.wrapped"))
-    assert "backups of the cluster still hold the wrapping pair" in done.out
+    assert "cluster backups still contain the wrapping pair" in done.out
     for line in (line for line in done.out.splitlines() if line.startswith("removed: ")):
         assert line.removeprefix("removed: ") in done.err
     both_say("complete", world.directory / "run")

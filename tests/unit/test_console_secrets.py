@@ -97,7 +97,7 @@ def test_a_tool_that_tells_the_secret_later_is_redacted_in_the_record_and_in_err
     with open_console(tmp_path, script, secrets=[PIN], read_size=read_size) as console:
         console.hear(ASKED, limit=LIMIT)
         console.say_secret(PIN, hides=True)
-        with pytest.raises(Exception, match="ended before") as early:
+        with pytest.raises(Exception, match="exited unexpectedly") as early:
             console.hear(COMMAND, limit=LIMIT)
     assert "bad pin [pin], [pin]" in str(early.value.seen)  # type: ignore[attr-defined] # a KeyferryError
     whole = (tmp_path / "tool.cast").read_text()
