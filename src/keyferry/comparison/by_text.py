@@ -115,7 +115,8 @@ def _facts(key: ReportedKey) -> dict[str, object]:
 
 def _told(key: ReportedKey) -> str:
     end = " ".join(filter(None, (key.state, key.proof and f"by {key.proof}", key.rule)))
-    return f"{key.label or '(no label)'}: {key.type} {key.bits}, {end}"
+    size = "" if key.bits is None else f" {key.bits}"
+    return f"{key.label or '(no label)'}: {key.type}{size}, {end}"
 
 
 def _groups(run: RunFiles) -> dict[tuple[str, str, str], list[Said]]:
